@@ -1,0 +1,21 @@
+"""What happens to an account: the ledger's customer, one per patient and currency."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from contracts.event import Event
+from contracts.ids import AccountId
+from contracts.money import Currency
+from contracts.private import Private
+
+
+class AccountOpened(Event, frozen=True, kw_only=True):
+    """An account was opened for a patient or customer, in one currency."""
+
+    account_id: AccountId
+    patient_id: str
+    name: Private | None
+    facility: str
+    currency: Currency
+    language: Annotated[str, Meta(description="BCP 47 tag of the statements", examples=["en"])]

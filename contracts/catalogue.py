@@ -1,0 +1,128 @@
+"""Every event type and version that was ever released, one line each; encode and decode.
+
+The stored body is the published body. Released shapes are never edited: they are retired beside
+their upcaster and the new shape takes the next version.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from contracts import (
+    account,
+    adjustment,
+    charge,
+    encounter,
+    intake,
+    invoice,
+    payment,
+    price_list,
+    remittance,
+)
+from contracts.event import Event
+
+Upcaster = Callable[[Any], Event]
+
+
+class Entry(NamedTuple):
+    """A released shape: its wire name and version; an upcaster only when it is retired."""
+
+    name: str
+    version: int
+    shape: type[Event]
+    upcast: Upcaster | None = None
+
+    @property
+    def wire_type(self) -> str:
+        """The CloudEvents type, such as billing.charge.captured.v1."""
+        return f"{self.name}.v{self.version}"
+
+
+CATALOGUE: Final = (
+    Entry("billing.account.opened", 1, account.AccountOpened),
+    Entry("billing.adjustment.applied", 1, adjustment.AdjustmentApplied),
+    Entry("billing.charge.captured", 1, charge.ChargeCaptured),
+    Entry("billing.encounter.received", 1, encounter.EncounterReceived),
+    Entry("billing.encounter.attention_required", 1, encounter.EncounterAttentionRequired),
+    Entry("billing.encounter.resumed", 1, encounter.EncounterResumed),
+    Entry(
+        "billing.encounter.billed",
+        1,
+        encounter.EncounterBilledV1,
+        encounter.encounter_billed_v1_to_v2,
+    ),
+    Entry("billing.encounter.billed", 2, encounter.EncounterBilled),
+    Entry("billing.intake.rejected", 1, intake.IntakeRejected),
+    Entry("billing.intake.retried", 1, intake.IntakeRetried),
+    Entry("billing.intake.discarded", 1, intake.IntakeDiscarded),
+    Entry("billing.invoice.drafted", 1, invoice.InvoiceDrafted),
+    Entry("billing.invoice.lines_added", 1, invoice.InvoiceLinesAdded),
+    Entry("billing.invoice.issued", 1, invoice.InvoiceIssued),
+    Entry("billing.invoice.paid", 1, invoice.InvoicePaid),
+    Entry("billing.payment.posted", 1, payment.PaymentPosted),
+    Entry("billing.price_list.published", 1, price_list.PriceListPublished),
+    Entry("billing.price_list.prices_added", 1, price_list.PricesAdded),
+    Entry("billing.remittance.received", 1, remittance.RemittanceReceived),
+    Entry("billing.remittance.claims_settled", 1, remittance.RemittanceClaimsSettled),
+    Entry("billing.remittance.completed", 1, remittance.RemittanceCompleted),
+)
+
+
+class UnknownEventType(LookupError):
+    """A wire type that the catalogue does not have; a newer release wrote it."""
+
+
+_ENTRIES: Final = {entry.wire_type: entry for entry in CATALOGUE}
+_WIRE_TYPES: Final = {entry.shape: entry.wire_type for entry in CATALOGUE}
+_CURRENT: Final = {entry.name: entry.shape for entry in CATALOGUE if entry.upcast is None}
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def _decoder(entry: Entry) -> Callable[[bytes], Event]:
+    decode_shape = msgspec.json.Decoder(entry.shape).decode
+    if entry.upcast is None:
+        return decode_shape
+    steps = [entry.upcast]
+    later = entry.version + 1
+    while (following := _ENTRIES[f"{entry.name}.v{later}"]).upcast is not None:
+        steps.append(following.upcast)
+        later += 1
+
+    def decode_retired(body: bytes) -> Event:
+        event: Any = decode_shape(body)
+        for step in steps:
+            event = step(event)
+        return event  # type: ignore[no-any-return]  # the last step's shape, an Event by Upcaster
+
+    return decode_retired
+
+
+_DECODERS: Final = {entry.wire_type: _decoder(entry) for entry in CATALOGUE}
+
+
+def wire_type(shape: type[Event]) -> str:
+    """The wire type of an event's class, such as billing.charge.captured.v1."""
+    return _WIRE_TYPES[shape]
+
+
+def encode(event: Event) -> bytes:
+    """The body as it is stored, hashed and published."""
+    return _encode(event)
+
+
+def decode(type_: str, body: bytes) -> Event:
+    """The event of a stored body, brought up to the current shape.
+
+    Raises UnknownEventType, and msgspec.ValidationError for a body that is not of its type.
+    """
+    decoder = _DECODERS.get(type_)
+    if decoder is None:
+        raise UnknownEventType(f"{type_!r} is not in the catalogue of this release")
+    return decoder(body)
+
+
+def subject_parts(type_: str) -> tuple[str, str, str]:
+    """Entity, action and version of a wire type, the last three tokens of its subject."""
+    _, entity, action, version = type_.split(".")
+    return entity, action, version

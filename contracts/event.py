@@ -1,0 +1,43 @@
+"""What every event has: its body's base shapes and the metadata stored beside the body."""
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from contracts.ids import AccountId
+from contracts.ledger import Posting
+from contracts.money import Currency
+
+BODY_BYTES_MAX = 512 * 1024
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact of the billing ledger."""
+
+
+class Posted(Event, frozen=True, kw_only=True):
+    """A fact that books: its postings are one transaction, which sums to zero."""
+
+    account_id: AccountId
+    facility: str
+    currency: Currency
+    effective_on: Annotated[date, Meta(description="the service date: when it counts")]
+    booked_on: Annotated[date, Meta(description="the posting date, local to the facility")]
+    postings: tuple[Posting, ...] = ()
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who caused an event and why; stored, hashed and published beside the body."""
+
+    actor: str
+    """Who: `user:<id>`, `bus:<source>`, `saga:<workflow id>` or `cli`."""
+    command: str
+    """The command that decided it."""
+    correlation_id: str
+    """The same for everything that one cause set off."""
+    causation_id: str | None = None
+    """The event or message that led to it."""
+    traceparent: str | None = None
+    """W3C trace context of the command."""

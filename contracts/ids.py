@@ -1,0 +1,53 @@
+"""TypeIDs (https://github.com/jetify-com/typeid): a short prefix and 128 bits in base32.
+
+What a command makes is named after the command's identity, so a repeated command names the same
+stream: the second defence against doing it twice. The 128 bits are then a UUIDv8 (RFC 9562, 5.8).
+"""
+
+import hashlib
+from typing import NewType
+from uuid import UUID
+
+from typeid.codecs import base32
+
+AccountId = NewType("AccountId", str)
+ChargeId = NewType("ChargeId", str)
+InvoiceId = NewType("InvoiceId", str)
+PaymentId = NewType("PaymentId", str)
+AdjustmentId = NewType("AdjustmentId", str)
+EncounterId = NewType("EncounterId", str)
+RemittanceId = NewType("RemittanceId", str)
+PriceListId = NewType("PriceListId", str)
+RejectionId = NewType("RejectionId", str)
+StreamId = NewType("StreamId", str)
+EventId = NewType("EventId", str)
+
+_VERSION_MASK = ~((0xF << 76) | (0x3 << 62))
+_VERSION_8 = (0x8 << 76) | (0x2 << 62)
+
+
+def derive(prefix: str, *parts: str) -> str:
+    """The TypeID named by these parts: the same parts always give the same id."""
+    framed = b"".join(
+        len(encoded).to_bytes(4, "big") + encoded for encoded in (part.encode() for part in parts)
+    )
+    bits = int.from_bytes(hashlib.sha256(framed).digest()[:16], "big")
+    return f"{prefix}_{base32.encode(((bits & _VERSION_MASK) | _VERSION_8).to_bytes(16, 'big'))}"
+
+
+def from_uuid(prefix: str, uuid: UUID) -> str:
+    """The TypeID of a UUID that an edge drew."""
+    return f"{prefix}_{base32.encode(uuid.bytes)}"
+
+
+def event_id(stream_id: str, version: int) -> EventId:
+    """An event is named by its stream and its version there; no other name is needed."""
+    return EventId(f"{stream_id}-{version}")
+
+
+def split_event_id(event: str) -> tuple[StreamId, int]:
+    """The stream and version of an event id; raises ValueError for what is none."""
+    stream, dash, version = event.rpartition("-")
+    if not dash or not stream or not version.isdecimal():
+        raise ValueError(f"{event!r} is no event id, such as chg_01h455vb4pex5vsknk084sn02q-1")
+    return StreamId(stream), int(version)

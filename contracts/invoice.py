@@ -1,0 +1,72 @@
+"""What happens to an invoice: charges bundled, frozen under a number, and settled."""
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from contracts.event import Event, Posted
+from contracts.ids import AccountId, ChargeId, InvoiceId
+from contracts.money import Currency, Money
+
+LINES_PER_EVENT_MAX = 500
+
+
+class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A charge as the invoice shows it."""
+
+    charge_id: ChargeId
+    code: str
+    quantity: int
+    service_on: date
+    net: Money
+    tax: Money
+
+
+class InvoiceDrafted(Event, frozen=True, kw_only=True):
+    """Open charges of an account were bundled; further lines follow as `lines_added`."""
+
+    invoice_id: InvoiceId
+    account_id: AccountId
+    facility: str
+    currency: Currency
+    line_count: int
+    net: Money
+    tax: Money
+    total: Money
+    lines: tuple[InvoiceLine, ...]
+
+
+class InvoiceLinesAdded(Event, frozen=True, kw_only=True):
+    """More lines of a draft that is too long for one event; part of the same command."""
+
+    invoice_id: InvoiceId
+    account_id: AccountId
+    lines: tuple[InvoiceLine, ...]
+
+
+class InvoiceIssued(Posted, frozen=True, kw_only=True):
+    """The invoice is final: numbered, due, its lines frozen under a digest."""
+
+    invoice_id: InvoiceId
+    number: str
+    issued_on: date
+    due_on: date
+    line_count: int
+    lines_digest: Annotated[
+        str,
+        Meta(description="SHA-256 over the charge ids in line order, one a line, each ended by \\n"),
+    ]
+    net: Money
+    tax: Money
+    total: Money
+
+
+class InvoicePaid(Event, frozen=True, kw_only=True):
+    """Nothing is outstanding any more on an issued invoice."""
+
+    invoice_id: InvoiceId
+    account_id: AccountId
+    settled_by: Annotated[str, Meta(description="the payment or adjustment that settled it")]
+    settled_on: date

@@ -1,0 +1,38 @@
+"""What happens to a payment: money received and what it was used for."""
+
+from enum import StrEnum
+
+import msgspec
+
+from contracts.event import Posted
+from contracts.ids import InvoiceId, PaymentId, RemittanceId
+from contracts.money import Money
+
+
+class PaymentMethod(StrEnum):
+    """How money came in; it decides the account that is debited."""
+
+    CASH = "cash"
+    CARD = "card"
+    BANK = "bank"
+    REMITTANCE = "remittance"
+
+
+class Allocation(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a payment that settles an invoice."""
+
+    invoice_id: InvoiceId
+    amount: Money
+
+
+class PaymentPosted(Posted, frozen=True, kw_only=True):
+    """Money was received; what no invoice took is the customer's credit."""
+
+    payment_id: PaymentId
+    method: PaymentMethod
+    amount: Money
+    allocations: tuple[Allocation, ...]
+    credited: Money
+    payer: str | None = None
+    remittance_id: RemittanceId | None = None
+    reference: str | None = None

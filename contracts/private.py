@@ -1,0 +1,12 @@
+"""Personal data as it travels: sealed under its subject's own key, opened only at the edges."""
+
+import msgspec
+
+
+class Private(msgspec.Struct, frozen=True, kw_only=True):
+    """A personal field, AES-256-GCM under the key of its subject; unreadable once that is deleted."""
+
+    subject: str
+    """Whose data it is: the patient or customer id."""
+    sealed: str
+    """Base64 of the 12-byte nonce, the ciphertext and the 16-byte tag (NIST SP 800-38D)."""

@@ -1,0 +1,65 @@
+"""How money finds invoices: named ones as named, otherwise the oldest first, the rest is credit."""
+
+from collections.abc import Iterable
+
+from contracts.money import Money
+from contracts.payment import Allocation
+from domain.rejections import Invalid, InvoiceNotOutstanding
+from domain.write_side import OpenItem
+
+
+def oldest_first(amount: Money, invoices: Iterable[OpenItem]) -> list[Allocation]:
+    """Settle invoices by due date, then number, until the money is used up."""
+    left_minor = amount.minor
+    allocations = []
+    for invoice in sorted(invoices, key=lambda item: (item.due_on, item.number)):
+        if left_minor == 0:
+            break
+        taken_minor = min(left_minor, invoice.outstanding_minor)
+        allocations.append(_allocation(invoice.item_id, taken_minor, amount.currency))
+        left_minor -= taken_minor
+    return allocations
+
+
+def to_invoice(amount: Money, invoice: OpenItem | None) -> list[Allocation]:
+    """Settle one invoice as far as it is outstanding; nothing when it is settled already."""
+    if invoice is None:
+        return []
+    taken_minor = min(amount.minor, invoice.outstanding_minor)
+    return [_allocation(invoice.item_id, taken_minor, amount.currency)]
+
+
+def as_named(
+    amount: Money, wanted: Iterable[Allocation], outstanding: dict[str, OpenItem]
+) -> list[Allocation]:
+    """Check a caller's own allocation: known invoices, within what is outstanding and received.
+
+    Raises Invalid or InvoiceNotOutstanding.
+    """
+    named = list(wanted)
+    if len({allocation.invoice_id for allocation in named}) != len(named):
+        raise Invalid("an invoice is named twice in allocations: name each once")
+    for allocation in named:
+        _check(allocation, amount.currency, outstanding.get(allocation.invoice_id))
+    total_minor = sum(allocation.amount.minor for allocation in named)
+    if total_minor > amount.minor:
+        total = Money.of(total_minor, amount.currency).amount
+        raise Invalid(f"allocations add up to {total}, more than the payment's {amount.amount}")
+    return named
+
+
+def _check(allocation: Allocation, currency: str, invoice: OpenItem | None) -> None:
+    if invoice is None:
+        raise InvoiceNotOutstanding(f"invoice {allocation.invoice_id} has nothing outstanding")
+    if allocation.amount.currency != currency:
+        raise Invalid(f"the allocation to {allocation.invoice_id} is not in {currency}")
+    if not 0 < allocation.amount.minor <= invoice.outstanding_minor:
+        outstanding = Money.of(invoice.outstanding_minor, currency).amount
+        raise Invalid(
+            f"{allocation.amount.amount} cannot be allocated to {allocation.invoice_id}: "
+            f"{outstanding} is outstanding"
+        )
+
+
+def _allocation(invoice_id: str, minor: int, currency: str) -> Allocation:
+    return Allocation(invoice_id=invoice_id, amount=Money.of(minor, currency))  # type: ignore[arg-type]  # an item id of kind invoice is an InvoiceId

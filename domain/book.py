@@ -1,0 +1,93 @@
+"""What a command is decided on: the loaded write-side state of one tenant, kept up in memory.
+
+Commands of a batch are decided one after the other on the same book, so that two of them on one
+stream both succeed; `take` books what a command decided, for the commands behind it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from contracts.event import Event
+from contracts.ids import AccountId
+from domain.pricing import Prices
+from domain.rejections import NotFound
+from domain.tax import TaxRules
+from domain.write_side import AccountHead, ItemKind, OpenItem, account_after, open_items_after
+
+
+@dataclass(slots=True)
+class Calendar:
+    """Local dates: the zone of each facility, the tenant's default, and what is sealed."""
+
+    default_zone: str = "UTC"
+    zones: dict[str, str] = field(default_factory=dict)
+    sealed_through: date | None = None
+
+    def local_date(self, facility: str, instant: datetime) -> date:
+        """The facility's calendar date at an instant."""
+        return instant.astimezone(ZoneInfo(self.zones.get(facility, self.default_zone))).date()
+
+    def posting_date(self, facility: str, instant: datetime) -> date:
+        """Today at the facility, or the first open day when today is sealed already."""
+        today = self.local_date(facility, instant)
+        if self.sealed_through is not None and today <= self.sealed_through:
+            return self.sealed_through + timedelta(days=1)
+        return today
+
+
+@dataclass(slots=True)
+class Book:
+    """The state of one tenant as far as a batch of commands needs it."""
+
+    tenant: str
+    recorded_at: datetime
+    calendar: Calendar = field(default_factory=Calendar)
+    prices: Prices = field(default_factory=Prices)
+    tax_rules: TaxRules = field(default_factory=TaxRules)
+    states: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    accounts: dict[str, AccountHead] = field(default_factory=dict)
+    open_items: dict[str, dict[tuple[ItemKind, str], OpenItem]] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+    claims: dict[tuple[str, str], str] = field(default_factory=dict)
+    _today: dict[str, date] = field(default_factory=dict)
+
+    def account(self, account_id: AccountId) -> AccountHead:
+        """The head of an account; raises NotFound."""
+        head = self.accounts.get(account_id)
+        if head is None:
+            raise NotFound(f"there is no account {account_id}")
+        return head
+
+    def today(self, facility: str) -> date:
+        """The posting date at a facility."""
+        known = self._today.get(facility)
+        if known is None:
+            known = self.calendar.posting_date(facility, self.recorded_at)
+            self._today[facility] = known
+        return known
+
+    def items(self, account_id: AccountId, kind: ItemKind) -> list[OpenItem]:
+        """The open items of an account of one kind, in no order."""
+        return [item for item in self.open_items.get(account_id, {}).values() if item.kind == kind]
+
+    def item(self, account_id: AccountId, kind: ItemKind, item_id: str) -> OpenItem | None:
+        """One open item, or None when it is settled or was never open."""
+        return self.open_items.get(account_id, {}).get((kind, item_id))
+
+    def next_number(self, counter: str) -> int:
+        """What the counter gives next; the event that carries the number draws it in `take`."""
+        return self.counters.get(counter, 0) + 1
+
+    def take(self, stream_id: str, event: Event, state: Any) -> None:
+        """Book a decided event: the stream's new state, its account and its open items."""
+        self.states[stream_id] = state
+        self.versions[stream_id] = self.versions.get(stream_id, 0) + 1
+        account_id = getattr(event, "account_id", None)
+        if account_id is not None:
+            head = account_after(self.accounts.get(account_id), event)
+            if head is not None:
+                self.accounts[account_id] = head
+            open_items_after(self.open_items.setdefault(account_id, {}), event)

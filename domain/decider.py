@@ -1,0 +1,35 @@
+"""The whole architecture: a decider decides events from a command, evolves a state by an event."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from contracts.event import Event
+
+Decision = Sequence[tuple[str, Event]]
+"""The events of a command in order, each with the stream that it goes to."""
+
+
+class Rejected(Exception):
+    """A business "no": expected, explained, and no fault of ours. `code` is stable."""
+
+    code: ClassVar[str] = "STATE_CONFLICT"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Decider(NamedTuple):
+    """An aggregate: its stream ids' prefix, its decide and evolve, and the union of its states."""
+
+    prefix: str
+    decide: Callable[[Any, Any], Decision]
+    evolve: Callable[[Any, Any], Any]
+    states: Any
+
+
+def fold(decider: Decider, events: Iterable[Event], state: Any = None) -> Any:
+    """The state of a stream after these events."""
+    for event in events:
+        state = decider.evolve(state, event)
+    return state

@@ -1,0 +1,39 @@
+"""Postings: double entry, balanced by construction; zero lines are left out."""
+
+from contracts.ledger import GlAccount, Posting
+
+
+def transaction(*lines: tuple[GlAccount, int]) -> tuple[Posting, ...]:
+    """The postings of one event in one currency; raises ValueError when they do not sum to zero."""
+    if sum(amount_minor for _, amount_minor in lines):
+        raise ValueError(f"postings do not sum to zero: {lines}")
+    return tuple(
+        Posting(gl_account=gl_account, amount_minor=amount_minor)
+        for gl_account, amount_minor in lines
+        if amount_minor
+    )
+
+
+def charge(net_minor: int, tax_minor: int) -> tuple[Posting, ...]:
+    """A charge: receivable against revenue and tax payable."""
+    return transaction(
+        (GlAccount.RECEIVABLE, net_minor + tax_minor),
+        (GlAccount.REVENUE, -net_minor),
+        (GlAccount.TAX_PAYABLE, -tax_minor),
+    )
+
+
+def payment(
+    received_in: GlAccount, allocated_minor: int, credited_minor: int
+) -> tuple[Posting, ...]:
+    """A payment: money against the receivable it settles and the customer's credit."""
+    return transaction(
+        (received_in, allocated_minor + credited_minor),
+        (GlAccount.RECEIVABLE, -allocated_minor),
+        (GlAccount.CUSTOMER_CREDIT, -credited_minor),
+    )
+
+
+def adjustment(against: GlAccount, credit_minor: int) -> tuple[Posting, ...]:
+    """An adjustment that lowers the receivable by credit_minor (raises it when negative)."""
+    return transaction((against, credit_minor), (GlAccount.RECEIVABLE, -credit_minor))

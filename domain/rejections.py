@@ -1,0 +1,59 @@
+"""The refusals that more than one aggregate gives; each has its code of the error table."""
+
+from typing import ClassVar
+
+from domain.decider import Rejected
+
+
+class NotFound(Rejected):
+    """The thing does not exist, or is another tenant's."""
+
+    code: ClassVar[str] = "NOT_FOUND"
+
+
+class AlreadyExists(Rejected):
+    """It was made before, by another command."""
+
+    code: ClassVar[str] = "ALREADY_EXISTS"
+
+
+class Invalid(Rejected):
+    """The command contradicts itself or what it refers to."""
+
+    code: ClassVar[str] = "VALIDATION_FAILED"
+
+
+class CurrencyUnsupported(Rejected):
+    """An amount in a currency that the account does not have."""
+
+    code: ClassVar[str] = "CURRENCY_UNSUPPORTED"
+
+
+class PriceNotFound(Rejected):
+    """No price is published for the code at that facility, date and currency."""
+
+    code: ClassVar[str] = "PRICE_NOT_FOUND"
+
+
+class AccountSuspended(Rejected):
+    """A suspended account takes payments but no new charges."""
+
+
+class InvoiceNotDraft(Rejected):
+    """Only a draft can be issued."""
+
+
+class InvoiceNotOutstanding(Rejected):
+    """Only an issued, unsettled invoice can be paid or adjusted."""
+
+
+class NothingToInvoice(Rejected):
+    """The account has no open charge."""
+
+
+class EncounterSettled(Rejected):
+    """The encounter is billed already."""
+
+
+class RejectionSettled(Rejected):
+    """The rejected message was retried or discarded already."""

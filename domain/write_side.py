@@ -1,0 +1,158 @@
+"""What an event does to the write-side state: balances, open items, claims, counters and prices.
+
+`execute` applies it as it appends, and the audit applies it to a replay: one definition for both.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from enum import StrEnum
+
+import msgspec
+
+from contracts.account import AccountOpened
+from contracts.adjustment import AdjustmentApplied, Direction
+from contracts.charge import ChargeCaptured
+from contracts.event import Event, Posted
+from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded
+from contracts.ledger import GlAccount
+from contracts.payment import PaymentPosted
+from contracts.price_list import Price, PriceListPublished, PricesAdded
+
+
+class AccountStatus(StrEnum):
+    """Whether an account takes new charges."""
+
+    OPEN = "open"
+    SUSPENDED = "suspended"
+
+
+class ItemKind(StrEnum):
+    """What can be open on an account."""
+
+    CHARGE = "charge"
+    INVOICE = "invoice"
+
+
+class AccountHead(msgspec.Struct, frozen=True, kw_only=True):
+    """An account as decisions see it; `version` counts the commands that touched it."""
+
+    account_id: str
+    version: int
+    facility: str
+    currency: str
+    status: AccountStatus
+    receivable_minor: int
+    credit_minor: int
+
+
+class OpenItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A charge that is not billed yet, or an invoice that is not settled yet."""
+
+    kind: ItemKind
+    item_id: str
+    outstanding_minor: int
+    due_on: date | None = None
+    number: str | None = None
+
+
+Items = dict[tuple[ItemKind, str], OpenItem]
+
+
+def account_after(head: AccountHead | None, event: Event) -> AccountHead | None:
+    """The account after an event; its version is bumped once a command, by `execute`."""
+    if isinstance(event, AccountOpened):
+        return AccountHead(
+            account_id=event.account_id,
+            version=0,
+            facility=event.facility,
+            currency=event.currency,
+            status=AccountStatus.OPEN,
+            receivable_minor=0,
+            credit_minor=0,
+        )
+    if head is None or not isinstance(event, Posted) or not event.postings:
+        return head
+    receivable_minor, credit_minor = head.receivable_minor, head.credit_minor
+    for posting in event.postings:
+        if posting.gl_account is GlAccount.RECEIVABLE:
+            receivable_minor += posting.amount_minor
+        elif posting.gl_account is GlAccount.CUSTOMER_CREDIT:
+            credit_minor -= posting.amount_minor
+    return AccountHead(
+        account_id=head.account_id,
+        version=head.version,
+        facility=head.facility,
+        currency=head.currency,
+        status=head.status,
+        receivable_minor=receivable_minor,
+        credit_minor=credit_minor,
+    )
+
+
+def open_items_after(items: Items, event: Event) -> None:
+    """Change an account's open items by an event; what is settled leaves them."""
+    match event:
+        case ChargeCaptured():
+            key = (ItemKind.CHARGE, str(event.charge_id))
+            items[key] = OpenItem(
+                kind=ItemKind.CHARGE, item_id=key[1], outstanding_minor=event.total.minor
+            )
+        case InvoiceDrafted() | InvoiceLinesAdded():
+            for line in event.lines:
+                items.pop((ItemKind.CHARGE, line.charge_id), None)
+        case InvoiceIssued() if event.total.minor:
+            items[ItemKind.INVOICE, event.invoice_id] = OpenItem(
+                kind=ItemKind.INVOICE,
+                item_id=event.invoice_id,
+                outstanding_minor=event.total.minor,
+                due_on=event.due_on,
+                number=event.number,
+            )
+        case PaymentPosted():
+            for allocation in event.allocations:
+                _reduce(items, allocation.invoice_id, allocation.amount.minor)
+        case AdjustmentApplied(invoice_id=str(invoice_id)):
+            credit = event.direction is Direction.CREDIT
+            _reduce(items, invoice_id, event.amount.minor if credit else -event.amount.minor)
+        case _:
+            pass  # every other event leaves the open items as they are
+
+
+def _reduce(items: Items, invoice_id: str, amount_minor: int) -> None:
+    key = (ItemKind.INVOICE, invoice_id)
+    item = items.get(key)
+    if item is None:
+        return
+    left_minor = item.outstanding_minor - amount_minor
+    if left_minor:
+        items[key] = msgspec.structs.replace(item, outstanding_minor=left_minor)
+    else:
+        del items[key]
+
+
+def claims_of(event: Event) -> Iterator[tuple[str, str, str]]:
+    """The identities that an event takes: kind, key and the stream that holds it."""
+    match event:
+        case AccountOpened():
+            yield "account", f"{event.currency}/{event.patient_id}", event.account_id
+        case InvoiceIssued():
+            yield "invoice_number", event.number, event.invoice_id
+        case _:
+            return
+
+
+def counter_of(event: Event) -> str | None:
+    """The counter that an event draws one number from, or None."""
+    if isinstance(event, InvoiceIssued):
+        return invoice_counter(event.facility, event.issued_on.year)
+    return None
+
+
+def invoice_counter(facility: str, year: int) -> str:
+    """Invoice numbers are gapless per tenant, facility and local year."""
+    return f"invoice/{facility}/{year}"
+
+
+def prices_of(event: Event) -> tuple[Price, ...]:
+    """The prices that an event publishes."""
+    return event.prices if isinstance(event, PriceListPublished | PricesAdded) else ()

@@ -1,0 +1,1 @@
+"""The outside world behind the ports; only services.wiring imports from here."""

@@ -1,0 +1,1 @@
+"""Postgres: migrations, pools and the event store."""

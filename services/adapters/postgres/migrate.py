@@ -1,0 +1,85 @@
+"""Migrations: numbered SQL files of this package, applied once each, in order, under one lock."""
+
+import hashlib
+from importlib.resources import files
+from typing import Final
+
+import asyncpg
+import structlog
+
+ROLES: Final = {
+    "daybook_writer": "NOBYPASSRLS",
+    "daybook_reader": "NOBYPASSRLS",
+    # These three read every tenant; with row_security = off a policy would fail them, not filter.
+    "daybook_sequencer": "BYPASSRLS",
+    "daybook_projector": "BYPASSRLS",
+    "daybook_auditor": "BYPASSRLS",
+}
+SEARCH_PATH: Final = "daybook, read, public"
+# An arbitrary constant that every release agrees on ("daybook" in ASCII).
+_LOCK: Final = 0x6461_7962_6F6F_6B
+
+_log = structlog.get_logger()
+
+
+class MigrationChanged(RuntimeError):
+    """A migration that was applied before has another text now; released ones are never edited."""
+
+
+async def migrate(connection: asyncpg.Connection) -> list[str]:
+    """Bring the connected database up to this release; returns the names of what was applied.
+
+    Needs a role that may create roles and schemas. Safe to run from several processes at once.
+    Raises MigrationChanged.
+    """
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await _create_roles(connection)
+        await connection.execute(
+            "CREATE SCHEMA IF NOT EXISTS daybook; CREATE SCHEMA IF NOT EXISTS read;"
+            "CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public;"
+            "SET LOCAL search_path = daybook, public;"
+            "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY,"
+            " digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+        )
+        applied = await _apply_missing(connection)
+    for name in applied:
+        _log.info("migration applied", migration=name)
+    return applied
+
+
+async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
+    rows = await connection.fetch("SELECT name, digest FROM schema_migrations")
+    known = {row["name"]: row["digest"] for row in rows}
+    applied = []
+    for name, text in _migrations():
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if name not in known:
+            await connection.execute(text)
+            await connection.execute(
+                "INSERT INTO schema_migrations (name, digest) VALUES ($1, $2)", name, digest
+            )
+            applied.append(name)
+        elif known[name] != digest:
+            raise MigrationChanged(
+                f"{name} was applied with another text: restore it and put the change into a new file"
+            )
+    return applied
+
+
+def _migrations() -> list[tuple[str, str]]:
+    folder = files("services.adapters.postgres") / "migrations"
+    found = [file for file in folder.iterdir() if file.name.endswith(".sql")]
+    return [(file.name, file.read_text()) for file in sorted(found, key=lambda file: file.name)]
+
+
+async def _create_roles(connection: asyncpg.Connection) -> None:
+    existing = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
+    for role, attribute in ROLES.items():
+        if role not in existing:
+            # Roles are the cluster's, not the database's: another database's migration may be
+            # creating the same one, which the block tells from a real failure.
+            await connection.execute(
+                f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN {attribute};"
+                " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            )

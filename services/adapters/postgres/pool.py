@@ -1,0 +1,22 @@
+"""Pools: every process connects as the login it is given and assumes the role of its work."""
+
+import asyncpg
+
+from services.adapters.postgres.migrate import ROLES, SEARCH_PATH
+
+
+async def open_pool(url: str, role: str, *, size_max: int, size_min: int = 1) -> asyncpg.Pool:
+    """A pool whose connections act as `role` of `migrate.ROLES` and can do no more than it may."""
+    settings = {
+        "role": role,
+        "search_path": SEARCH_PATH,
+        "application_name": role,
+        "jit": "off",
+        # An abandoned transaction would hold its locks, and vacuum back, for ever.
+        "idle_in_transaction_session_timeout": "60000",
+    }
+    if ROLES[role] == "BYPASSRLS":
+        settings["row_security"] = "off"
+    return await asyncpg.create_pool(
+        url, min_size=size_min, max_size=size_max, server_settings=settings
+    )
