@@ -1,0 +1,257 @@
+"""What other systems send us over the bus: tolerant of fields it does not know, strict in those
+it does. Every field that is wrong is named by its JSON path in the error.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from contracts.money import Currency, Money, exponent, parse_money
+
+SERVICES_MAX: Final = 1_000
+CLAIMS_MAX: Final = 5_000
+QUANTITY_MAX: Final = 1_000_000
+
+# Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,
+# `\Z` is unknown to the ECMA expressions of JSON Schema, and NUL cannot be stored by Postgres.
+_PRINTABLE: Final = r"^(?!\s)(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])"
+
+Id = Annotated[
+    str,
+    Meta(
+        description="an id of the sending system, printable",
+        min_length=1,
+        max_length=256,
+        pattern=_PRINTABLE,
+    ),
+]
+Code = Annotated[
+    str,
+    Meta(
+        description="a code without spaces, as its code system writes it",
+        min_length=1,
+        max_length=64,
+        pattern=r"^(?![\s\S]*[^!-~])",
+    ),
+]
+CodeSystem = Annotated[
+    str,
+    Meta(
+        description="the code system, a URI",
+        examples=["http://snomed.info/sct"],
+        min_length=1,
+        max_length=256,
+        pattern=r"^(?![\s\S]*[^!-~])",
+    ),
+]
+FacilityCode = Annotated[
+    str,
+    Meta(
+        description="a facility of the tenant",
+        min_length=1,
+        max_length=64,
+        pattern=r"^(?![\s\S]*[^A-Za-z0-9._-])",
+    ),
+]
+Language = Annotated[
+    str,
+    Meta(
+        description="BCP 47 language tag",
+        examples=["en-US", "prs"],
+        min_length=2,
+        max_length=35,
+        pattern=r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])",
+    ),
+]
+Line = Annotated[str, Meta(min_length=1, max_length=512, pattern=_PRINTABLE)]
+Modifiers = Annotated[tuple[Code, ...], Meta(max_length=16)]
+Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class InboundMoney(msgspec.Struct, frozen=True, kw_only=True):
+    """An amount as a sender wrote it: a decimal string ("125", "125.5") and its ISO 4217 currency.
+
+    More digits than the currency has are refused. Once read, the amount is canonical.
+    """
+
+    amount: Annotated[
+        str,
+        Meta(
+            description="decimal string, never a float",
+            examples=["125.00"],
+            extra_json_schema={"pattern": r"^-?\d{1,16}(\.\d{1,4})?$"},
+        ),
+    ]
+    currency: Currency
+
+    def __post_init__(self) -> None:
+        # Checked here so that the error names the JSON path of the amount, not of the message.
+        canonical = parse_money(self.amount, self.currency)
+        msgspec.structs.force_setattr(self, "amount", canonical.amount)
+
+    @property
+    def money(self) -> Money:
+        """The same amount as the ledger's events carry it."""
+        return Money(amount=self.amount, currency=self.currency)
+
+    @property
+    def minor(self) -> int:
+        """The amount in minor units."""
+        return self.money.minor
+
+
+class Patient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who was treated, and so who has the account."""
+
+    patient_id: Id
+    name: Annotated[Line | None, Meta(description="as a person would write it")] = None
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who is expected to pay besides the patient."""
+
+    payer: Id
+    plan: Line | None = None
+    member_id: Id | None = None
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A coded service that was rendered; without a unit price the price list decides."""
+
+    code: Code
+    system: CodeSystem
+    modifiers: Modifiers = ()
+    quantity: Quantity = 1
+    service_date: Annotated[date, Meta(description="local date at the facility")]
+    description: Line | None = None
+    unit_price: InboundMoney | None = None
+    line_id: Annotated[Id | None, Meta(description="the sender's own id of the line")] = None
+
+
+class EncounterClosed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A clinic closed an encounter: what was done for whom, ready to be charged."""
+
+    encounter_id: Id
+    claim_id: Annotated[
+        Id | None,
+        Meta(description="natural key where an encounter is billed by several claims"),
+    ] = None
+    patient: Patient
+    facility: FacilityCode
+    currency: Currency
+    language: Language | None = None
+    closed_at: Instant
+    services: Annotated[
+        tuple[Service, ...],
+        Meta(description="may be empty: nothing to charge", max_length=SERVICES_MAX),
+    ]
+    coverage: Coverage | None = None
+
+    def __post_init__(self) -> None:
+        exponent(self.currency)
+        for service in self.services:
+            if service.unit_price and service.unit_price.currency != self.currency:
+                raise ValueError(f"Expected every `unit_price` in {self.currency}")
+
+
+class RemittanceAdjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a claim that the payer will not pay, and why."""
+
+    reason: Annotated[Id, Meta(examples=["CONTRACTUAL"])]
+    amount: InboundMoney
+
+
+class RemittanceClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A claim as the payer settled it; it names an invoice, a claim or an encounter."""
+
+    claim_id: Id | None = None
+    encounter_id: Id | None = None
+    invoice: Annotated[Id | None, Meta(description="our invoice number or id")] = None
+    paid: InboundMoney
+    adjustments: Annotated[tuple[RemittanceAdjustment, ...], Meta(max_length=100)] = ()
+    denied: bool = False
+    denial_reason: Line | None = None
+
+    def __post_init__(self) -> None:
+        if self.claim_id is None and self.encounter_id is None and self.invoice is None:
+            raise ValueError("Expected one of `claim_id`, `encounter_id`, `invoice`")
+
+
+class RemittanceReceived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A payer's advice of what it paid for which claims; the claims sum to the total."""
+
+    remittance_id: Id
+    payer: Id
+    received_on: date | None = None
+    total: InboundMoney
+    claims: Annotated[
+        tuple[RemittanceClaim, ...],
+        Meta(min_length=1, max_length=CLAIMS_MAX),
+    ]
+
+
+class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to charge a service to an account, from a system that knows the account."""
+
+    account_id: Id
+    facility: FacilityCode
+    code: Code
+    system: CodeSystem
+    modifiers: Modifiers = ()
+    quantity: Quantity = 1
+    service_date: Annotated[date, Meta(description="local date at the facility")]
+    currency: Currency
+    unit_price: InboundMoney | None = None
+    reference: Annotated[Line | None, Meta(description="the sender's own reference")] = None
+    encounter_id: Id | None = None
+
+
+CAPTURE_CHARGE: Final = "billing.command.capture-charge.v1"
+ENCOUNTER_CLOSED: Final = "clinical.encounter.closed.v1"
+REMITTANCE_RECEIVED: Final = "payer.remittance.received.v1"
+
+InboundMessage = CaptureChargeMessage | EncounterClosed | RemittanceReceived
+
+
+class InboundType(NamedTuple):
+    """A message type that the intake takes."""
+
+    wire_type: str
+    shape: type[InboundMessage]
+    description: str
+
+
+INBOUND: Final = (
+    InboundType(CAPTURE_CHARGE, CaptureChargeMessage, "Charge a service; the fast path."),
+    InboundType(ENCOUNTER_CLOSED, EncounterClosed, "An encounter to be charged and invoiced."),
+    InboundType(REMITTANCE_RECEIVED, RemittanceReceived, "A payer's payments to be posted."),
+)
+
+
+class InboundTypeUnknown(LookupError):
+    """A message of a type that the intake does not take."""
+
+
+class InboundInvalid(ValueError):
+    """The data of a message is not of its type; the text names the JSON path."""
+
+
+_DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
+    inbound.wire_type: msgspec.json.Decoder(inbound.shape) for inbound in INBOUND
+}
+
+
+def decode(wire_type: str, data: bytes) -> InboundMessage:
+    """The message in the data of a CloudEvent; raises InboundTypeUnknown and InboundInvalid."""
+    decoder = _DECODERS.get(wire_type)
+    if decoder is None:
+        known = ", ".join(_DECODERS)
+        raise InboundTypeUnknown(f"{wire_type!r} is not taken here; send one of {known}")
+    try:
+        message: InboundMessage = decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InboundInvalid(f"data is no {wire_type}: {error}") from error
+    return message
