@@ -1,0 +1,35 @@
+"""Fixtures of every test: one real stack for the whole session."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from services.embedded.addresses import Addresses
+from services.embedded.background import BackgroundStack, start_for_tests
+from services.embedded.programs import program
+
+
+@pytest.fixture(scope="session")
+def background_stack() -> Iterator[BackgroundStack]:
+    """Postgres and NATS, ephemeral and fast rather than durable; Temporal on demand."""
+    background = start_for_tests()
+    yield background
+    background.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(background_stack: BackgroundStack) -> Addresses:
+    """The addresses of Postgres and NATS."""
+    return background_stack.addresses
+
+
+@pytest.fixture(scope="session")
+def temporal_address(background_stack: BackgroundStack) -> str:
+    """The real Temporal server, started for the first test that asks."""
+    return background_stack.start_temporal()
+
+
+@pytest.fixture(scope="session")
+def temporal_test_server() -> str:
+    """The time-skipping server's program, for `test_server_existing_path`."""
+    return str(program("temporal-test-server"))
