@@ -4,16 +4,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from contracts.event import Event
-from contracts.ids import AccountId
+from contracts.event import AccountEvent
 from contracts.money import Currency
 from contracts.private import Private
 
 
-class AccountOpened(Event, frozen=True, kw_only=True):
+class AccountOpened(AccountEvent, frozen=True, kw_only=True):
     """An account was opened for a patient or customer, in one currency."""
 
-    account_id: AccountId
     patient_id: str
     name: Private | None
     facility: str

@@ -17,10 +17,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A fact of the billing ledger."""
 
 
-class Posted(Event, frozen=True, kw_only=True):
-    """A fact that books: its postings are one transaction, which sums to zero."""
+class AccountEvent(Event, frozen=True, kw_only=True):
+    """A fact about an account, decided under the account's lock; the account's version counts it."""
 
     account_id: AccountId
+
+
+class Posted(AccountEvent, frozen=True, kw_only=True):
+    """A fact that books: its postings are one transaction, which sums to zero."""
+
     facility: str
     currency: Currency
     effective_on: Annotated[date, Meta(description="the service date: when it counts")]

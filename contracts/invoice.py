@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from contracts.event import Event, Posted
-from contracts.ids import AccountId, ChargeId, InvoiceId
+from contracts.event import AccountEvent, Posted
+from contracts.ids import ChargeId, InvoiceId
 from contracts.money import Currency, Money
 
 LINES_PER_EVENT_MAX = 500
@@ -24,11 +24,10 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     tax: Money
 
 
-class InvoiceDrafted(Event, frozen=True, kw_only=True):
+class InvoiceDrafted(AccountEvent, frozen=True, kw_only=True):
     """Open charges of an account were bundled; further lines follow as `lines_added`."""
 
     invoice_id: InvoiceId
-    account_id: AccountId
     facility: str
     currency: Currency
     line_count: int
@@ -38,11 +37,10 @@ class InvoiceDrafted(Event, frozen=True, kw_only=True):
     lines: tuple[InvoiceLine, ...]
 
 
-class InvoiceLinesAdded(Event, frozen=True, kw_only=True):
+class InvoiceLinesAdded(AccountEvent, frozen=True, kw_only=True):
     """More lines of a draft that is too long for one event; part of the same command."""
 
     invoice_id: InvoiceId
-    account_id: AccountId
     lines: tuple[InvoiceLine, ...]
 
 
@@ -63,10 +61,9 @@ class InvoiceIssued(Posted, frozen=True, kw_only=True):
     total: Money
 
 
-class InvoicePaid(Event, frozen=True, kw_only=True):
+class InvoicePaid(AccountEvent, frozen=True, kw_only=True):
     """Nothing is outstanding any more on an issued invoice."""
 
     invoice_id: InvoiceId
-    account_id: AccountId
     settled_by: Annotated[str, Meta(description="the payment or adjustment that settled it")]
     settled_on: date

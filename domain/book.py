@@ -9,12 +9,20 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from contracts.event import Event
+from contracts.event import AccountEvent, Event
 from contracts.ids import AccountId
+from contracts.price_list import PriceListPublished, PricesAdded
 from domain.pricing import Prices
 from domain.rejections import NotFound
 from domain.tax import TaxRules
-from domain.write_side import AccountHead, ItemKind, OpenItem, account_after, open_items_after
+from domain.write_side import (
+    AccountHead,
+    ItemKind,
+    OpenItem,
+    account_after,
+    counter_of,
+    open_items_after,
+)
 
 
 @dataclass(slots=True)
@@ -78,15 +86,23 @@ class Book:
         return self.open_items.get(account_id, {}).get((kind, item_id))
 
     def next_number(self, counter: str) -> int:
-        """What the counter gives next; the event that carries the number draws it in `take`."""
-        return self.counters.get(counter, 0) + 1
+        """What a locked counter gives next; the event that carries the number draws it in `take`.
+
+        Raises KeyError for one that was not locked: its number could be drawn twice.
+        """
+        return self.counters[counter] + 1
 
     def take(self, stream_id: str, event: Event, state: Any) -> None:
         """Book a decided event: the stream's new state, its account and its open items."""
         self.states[stream_id] = state
         self.versions[stream_id] = self.versions.get(stream_id, 0) + 1
-        account_id = getattr(event, "account_id", None)
-        if account_id is not None:
+        counter = counter_of(event)
+        if counter is not None:
+            self.counters[counter] += 1
+        if isinstance(event, PriceListPublished | PricesAdded):
+            self.prices.add(event.prices, event.price_list_id)
+        if isinstance(event, AccountEvent):
+            account_id = event.account_id
             head = account_after(self.accounts.get(account_id), event)
             if head is not None:
                 self.accounts[account_id] = head

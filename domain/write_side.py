@@ -12,7 +12,7 @@ import msgspec
 from contracts.account import AccountOpened
 from contracts.adjustment import AdjustmentApplied, Direction
 from contracts.charge import ChargeCaptured
-from contracts.event import Event, Posted
+from contracts.event import AccountEvent, Event, Posted
 from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded
 from contracts.ledger import GlAccount
 from contracts.payment import PaymentPosted
@@ -34,7 +34,7 @@ class ItemKind(StrEnum):
 
 
 class AccountHead(msgspec.Struct, frozen=True, kw_only=True):
-    """An account as decisions see it; `version` counts the commands that touched it."""
+    """An account as decisions see it; `version` counts its events."""
 
     account_id: str
     version: int
@@ -59,28 +59,28 @@ Items = dict[tuple[ItemKind, str], OpenItem]
 
 
 def account_after(head: AccountHead | None, event: Event) -> AccountHead | None:
-    """The account after an event; its version is bumped once a command, by `execute`."""
+    """The account after an event of its own."""
     if isinstance(event, AccountOpened):
         return AccountHead(
             account_id=event.account_id,
-            version=0,
+            version=1,
             facility=event.facility,
             currency=event.currency,
             status=AccountStatus.OPEN,
             receivable_minor=0,
             credit_minor=0,
         )
-    if head is None or not isinstance(event, Posted) or not event.postings:
+    if head is None or not isinstance(event, AccountEvent):
         return head
     receivable_minor, credit_minor = head.receivable_minor, head.credit_minor
-    for posting in event.postings:
+    for posting in event.postings if isinstance(event, Posted) else ():
         if posting.gl_account is GlAccount.RECEIVABLE:
             receivable_minor += posting.amount_minor
         elif posting.gl_account is GlAccount.CUSTOMER_CREDIT:
             credit_minor -= posting.amount_minor
     return AccountHead(
         account_id=head.account_id,
-        version=head.version,
+        version=head.version + 1,
         facility=head.facility,
         currency=head.currency,
         status=head.status,

@@ -27,16 +27,19 @@ CREATE TABLE billing_outbox (
     CONSTRAINT outbox_rows_have_events CHECK (cardinality(event_ids) >= 1)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
--- The order: dense positions over everything and dense positions within each tenant.
+-- The order: dense positions over everything, within each tenant and within each partition of a
+-- tenant, which is what a reader of one partition's subjects checks for gaps.
 CREATE TABLE event_log (
-    position        bigint      NOT NULL,
-    tenant          text        NOT NULL,
-    tenant_position bigint      NOT NULL,
-    stream_id       text        NOT NULL,
-    version         bigint      NOT NULL,
-    sequenced_at    timestamptz NOT NULL,
-    committed_at    timestamptz NOT NULL,
-    leaf            bytea       NOT NULL,
+    position           bigint      NOT NULL,
+    tenant             text        NOT NULL,
+    tenant_position    bigint      NOT NULL,
+    partition          smallint    NOT NULL,  -- hash of events.partition_key over log_head.partitions
+    partition_position bigint      NOT NULL,
+    stream_id          text        NOT NULL,
+    version            bigint      NOT NULL,
+    sequenced_at       timestamptz NOT NULL,
+    committed_at       timestamptz NOT NULL,
+    leaf               bytea       NOT NULL,
     CONSTRAINT event_log_is_dense PRIMARY KEY (position),
     CONSTRAINT event_log_positions_start_at_one CHECK (position >= 1 AND tenant_position >= 1),
     CONSTRAINT event_log_leaves_are_sha256 CHECK (octet_length(leaf) = 32),
@@ -46,17 +49,19 @@ CREATE TABLE event_log (
     CONSTRAINT event_log_is_dense_per_tenant UNIQUE (tenant, tenant_position)
 );
 
--- The head of the log, one row. Whoever sequences holds `fence`; a stale leader's update misses.
+-- The head of the log, one row. Whoever sequences holds the lease `sequencer` and locks its row.
 CREATE TABLE log_head (
     one          boolean     PRIMARY KEY DEFAULT true CHECK (one),
     log_id       text        NOT NULL,
+    partitions   smallint    NOT NULL CHECK (partitions >= 1),  -- of a tenant; fixed for ever
     position     bigint      NOT NULL DEFAULT 0,
     sequenced_at timestamptz NOT NULL DEFAULT '-infinity'
 );
 
 CREATE TABLE tenant_log_heads (
-    tenant          text   PRIMARY KEY,
-    tenant_position bigint NOT NULL
+    tenant              text     PRIMARY KEY,
+    tenant_position     bigint   NOT NULL,
+    partition_positions bigint[] NOT NULL  -- one a partition, the first is partition 0
 );
 
 -- Full tiles only (C2SP tlog-tiles: 256 hashes of 32 bytes) with the root of the tile, which is

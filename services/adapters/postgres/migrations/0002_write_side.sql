@@ -13,7 +13,7 @@ CREATE TABLE stream_heads (
 CREATE TABLE account_heads (
     tenant           text   NOT NULL,
     account_id       text   NOT NULL,
-    version          bigint NOT NULL,   -- counts the commands that touched the account
+    version          bigint NOT NULL,   -- counts the events of the account
     facility         text   NOT NULL,
     currency         text   NOT NULL,
     status           text   NOT NULL,
@@ -90,6 +90,7 @@ CREATE TABLE billing_inbox (
     payload_hash bytea       NOT NULL,
     stream_id    text        NOT NULL,   -- what it made: the result that a repeat is answered with
     version      bigint      NOT NULL,
+    token        text,                   -- its last event, where that is on another stream
     recorded_at  timestamptz NOT NULL,
     CONSTRAINT billing_inbox_takes_a_message_once PRIMARY KEY (tenant, consumer, source, id)
 );
@@ -103,6 +104,7 @@ CREATE TABLE billing_idempotency (
     request_hash bytea       NOT NULL,
     stream_id    text,
     version      bigint,
+    token        text,
     refusal      bytea,                  -- JSON {code, detail} of a domain refusal
     recorded_at  timestamptz NOT NULL,
     CONSTRAINT billing_idempotency_answers_a_key_once PRIMARY KEY (tenant, method, path, key),

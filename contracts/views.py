@@ -1,0 +1,231 @@
+"""Rows that the query API returns, one struct a question; money is a decimal string, never a float.
+
+`cursor` in a page asks for the next one and is null on the last; what it holds is not for reading.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from contracts.adjustment import AdjustmentReason, Direction
+from contracts.ids import (
+    AccountId,
+    AdjustmentId,
+    ChargeId,
+    EventId,
+    InvoiceId,
+    PaymentId,
+    RemittanceId,
+)
+from contracts.ledger import GlAccount
+from contracts.money import Currency, Money
+from contracts.payment import PaymentMethod
+from contracts.private import Private
+
+Version = Annotated[int, Meta(description="version of the aggregate's own stream", ge=0)]
+Position = Annotated[int, Meta(description="position in the log of the last event seen in it")]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a read model."""
+
+
+class AccountBalance(View, frozen=True, kw_only=True):
+    """An account, what is owed on it and how that came about."""
+
+    account_id: AccountId
+    patient_id: str
+    name: Private | None
+    facility: str
+    currency: Currency
+    language: str
+    status: Annotated[str, Meta(examples=["open", "suspended"])]
+    balance: Annotated[Money, Meta(description="receivable less credit")]
+    receivable: Annotated[Money, Meta(description="what the customer owes")]
+    credit: Annotated[Money, Meta(description="what we owe the customer")]
+    charged: Annotated[Money, Meta(description="all charges with their tax")]
+    paid: Annotated[Money, Meta(description="all payments, allocated or not")]
+    adjusted: Annotated[Money, Meta(description="credit adjustments less debit adjustments")]
+    open_charges: Annotated[int, Meta(description="charges that are on no invoice yet")]
+    version: Version
+    position: Position
+
+
+class AccountPage(View, frozen=True, kw_only=True):
+    """Accounts by id."""
+
+    items: tuple[AccountBalance, ...]
+    cursor: str | None
+
+
+class LedgerLine(View, frozen=True, kw_only=True):
+    """One line of a customer's account: a posting to receivable or to customer credit."""
+
+    position: Annotated[int, Meta(description="position in the log of the event that booked it")]
+    line: Annotated[int, Meta(description="line of its transaction, from 0")]
+    transaction_id: EventId
+    type: Annotated[str, Meta(description="type of the event", examples=["billing.charge.captured"])]
+    gl_account: GlAccount
+    name: Annotated[str, Meta(description="name of the GL account")]
+    facility: str
+    amount: Annotated[Money, Meta(description="debit positive")]
+    balance: Annotated[Money, Meta(description="receivable less credit after this line")]
+    effective_on: Annotated[date, Meta(description="the service date")]
+    booked_on: Annotated[date, Meta(description="the posting date")]
+    recorded_at: Instant
+
+
+class AccountLedger(View, frozen=True, kw_only=True):
+    """A customer's account in the order of the log, oldest first."""
+
+    account_id: AccountId
+    items: tuple[LedgerLine, ...]
+    cursor: str | None
+
+
+class InvoiceStatus(StrEnum):
+    """Where an invoice is."""
+
+    DRAFT = "draft"
+    ISSUED = "issued"
+    PAID = "paid"
+
+
+class InvoiceSummary(View, frozen=True, kw_only=True):
+    """An invoice without its lines; number and dates are null while it is a draft."""
+
+    invoice_id: InvoiceId
+    account_id: AccountId
+    facility: str
+    status: InvoiceStatus
+    number: str | None
+    issued_on: date | None
+    due_on: date | None
+    paid_on: date | None
+    line_count: int
+    net: Money
+    tax: Money
+    total: Money
+    outstanding: Annotated[Money, Meta(description="what is still owed on it; zero for a draft")]
+    version: Version
+    position: Position
+
+
+class InvoicePage(View, frozen=True, kw_only=True):
+    """Invoices, the latest drafted first."""
+
+    items: tuple[InvoiceSummary, ...]
+    cursor: str | None
+
+
+class InvoiceLineDetail(View, frozen=True, kw_only=True):
+    """A charge as the invoice shows it."""
+
+    line: Annotated[int, Meta(description="number of the line, from 1")]
+    charge_id: ChargeId
+    code: str
+    quantity: int
+    service_on: date
+    net: Money
+    tax: Money
+
+
+class InvoicePayment(View, frozen=True, kw_only=True):
+    """The part of a payment that settles this invoice."""
+
+    payment_id: PaymentId
+    method: PaymentMethod
+    amount: Money
+    effective_on: date
+    booked_on: date
+
+
+class InvoiceAdjustment(View, frozen=True, kw_only=True):
+    """A correction of what is owed on this invoice."""
+
+    adjustment_id: AdjustmentId
+    reason: AdjustmentReason
+    direction: Direction
+    amount: Money
+    effective_on: date
+    booked_on: date
+
+
+class InvoiceDetail(View, frozen=True, kw_only=True):
+    """An invoice with its lines and with everything that settled or corrected it."""
+
+    invoice: InvoiceSummary
+    settled_by: Annotated[str | None, Meta(description="the payment or adjustment that settled it")]
+    lines_digest: str | None
+    lines: tuple[InvoiceLineDetail, ...]
+    payments: tuple[InvoicePayment, ...]
+    adjustments: tuple[InvoiceAdjustment, ...]
+
+
+class PaymentAllocation(View, frozen=True, kw_only=True):
+    """What a payment was used for."""
+
+    invoice_id: InvoiceId
+    amount: Money
+
+
+class PaymentSummary(View, frozen=True, kw_only=True):
+    """A payment and the invoices that it was allocated to; the rest became credit."""
+
+    payment_id: PaymentId
+    account_id: AccountId
+    facility: str
+    method: PaymentMethod
+    amount: Money
+    allocated: Money
+    credited: Money
+    payer: str | None
+    reference: str | None
+    remittance_id: RemittanceId | None
+    effective_on: date
+    booked_on: date
+    recorded_at: Instant
+    allocations: tuple[PaymentAllocation, ...]
+    version: Version
+    position: Position
+
+
+class PaymentPage(View, frozen=True, kw_only=True):
+    """Payments, the latest first."""
+
+    items: tuple[PaymentSummary, ...]
+    cursor: str | None
+
+
+class TrialBalanceRow(View, frozen=True, kw_only=True):
+    """A GL account in one currency: what was debited, what was credited, the difference."""
+
+    gl_account: GlAccount
+    name: str
+    currency: Currency
+    debit: Annotated[str, Meta(description="decimal string", examples=["125.00"])]
+    credit: Annotated[str, Meta(description="decimal string", examples=["125.00"])]
+    balance: Annotated[str, Meta(description="debit less credit", examples=["0.00"])]
+
+
+class TrialBalanceTotal(View, frozen=True, kw_only=True):
+    """All accounts of one currency; the balance is zero in books that are straight."""
+
+    currency: Currency
+    debit: str
+    credit: str
+    balance: str
+
+
+class TrialBalance(View, frozen=True, kw_only=True):
+    """The general ledger of a period of posting dates, by account and currency."""
+
+    booked_from: date | None
+    booked_to: date | None
+    rows: tuple[TrialBalanceRow, ...]
+    totals: dict[str, TrialBalanceTotal]
+    position: Annotated[int, Meta(description="position in the log up to which it is known")]

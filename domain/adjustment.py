@@ -1,0 +1,117 @@
+"""Adjustments: a receivable corrected for a named reason, on an invoice or on the account."""
+
+from datetime import date
+from typing import Final
+
+import msgspec
+
+from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
+from contracts.ids import AccountId, AdjustmentId, InvoiceId, RemittanceId
+from contracts.ledger import GlAccount
+from contracts.money import Money
+from domain import ledger
+from domain.book import Book
+from domain.decider import Decider, Decision
+from domain.invoice import paid
+from domain.rejections import CurrencyUnsupported, Invalid, InvoiceNotOutstanding
+from domain.write_side import ItemKind, OpenItem
+
+AGAINST: Final = {
+    AdjustmentReason.CONTRACTUAL: GlAccount.CONTRACTUAL,
+    AdjustmentReason.COURTESY: GlAccount.COURTESY,
+    AdjustmentReason.CORRECTION: GlAccount.COURTESY,
+    AdjustmentReason.CHARITY: GlAccount.CHARITY,
+    AdjustmentReason.BAD_DEBT: GlAccount.BAD_DEBT,
+}
+
+
+class ApplyAdjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """Lower (credit) or raise (debit) what is owed, on one invoice or on the account."""
+
+    adjustment_id: AdjustmentId
+    account_id: AccountId
+    reason: AdjustmentReason
+    direction: Direction
+    amount: Money
+    effective_on: date | None = None
+    invoice_id: InvoiceId | None = None
+    remittance_id: RemittanceId | None = None
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True, tag="applied"):
+    """An adjustment in the books."""
+
+    account_id: AccountId
+    amount_minor: int
+
+
+AdjustmentState = Applied
+
+
+def decide(command: ApplyAdjustment, book: Book) -> Decision:
+    """Apply an adjustment once, and settle the invoice that it leaves without a remainder."""
+    match book.states.get(command.adjustment_id):
+        case None:
+            return _apply(command, book)
+        case Applied():
+            return []  # Applying twice is a retry, not an error.
+
+
+def _apply(command: ApplyAdjustment, book: Book) -> Decision:
+    account = book.account(command.account_id)
+    if command.amount.currency != account.currency:
+        raise CurrencyUnsupported(
+            f"account {account.account_id} is in {account.currency}, "
+            f"the adjustment in {command.amount.currency}"
+        )
+    invoice = _checked_invoice(command, book)
+    today = book.today(account.facility)
+    credit_minor = command.amount.minor
+    if command.direction is Direction.DEBIT:
+        credit_minor = -credit_minor
+    applied = AdjustmentApplied(
+        adjustment_id=command.adjustment_id,
+        account_id=command.account_id,
+        facility=account.facility,
+        currency=account.currency,
+        effective_on=command.effective_on or today,
+        booked_on=today,
+        postings=ledger.adjustment(AGAINST[command.reason], credit_minor),
+        reason=command.reason,
+        direction=command.direction,
+        amount=command.amount,
+        invoice_id=command.invoice_id,
+        remittance_id=command.remittance_id,
+    )
+    if invoice is None or invoice.outstanding_minor != credit_minor:
+        return [(command.adjustment_id, applied)]
+    settled = paid(invoice.item_id, command.account_id, command.adjustment_id, today)
+    return [(command.adjustment_id, applied), (invoice.item_id, settled)]
+
+
+def _checked_invoice(command: ApplyAdjustment, book: Book) -> OpenItem | None:
+    if command.amount.minor <= 0:
+        raise Invalid("an adjustment's amount must be positive: the direction says its sign")
+    if command.reason not in AGAINST:
+        raise Invalid(f"reason {command.reason} is applied by voiding an invoice only")
+    if command.invoice_id is None:
+        return None
+    invoice = book.item(command.account_id, ItemKind.INVOICE, command.invoice_id)
+    if invoice is None:
+        raise InvoiceNotOutstanding(f"invoice {command.invoice_id} has nothing outstanding")
+    too_much = command.amount.minor > invoice.outstanding_minor
+    if command.direction is Direction.CREDIT and too_much:
+        outstanding = Money.of(invoice.outstanding_minor, command.amount.currency).amount
+        raise Invalid(
+            f"{command.amount.amount} is more than the {outstanding} outstanding "
+            f"on invoice {command.invoice_id}"
+        )
+    return invoice
+
+
+def evolve(_state: AdjustmentState | None, event: AdjustmentApplied) -> AdjustmentState:
+    """The adjustment after an event."""
+    return Applied(account_id=event.account_id, amount_minor=event.amount.minor)
+
+
+ADJUSTMENT = Decider("adj", decide, evolve, AdjustmentState)

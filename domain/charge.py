@@ -1,0 +1,136 @@
+"""Charges: a service priced, taxed and booked on an account."""
+
+from datetime import date
+
+import msgspec
+
+from contracts.charge import ChargeCaptured, CodeStatus, PriceSource
+from contracts.ids import AccountId, ChargeId, EncounterId, PriceListId
+from contracts.money import Money
+from domain import ledger
+from domain.book import Book
+from domain.decider import Decider, Decision
+from domain.rejections import AccountSuspended, CurrencyUnsupported, Invalid, PriceNotFound
+from domain.tax import tax_minor
+from domain.write_side import AccountHead, AccountStatus
+
+
+class CaptureCharge(msgspec.Struct, frozen=True, kw_only=True):
+    """Charge a service to an account, at a stated price or by the price list."""
+
+    charge_id: ChargeId
+    account_id: AccountId
+    facility: str
+    code: str
+    system: str
+    quantity: int
+    service_on: date
+    currency: str
+    modifiers: tuple[str, ...] = ()
+    unit_price: Money | None = None
+    encounter_id: EncounterId | None = None
+    reference: str | None = None
+    code_status: CodeStatus = CodeStatus.UNCHECKED
+
+
+class Captured(msgspec.Struct, frozen=True, kw_only=True, tag="captured"):
+    """A charge as invoices need it."""
+
+    account_id: AccountId
+    code: str
+    quantity: int
+    service_on: date
+    net_minor: int
+    tax_minor: int
+
+
+ChargeState = Captured
+
+
+def decide(command: CaptureCharge, book: Book) -> Decision:
+    """Capture a charge once."""
+    match book.states.get(command.charge_id):
+        case None:
+            return [(command.charge_id, _capture(command, book))]
+        case Captured():
+            return []  # Capturing twice is a retry, not an error.
+
+
+def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
+    _check(command, book.account(command.account_id))
+    unit_minor, price_list_id = _unit_price(command, book)
+    net_minor = unit_minor * command.quantity
+    rule = book.tax_rules.find(command.facility, command.code, command.service_on)
+    taxed_minor = tax_minor(net_minor, rule.rate_ppm) if rule else 0
+    currency = command.currency
+    return ChargeCaptured(
+        charge_id=command.charge_id,
+        account_id=command.account_id,
+        facility=command.facility,
+        currency=currency,
+        effective_on=command.service_on,
+        booked_on=book.today(command.facility),
+        postings=ledger.charge(net_minor, taxed_minor),
+        code=command.code,
+        system=command.system,
+        modifiers=command.modifiers,
+        quantity=command.quantity,
+        unit_price=Money.of(unit_minor, currency),
+        price_source=PriceSource.STATED if price_list_id is None else PriceSource.PRICE_LIST,
+        price_list_id=price_list_id,
+        net=Money.of(net_minor, currency),
+        tax=Money.of(taxed_minor, currency),
+        total=Money.of(net_minor + taxed_minor, currency),
+        tax_rate_ppm=rule.rate_ppm if rule else 0,
+        tax_rule=rule.rule if rule else None,
+        code_status=command.code_status,
+        encounter_id=command.encounter_id,
+        reference=command.reference,
+    )
+
+
+def _check(command: CaptureCharge, account: AccountHead) -> None:
+    if account.status is AccountStatus.SUSPENDED:
+        raise AccountSuspended(f"account {account.account_id} is suspended: no new charges")
+    if command.quantity < 1:
+        raise Invalid("quantity must be 1 or more")
+    if command.currency != account.currency:
+        raise CurrencyUnsupported(
+            f"account {account.account_id} is in {account.currency}, the charge in {command.currency}"
+        )
+
+
+def _unit_price(command: CaptureCharge, book: Book) -> tuple[int, PriceListId | None]:
+    stated = command.unit_price
+    if stated is not None:
+        if stated.currency != command.currency:
+            raise CurrencyUnsupported(
+                f"the unit price is in {stated.currency}, the charge in {command.currency}"
+            )
+        if stated.minor < 0:
+            raise Invalid("unit_price must not be negative: give money back with an adjustment")
+        return stated.minor, None
+    price = book.prices.find(
+        command.facility, command.code, command.currency, command.service_on
+    )
+    if price is None:
+        raise PriceNotFound(
+            f"no price for code {command.code} at facility {command.facility} "
+            f"in {command.currency} on {command.service_on}: publish one or state unit_price"
+        )
+    return price.amount_minor, PriceListId(price.price_list_id)
+
+
+def evolve(_state: ChargeState | None, event: ChargeCaptured) -> ChargeState:
+    """The charge after an event."""
+    return Captured(
+        account_id=event.account_id,
+        code=event.code,
+        quantity=event.quantity,
+        service_on=event.effective_on,
+        net_minor=event.net.minor,
+        tax_minor=event.tax.minor,
+    )
+
+
+CHARGE = Decider("chg", decide, evolve, ChargeState)

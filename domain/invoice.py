@@ -1,0 +1,243 @@
+"""Invoices: open charges bundled into a draft, frozen under a gapless number, settled."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import msgspec
+
+from contracts.event import Event
+from contracts.ids import AccountId, ChargeId, InvoiceId
+from contracts.invoice import (
+    LINES_PER_EVENT_MAX,
+    InvoiceDrafted,
+    InvoiceIssued,
+    InvoiceLine,
+    InvoiceLinesAdded,
+    InvoicePaid,
+)
+from contracts.money import Money
+from domain.book import Book
+from domain.charge import Captured
+from domain.decider import Decider, Decision
+from domain.rejections import (
+    AlreadyExists,
+    Invalid,
+    InvoiceNotDraft,
+    NotFound,
+    NothingToInvoice,
+)
+from domain.write_side import AccountHead, ItemKind, invoice_counter
+
+
+class CreateDraftInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """Bundle open charges of an account: those named, or all of them."""
+
+    invoice_id: InvoiceId
+    account_id: AccountId
+    facility: str | None = None
+    charge_ids: tuple[ChargeId, ...] | None = None
+
+
+class IssueInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """Freeze a draft under the next number; due so many days after today."""
+
+    invoice_id: InvoiceId
+    account_id: AccountId | None = None
+    due_days: int = 30
+
+
+InvoiceCommand = CreateDraftInvoice | IssueInvoice
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True, tag="draft"):
+    """Lines are bundled; nothing is owed on it yet."""
+
+    account_id: AccountId
+    facility: str
+    currency: str
+    line_count: int
+    net_minor: int
+    tax_minor: int
+    charge_ids: tuple[ChargeId, ...]
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True, tag="issued"):
+    """Numbered and owed."""
+
+    account_id: AccountId
+    number: str
+    total_minor: int
+    due_on: date
+
+
+class Paid(msgspec.Struct, frozen=True, kw_only=True, tag="paid"):
+    """Nothing is outstanding any more."""
+
+    account_id: AccountId
+    number: str
+    total_minor: int
+
+
+InvoiceState = Draft | Issued | Paid
+InvoiceEvent = InvoiceDrafted | InvoiceLinesAdded | InvoiceIssued | InvoicePaid
+
+
+def decide(command: InvoiceCommand, book: Book) -> Decision:
+    """Draft or issue an invoice; repeating either decides nothing."""
+    match command, book.states.get(command.invoice_id):
+        case CreateDraftInvoice(), None:
+            return _draft(command, book)
+        case CreateDraftInvoice(), Draft():
+            return []  # Drafting twice under one id is a retry.
+        case CreateDraftInvoice(), _:
+            raise AlreadyExists(f"invoice {command.invoice_id} is issued already")
+        case IssueInvoice(), Draft() as draft:
+            return _issue(command, draft, book)
+        case IssueInvoice(), Issued() | Paid():
+            return []  # Issuing twice is a retry, not an error.
+        case IssueInvoice(), None:
+            raise NotFound(f"there is no invoice {command.invoice_id}")
+        case _:
+            raise InvoiceNotDraft(f"invoice {command.invoice_id} is no draft")
+
+
+def _draft(command: CreateDraftInvoice, book: Book) -> Decision:
+    account = book.account(command.account_id)
+    charges = _open_charges(command, book)
+    if not charges:
+        raise NothingToInvoice(f"account {command.account_id} has no open charge to invoice")
+    lines = [_line(charge_id, charge, account.currency) for charge_id, charge in charges]
+    first = _drafted(command, account, charges, tuple(lines[:LINES_PER_EVENT_MAX]))
+    rest: list[Event] = [
+        InvoiceLinesAdded(
+            invoice_id=command.invoice_id,
+            account_id=command.account_id,
+            lines=tuple(lines[start : start + LINES_PER_EVENT_MAX]),
+        )
+        for start in range(LINES_PER_EVENT_MAX, len(lines), LINES_PER_EVENT_MAX)
+    ]
+    return [(command.invoice_id, event) for event in (first, *rest)]
+
+
+def _drafted(
+    command: CreateDraftInvoice,
+    account: AccountHead,
+    charges: list[tuple[ChargeId, Captured]],
+    lines: tuple[InvoiceLine, ...],
+) -> InvoiceDrafted:
+    net_minor = sum(charge.net_minor for _, charge in charges)
+    tax_minor = sum(charge.tax_minor for _, charge in charges)
+    return InvoiceDrafted(
+        invoice_id=command.invoice_id,
+        account_id=command.account_id,
+        facility=command.facility or account.facility,
+        currency=account.currency,
+        line_count=len(charges),
+        net=Money.of(net_minor, account.currency),
+        tax=Money.of(tax_minor, account.currency),
+        total=Money.of(net_minor + tax_minor, account.currency),
+        lines=lines,
+    )
+
+
+def _open_charges(command: CreateDraftInvoice, book: Book) -> list[tuple[ChargeId, Captured]]:
+    if command.charge_ids is None:
+        items = book.items(command.account_id, ItemKind.CHARGE)
+        charges = [(ChargeId(item.item_id), book.states[item.item_id]) for item in items]
+        # Service date, then id: the order a reader expects and a retry finds again.
+        return sorted(charges, key=lambda charge: (charge[1].service_on, charge[0]))
+    if len(set(command.charge_ids)) != len(command.charge_ids):
+        raise Invalid("a charge is named twice in charge_ids: name each once")
+    for charge_id in command.charge_ids:
+        if book.item(command.account_id, ItemKind.CHARGE, charge_id) is None:
+            raise NotFound(
+                f"charge {charge_id} is not an open charge of account {command.account_id}"
+            )
+    return [(charge_id, book.states[charge_id]) for charge_id in command.charge_ids]
+
+
+def _line(charge_id: ChargeId, charge: Captured, currency: str) -> InvoiceLine:
+    return InvoiceLine(
+        charge_id=charge_id,
+        code=charge.code,
+        quantity=charge.quantity,
+        service_on=charge.service_on,
+        net=Money.of(charge.net_minor, currency),
+        tax=Money.of(charge.tax_minor, currency),
+    )
+
+
+def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
+    issued_on = book.today(draft.facility)
+    value = book.next_number(invoice_counter(draft.facility, issued_on.year))
+    issued = InvoiceIssued(
+        invoice_id=command.invoice_id,
+        account_id=draft.account_id,
+        facility=draft.facility,
+        currency=draft.currency,
+        effective_on=issued_on,
+        booked_on=issued_on,
+        number=f"{draft.facility}-{issued_on.year}-{value:06d}",
+        issued_on=issued_on,
+        due_on=issued_on + timedelta(days=command.due_days),
+        line_count=draft.line_count,
+        lines_digest=lines_digest(draft.charge_ids),
+        net=Money.of(draft.net_minor, draft.currency),
+        tax=Money.of(draft.tax_minor, draft.currency),
+        total=Money.of(draft.net_minor + draft.tax_minor, draft.currency),
+    )
+    events: list[Event] = [issued]
+    if issued.total.minor == 0:
+        # Nothing is owed on it, so nothing would ever settle it.
+        events.append(paid(command.invoice_id, draft.account_id, command.invoice_id, issued_on))
+    return [(command.invoice_id, event) for event in events]
+
+
+def lines_digest(charge_ids: Iterable[ChargeId]) -> str:
+    """SHA-256 over the charge ids in line order, each ended by a line feed, in hex."""
+    return hashlib.sha256("".join(f"{charge_id}\n" for charge_id in charge_ids).encode()).hexdigest()
+
+
+def paid(invoice_id: str, account_id: AccountId, settled_by: str, settled_on: date) -> InvoicePaid:
+    """The event that nothing is outstanding any more."""
+    return InvoicePaid(
+        invoice_id=InvoiceId(invoice_id),
+        account_id=account_id,
+        settled_by=settled_by,
+        settled_on=settled_on,
+    )
+
+
+def evolve(state: InvoiceState | None, event: InvoiceEvent) -> InvoiceState | None:
+    """The invoice after an event."""
+    match event, state:
+        case InvoiceDrafted(), _:
+            return Draft(
+                account_id=event.account_id,
+                facility=event.facility,
+                currency=event.currency,
+                line_count=event.line_count,
+                net_minor=event.net.minor,
+                tax_minor=event.tax.minor,
+                charge_ids=tuple(line.charge_id for line in event.lines),
+            )
+        case InvoiceLinesAdded(), Draft():
+            added = tuple(line.charge_id for line in event.lines)
+            return msgspec.structs.replace(state, charge_ids=state.charge_ids + added)
+        case InvoiceIssued(), _:
+            return Issued(
+                account_id=event.account_id,
+                number=event.number,
+                total_minor=event.total.minor,
+                due_on=event.due_on,
+            )
+        case InvoicePaid(), Issued():
+            return Paid(
+                account_id=event.account_id, number=state.number, total_minor=state.total_minor
+            )
+        case _:
+            return state
+
+
+INVOICE = Decider("inv", decide, evolve, InvoiceState)

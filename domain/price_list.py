@@ -1,0 +1,104 @@
+"""Price lists: published once, thousands of prices in chunks; windows never overlap."""
+
+import msgspec
+
+from contracts.event import Event
+from contracts.ids import PriceListId
+from contracts.money import MoneyInvalid, exponent
+from contracts.price_list import PRICES_PER_EVENT_MAX, Price, PriceListPublished, PricesAdded
+from domain.book import Book
+from domain.decider import Decider, Decision
+from domain.pricing import EffectivePrice, PriceKey, overlap, price_key
+from domain.rejections import CurrencyUnsupported, Invalid
+
+
+class PublishPriceList(msgspec.Struct, frozen=True, kw_only=True):
+    """Put prices into effect."""
+
+    price_list_id: PriceListId
+    name: str
+    prices: tuple[Price, ...]
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True, tag="published"):
+    """A price list in effect."""
+
+    name: str
+    price_count: int
+
+
+PriceListState = Published
+PriceListEvent = PriceListPublished | PricesAdded
+
+
+class PricesOverlap(Invalid):
+    """Two prices of one facility, code and currency would be in force on one day."""
+
+
+def decide(command: PublishPriceList, book: Book) -> Decision:
+    """Publish a price list once."""
+    match book.states.get(command.price_list_id):
+        case None:
+            _check(command, book)
+            return [(command.price_list_id, event) for event in _publish(command)]
+        case Published():
+            return []  # Publishing twice is a retry, not an error.
+
+
+def _check(command: PublishPriceList, book: Book) -> None:
+    if not command.prices:
+        raise Invalid("a price list needs at least one price")
+    seen: dict[PriceKey, list[EffectivePrice]] = {}
+    for index, price in enumerate(command.prices):
+        _check_price(index, price)
+        key = price_key(price)
+        for other in (*book.prices.windows.get(key, ()), *seen.get(key, ())):
+            if overlap(price, other):
+                raise PricesOverlap(
+                    f"prices[{index}]: {price.code} at {price.facility} in {key[2]} from "
+                    f"{price.valid_from} overlaps a price valid from {other.valid_from} "
+                    f"of {other.price_list_id or 'this list'}: end that one first"
+                )
+        seen.setdefault(key, []).append(
+            EffectivePrice(price.valid_from, price.valid_to, price.unit_price.minor, "")
+        )
+
+
+def _check_price(index: int, price: Price) -> None:
+    try:
+        exponent(price.unit_price.currency)
+    except MoneyInvalid as invalid:
+        raise CurrencyUnsupported(f"prices[{index}]: {invalid}") from None
+    if price.unit_price.minor < 0:
+        raise Invalid(f"prices[{index}]: unit_price must not be negative")
+    if price.valid_to is not None and price.valid_to < price.valid_from:
+        raise Invalid(f"prices[{index}]: valid_to lies before valid_from")
+
+
+def _publish(command: PublishPriceList) -> list[Event]:
+    chunks = [
+        command.prices[start : start + PRICES_PER_EVENT_MAX]
+        for start in range(0, len(command.prices), PRICES_PER_EVENT_MAX)
+    ]
+    first = PriceListPublished(
+        price_list_id=command.price_list_id,
+        name=command.name,
+        price_count=len(command.prices),
+        prices=chunks[0],
+    )
+    rest = [
+        PricesAdded(price_list_id=command.price_list_id, prices=chunk) for chunk in chunks[1:]
+    ]
+    return [first, *rest]
+
+
+def evolve(state: PriceListState | None, event: PriceListEvent) -> PriceListState | None:
+    """The price list after an event."""
+    match event:
+        case PriceListPublished():
+            return Published(name=event.name, price_count=event.price_count)
+        case _:
+            return state
+
+
+PRICE_LIST = Decider("prl", decide, evolve, PriceListState)

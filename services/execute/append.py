@@ -1,0 +1,259 @@
+"""A batch of commands in one transaction, second half: decide in memory, append at once."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from contracts.event import Event
+from contracts.ids import event_id
+from domain.decider import Decision, Rejected
+from domain.intake import DiscardIntake, RetryIntake
+from services.commands import BY_COMMAND, decider_of
+from services.execute.envelope import (
+    KEY_REUSED,
+    Done,
+    Envelope,
+    HttpIdentity,
+    Identity,
+    Outcome,
+    Refused,
+)
+from services.execute.load import Books, columns, sql
+from services.execute.rows import (
+    Row,
+    Rows,
+    account_rows,
+    bodies_of,
+    head_rows,
+    item_rows,
+    rejected_row,
+)
+
+_APPEND: Final = sql("append.sql")
+_CLAIMS: Final = (
+    "INSERT INTO claims (tenant, kind, key, stream_id)"
+    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])"
+)
+_ANSWERS: Final = (
+    "INSERT INTO billing_idempotency (tenant, method, path, key, request_hash, stream_id, version,"
+    " token, refusal, recorded_at) SELECT a.*, $10 FROM unnest($1::text[], $2::text[], $3::text[],"
+    " $4::text[], $5::bytea[], $6::text[], $7::bigint[], $8::text[], $9::bytea[]) AS a"
+)
+_PRICES: Final = (
+    "INSERT INTO prices (tenant, facility, code, currency, effective, amount_minor, price_list_id)"
+    " SELECT p.tenant, p.facility, p.code, p.currency, daterange(p.first, p.last, '[]'), p.minor,"
+    " p.list FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[], $6::date[],"
+    " $7::bigint[], $8::text[])"
+    " AS p (tenant, facility, code, currency, first, last, minor, list)"
+)
+_COUNTERS: Final = (
+    "UPDATE counters c SET value = u.value"
+    " FROM unnest($1::text[], $2::text[], $3::bigint[]) AS u (tenant, name, value)"
+    " WHERE c.tenant = u.tenant AND c.name = u.name"
+)
+_SETTLED: Final = (
+    "DELETE FROM open_items i"
+    " USING unnest($1::text[], $2::text[], $3::text[], $4::text[])"
+    " AS s (tenant, account_id, kind, item_id)"
+    " WHERE (i.tenant, i.account_id, i.kind, i.item_id)"
+    " = (s.tenant, s.account_id, s.kind, s.item_id)"
+)
+_REJECTED: Final = (
+    "INSERT INTO billing_intake_rejected (tenant, rejection_id, subject, source, message_id,"
+    " message_type, code, detail, subject_id, content, received_at)"
+    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],"
+    " $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])"
+)
+_REJECTION_STATUS: Final = (
+    "UPDATE billing_intake_rejected r SET status = u.status"
+    " FROM unnest($1::text[], $2::text[], $3::text[]) AS u (tenant, rejection_id, status)"
+    " WHERE r.tenant = u.tenant AND r.rejection_id = u.rejection_id"
+)
+
+
+# Constraints that a concurrent change trips; after it, the same command decides on what is there.
+_MOVED: Final = frozenset(
+    {"events_have_one_version", "stream_heads_are_one_a_stream", "prices_do_not_overlap"}
+)
+
+
+class StreamMoved(Exception):
+    """A stream changed between load and append: load and decide again."""
+
+
+class Decisions:
+    """Decides commands one after the other on the loaded books, then writes what they did."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._rows = Rows()
+        self._statuses: list[Row] = []
+        self._seen: dict[tuple[str, Identity], tuple[bytes, Outcome]] = {}
+        self._versions = {tenant: dict(book.versions) for tenant, book in books.items()}
+        self._accounts = {
+            tenant: {account.account_id: account.version for account in book.accounts.values()}
+            for tenant, book in books.items()
+        }
+        self._items = {
+            tenant: {account_id: dict(items) for account_id, items in book.open_items.items()}
+            for tenant, book in books.items()
+        }
+        self._counters = {tenant: dict(book.counters) for tenant, book in books.items()}
+
+    async def append(
+        self, connection: asyncpg.Connection, envelopes: Sequence[Envelope]
+    ) -> list[Outcome]:
+        """Decide every command and write them all; raises StreamMoved or a database error."""
+        outcomes = [self._settle(envelope) for envelope in envelopes]
+        await self._write(connection)
+        return outcomes
+
+    def _settle(self, envelope: Envelope) -> Outcome:
+        again = self._repeated(envelope)
+        if again is not None:
+            return again
+        try:
+            done = self._decide(envelope)
+        except Rejected as rejected:
+            refused = Refused(code=rejected.code, detail=rejected.detail)
+            # A refused message holds no claim, so its repeat is decided again.
+            if isinstance(envelope.identity, HttpIdentity):
+                self._seen[envelope.tenant, envelope.identity] = (envelope.payload_hash, refused)
+                self._rows.add_refused(envelope, refused)
+            return refused
+        if envelope.identity is not None:
+            self._seen[envelope.tenant, envelope.identity] = (envelope.payload_hash, done)
+            self._rows.add_done(envelope, done)
+        return done
+
+    def _repeated(self, envelope: Envelope) -> Outcome | None:
+        """The same identity twice in one batch: the second is answered with the first's result."""
+        if envelope.identity is None:
+            return None
+        seen = self._seen.get((envelope.tenant, envelope.identity))
+        if seen is None:
+            return None
+        payload_hash, outcome = seen
+        if payload_hash != envelope.payload_hash:
+            return KEY_REUSED
+        return msgspec.structs.replace(outcome, replayed=True)
+
+    def _decide(self, envelope: Envelope) -> Done:
+        book, command = self._books[envelope.tenant], envelope.command
+        spec = BY_COMMAND[type(command)]
+        self._check_version(envelope)
+        decided = spec.decider.decide(command, book)
+        stream_id = spec.stream(command)
+        if decided:
+            last = self._take(envelope, decided)
+        else:
+            last = event_id(stream_id, book.versions[stream_id])
+        return Done(stream_id=stream_id, version=book.versions[stream_id], token=last)
+
+    def _check_version(self, envelope: Envelope) -> None:
+        expected, account_id = envelope.expected_version, getattr(envelope.command, "account_id", None)
+        if expected is None or account_id is None:
+            return
+        head = self._books[envelope.tenant].account(account_id)
+        if head.version != expected:
+            raise AccountVersionConflict(
+                f"account {account_id} is at version {head.version}, not {expected}: read it again"
+            )
+
+    def _take(self, envelope: Envelope, decided: Decision) -> str:
+        """Book decided events; returns the id of the last one."""
+        bodies = bodies_of(decided)
+        book = self._books[envelope.tenant]
+        named: list[tuple[str, int, Event]] = []
+        for stream_id, event in decided:
+            state = decider_of(stream_id).evolve(book.states.get(stream_id), event)
+            book.take(stream_id, event, state)
+            named.append((stream_id, book.versions[stream_id], event))
+        self._rows.add_command(envelope, named, bodies)
+        rejected = rejected_row(envelope)
+        if rejected is not None:
+            self._rows.rejected.append(rejected)
+        if isinstance(envelope.command, RetryIntake | DiscardIntake):
+            status = "retried" if isinstance(envelope.command, RetryIntake) else "discarded"
+            self._statuses.append((envelope.tenant, envelope.command.rejection_id, status))
+        return event_id(*named[-1][:2])
+
+    async def _write(self, connection: asyncpg.Connection) -> None:
+        opened, moved, accounts, items, settled, counters = [], [], [], [], [], []
+        for tenant, book in self._books.items():
+            new, changed = head_rows(book, self._versions[tenant])
+            opened += new
+            moved += changed
+            accounts += account_rows(book, self._accounts[tenant])
+            open_items, closed_items = item_rows(book, self._items[tenant])
+            items += open_items
+            settled += closed_items
+            counters += [
+                (tenant, name, value)
+                for name, value in book.counters.items()
+                if value != self._counters[tenant][name]
+            ]
+        recorded_at = next(iter(self._books.values())).recorded_at
+        try:
+            await self._append(connection, recorded_at, opened, accounts, items, moved)
+            await self._append_rest(connection, recorded_at, counters, settled)
+        except asyncpg.IntegrityConstraintViolationError as violation:
+            if violation.constraint_name in _MOVED:
+                raise StreamMoved(violation.detail) from violation
+            raise
+
+    async def _append_rest(
+        self,
+        connection: asyncpg.Connection,
+        recorded_at: Any,
+        counters: list[Row],
+        settled: list[Row],
+    ) -> None:
+        """What most batches have none of: a statement for each table that has rows."""
+        for statement, rows in (
+            (_CLAIMS, self._rows.claims),
+            (_PRICES, self._rows.prices),
+            (_COUNTERS, counters),
+            (_SETTLED, settled),
+            (_REJECTED, self._rows.rejected),
+            (_REJECTION_STATUS, self._statuses),
+        ):
+            if rows:
+                await connection.execute(statement, *columns(rows, len(rows[0])))
+        if self._rows.answers:
+            await connection.execute(_ANSWERS, *columns(self._rows.answers, 9), recorded_at)
+
+    async def _append(
+        self,
+        connection: asyncpg.Connection,
+        recorded_at: Any,
+        opened: list[Row],
+        accounts: list[Row],
+        items: list[Row],
+        moved: list[Row],
+    ) -> None:
+        rows = self._rows
+        if not (rows.events or rows.inbox):
+            return
+        written = await connection.fetchrow(
+            _APPEND,
+            recorded_at,
+            *columns(rows.events, 7),
+            *columns(rows.entries, 10),
+            *columns(opened, 5),
+            *columns(accounts, 8),
+            *columns(items, 7),
+            *columns(rows.outbox, 2),
+            *columns(rows.inbox, 8),
+            *columns(moved, 5),
+        )
+        if written["moved"] != len(moved) or written["accounts"] != len(accounts):
+            raise StreamMoved("a head was moved by another transaction")
+
+
+class AccountVersionConflict(Rejected):
+    """The caller named a version of the account that is not the current one."""
+
+    code = "ACCOUNT_VERSION_CONFLICT"

@@ -1,0 +1,95 @@
+"""A command on its way into the ledger, and what became of it."""
+
+import hashlib
+from typing import Any, NamedTuple
+
+import msgspec
+
+from contracts.ids import split_event_id
+
+
+class BusIdentity(NamedTuple):
+    """A message or a saga's step: taken once by a consumer, for ever."""
+
+    consumer: str
+    source: str
+    id: str
+
+
+class HttpIdentity(NamedTuple):
+    """An Idempotency-Key on a concrete path; answered again for at least 45 days."""
+
+    method: str
+    path: str
+    key: str
+
+
+Identity = BusIdentity | HttpIdentity
+
+
+class RejectedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a message that could not be taken; the content is sealed."""
+
+    subject_id: str
+    content: str
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """A command of a tenant with its identity and its cause.
+
+    `payload_hash` is the SHA-256 of what the caller sent, before anything was sealed;
+    `expected_version` is the account's version that the caller named with If-Match.
+    """
+
+    tenant: str
+    command: Any
+    actor: str
+    correlation_id: str
+    identity: Identity | None = None
+    payload_hash: bytes = b""
+    causation_id: str | None = None
+    traceparent: str | None = None
+    expected_version: int | None = None
+    rejected: RejectedMessage | None = None
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """The command holds: its stream, the version there, and the token to wait for."""
+
+    stream_id: str
+    version: int
+    token: str
+    replayed: bool = False
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """The command changed nothing; `code` is of the error table.
+
+    `transient` means that the same command may be taken a moment later.
+    """
+
+    code: str
+    detail: str
+    transient: bool = False
+    replayed: bool = False
+
+
+Outcome = Done | Refused
+
+KEY_REUSED = Refused(
+    code="IDEMPOTENCY_KEY_REUSED",
+    detail="this identity was used before with other content: use a new one",
+)
+
+
+def claim_key(tenant: str, identity: Identity) -> int:
+    """The advisory lock of an identity: 64 bits; a collision only makes a caller try again."""
+    framed = "\0".join((tenant, *identity)).encode(errors="surrogatepass")
+    return int.from_bytes(hashlib.blake2b(framed, digest_size=8).digest(), "big", signed=True)
+
+
+def done_again(stream_id: str, version: int, token: str | None) -> Done:
+    """The stored result of a command that was done before."""
+    last = token or f"{stream_id}-{version}"
+    split_event_id(last)
+    return Done(stream_id=stream_id, version=version, token=last, replayed=True)

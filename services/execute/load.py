@@ -1,0 +1,246 @@
+"""Load what a batch is decided on: heads, accounts, open items, prices and settings, set by set."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from importlib.resources import files
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from contracts.ids import AccountId
+from contracts.price_list import ANY_FACILITY
+from domain.account import OpenAccount
+from domain.book import Book, Calendar
+from domain.charge import CaptureCharge
+from domain.invoice import CreateDraftInvoice, Draft, IssueInvoice
+from domain.pricing import EffectivePrice, price_key
+from domain.tax import TaxRule, TaxRules
+from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem, invoice_counter
+from services.commands import BY_COMMAND, DECIDERS, Needs
+from services.execute.envelope import Envelope
+
+Books = dict[str, Book]
+Pairs = Iterable[tuple[str, str]]
+
+_decode_zones: Final = msgspec.json.Decoder(dict[str, str]).decode
+_decode_rules: Final = msgspec.json.Decoder(
+    list[tuple[str, str, str, date, date | None, int]]
+).decode
+_STATE_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
+    prefix: msgspec.json.Decoder(decider.states).decode for prefix, decider in DECIDERS.items()
+}
+_ITEMS = (
+    "SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number"
+    " FROM open_items i JOIN unnest($1::text[], $2::text[]) AS w (tenant, account_id)"
+    " USING (tenant, account_id)"
+)
+_NAMED_ITEMS = (
+    "SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number"
+    " FROM open_items i JOIN unnest($1::text[], $2::text[], $3::text[])"
+    " AS w (tenant, account_id, item_id) USING (tenant, account_id, item_id)"
+)
+_HEADS = (
+    "SELECT h.tenant, h.stream_id, h.version, h.state FROM stream_heads h"
+    " JOIN unnest($1::text[], $2::text[]) AS w (tenant, stream_id) USING (tenant, stream_id)"
+)
+_ACCOUNTS = (
+    "SELECT h.* FROM account_heads h"
+    " JOIN unnest($1::text[], $2::text[]) AS w (tenant, account_id) USING (tenant, account_id)"
+)
+
+
+def sql(name: str) -> str:
+    """The text of one of this package's statements."""
+    return (files("services.execute") / "sql" / name).read_text()
+
+
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows as the columns that unnest takes; `width` empty ones when there is no row."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
+
+
+_SETTINGS: Final = sql("load_settings.sql")
+_PRICES: Final = sql("load_prices.sql")
+
+
+def decode_state(stream_id: str, state: bytes) -> Any:
+    """The folded state of a stream as stream_heads holds it."""
+    return _STATE_DECODERS[stream_id.partition("_")[0]](state)
+
+
+async def load_books(
+    connection: asyncpg.Connection,
+    envelopes: Sequence[Envelope],
+    locked: Pairs,
+    recorded_at: datetime,
+) -> Books:
+    """The books of the batch's tenants; call it in a statement after the locks were had."""
+    tenants = sorted({envelope.tenant for envelope in envelopes})
+    books = await _books(connection, tenants, recorded_at)
+    await _load_accounts(connection, books, locked)
+    wanted = {(envelope.tenant, _stream(envelope)) for envelope in envelopes}
+    wanted |= await _load_items(connection, books, envelopes)
+    await _load_heads(connection, books, wanted)
+    await _load_prices(connection, books, envelopes)
+    await _load_counters(connection, books, envelopes)
+    return books
+
+
+def _stream(envelope: Envelope) -> str:
+    return BY_COMMAND[type(envelope.command)].stream(envelope.command)
+
+
+async def _books(
+    connection: asyncpg.Connection, tenants: list[str], recorded_at: datetime
+) -> Books:
+    books = {}
+    for row in await connection.fetch(_SETTINGS, tenants):
+        zones = _decode_zones(row["zones"]) if row["zones"] else {}
+        rules = _decode_rules(row["tax_rules"]) if row["tax_rules"] else []
+        books[row["tenant"]] = Book(
+            tenant=row["tenant"],
+            recorded_at=recorded_at,
+            calendar=Calendar(row["time_zone"], zones, row["sealed_through"]),
+            tax_rules=TaxRules(tuple(TaxRule(*rule) for rule in rules)),
+        )
+    return books
+
+
+async def _load_accounts(connection: asyncpg.Connection, books: Books, locked: Pairs) -> None:
+    pairs = sorted(locked)
+    if not pairs:
+        return
+    for row in await connection.fetch(_ACCOUNTS, *columns(pairs, 2)):
+        books[row["tenant"]].accounts[row["account_id"]] = AccountHead(
+            account_id=row["account_id"],
+            version=row["version"],
+            facility=row["facility"],
+            currency=row["currency"],
+            status=AccountStatus(row["status"]),
+            receivable_minor=row["receivable_minor"],
+            credit_minor=row["credit_minor"],
+        )
+
+
+async def _load_items(
+    connection: asyncpg.Connection, books: Books, envelopes: Sequence[Envelope]
+) -> set[tuple[str, str]]:
+    """Fill in open items; returns the streams that they stand for."""
+    whole: set[tuple[str, str]] = set()
+    named: set[tuple[str, str, str]] = set()
+    for envelope in envelopes:
+        command, needs = envelope.command, BY_COMMAND[type(envelope.command)].needs
+        if Needs.OPEN_INVOICES in needs:
+            whole.add((envelope.tenant, command.account_id))
+        elif isinstance(command, CreateDraftInvoice):
+            if command.charge_ids is None:
+                whole.add((envelope.tenant, command.account_id))
+            else:
+                account = (envelope.tenant, command.account_id)
+                named |= {(*account, charge_id) for charge_id in command.charge_ids}
+    rows = []
+    if whole:
+        rows += await connection.fetch(_ITEMS, *columns(sorted(whole), 2))
+    if named := {item for item in named if item[:2] not in whole}:
+        rows += await connection.fetch(_NAMED_ITEMS, *columns(sorted(named), 3))
+    for row in rows:
+        item = OpenItem(
+            kind=ItemKind(row["kind"]),
+            item_id=row["item_id"],
+            outstanding_minor=row["outstanding_minor"],
+            due_on=row["due_on"],
+            number=row["number"],
+        )
+        items = books[row["tenant"]].open_items.setdefault(row["account_id"], {})
+        items[item.kind, item.item_id] = item
+    return {(row["tenant"], row["item_id"]) for row in rows}
+
+
+async def _load_heads(
+    connection: asyncpg.Connection, books: Books, wanted: set[tuple[str, str]]
+) -> None:
+    for row in await connection.fetch(_HEADS, *columns(sorted(wanted), 2)):
+        book, stream_id = books[row["tenant"]], row["stream_id"]
+        book.states[stream_id] = decode_state(stream_id, row["state"])
+        book.versions[stream_id] = row["version"]
+
+
+async def _load_prices(
+    connection: asyncpg.Connection, books: Books, envelopes: Sequence[Envelope]
+) -> None:
+    wanted: set[tuple[str, str, str, str]] = set()
+    for envelope in envelopes:
+        command, needs = envelope.command, BY_COMMAND[type(envelope.command)].needs
+        if isinstance(command, CaptureCharge) and command.unit_price is None:
+            for facility in (command.facility, ANY_FACILITY):
+                wanted.add((envelope.tenant, facility, command.code, command.currency))
+        elif Needs.WINDOWS in needs:
+            wanted |= {(envelope.tenant, *price_key(price)) for price in command.prices}
+    if not wanted:
+        return
+    for row in await connection.fetch(_PRICES, *columns(sorted(wanted), 4)):
+        windows = books[row["tenant"]].prices.windows
+        windows.setdefault((row["facility"], row["code"], row["currency"]), []).append(
+            EffectivePrice(
+                row["valid_from"], row["valid_to"], row["amount_minor"], row["price_list_id"]
+            )
+        )
+
+
+async def _load_counters(
+    connection: asyncpg.Connection, books: Books, envelopes: Sequence[Envelope]
+) -> None:
+    """Lock the counters that the batch may draw from, sorted, after the accounts."""
+    drafts = {
+        (envelope.tenant, envelope.command.invoice_id): envelope.command
+        for envelope in envelopes
+        if isinstance(envelope.command, CreateDraftInvoice)
+    }
+    opened = {
+        (envelope.tenant, envelope.command.account_id): envelope.command.facility
+        for envelope in envelopes
+        if isinstance(envelope.command, OpenAccount)
+    }
+    wanted = set()
+    for envelope in envelopes:
+        if isinstance(envelope.command, IssueInvoice):
+            book, invoice_id = books[envelope.tenant], envelope.command.invoice_id
+            draft = drafts.get((envelope.tenant, invoice_id))
+            facility = _invoice_facility(book, book.states.get(invoice_id), draft, opened)
+            if facility is not None:
+                counter = invoice_counter(facility, book.today(facility).year)
+                wanted.add((envelope.tenant, counter))
+    if not wanted:
+        return
+    names = columns(sorted(wanted), 2)
+    await connection.execute(
+        "INSERT INTO counters (tenant, name, value) SELECT w.tenant, w.name, 0"
+        " FROM unnest($1::text[], $2::text[]) AS w (tenant, name) ORDER BY 1, 2"
+        " ON CONFLICT DO NOTHING",
+        *names,
+    )
+    for row in await connection.fetch(
+        "SELECT c.tenant, c.name, c.value FROM counters c"
+        " JOIN unnest($1::text[], $2::text[]) AS w (tenant, name) USING (tenant, name)"
+        " ORDER BY c.tenant, c.name FOR UPDATE OF c",
+        *names,
+    ):
+        books[row["tenant"]].counters[row["name"]] = row["value"]
+
+
+def _invoice_facility(
+    book: Book,
+    state: Any,
+    draft: CreateDraftInvoice | None,
+    opened: dict[tuple[str, AccountId], str],
+) -> str | None:
+    if isinstance(state, Draft):
+        return state.facility
+    if state is not None or draft is None:
+        return None
+    if draft.facility is not None:
+        return draft.facility
+    account = book.accounts.get(draft.account_id)
+    # The account may be opened by a command ahead of it in the same batch.
+    return account.facility if account else opened.get((book.tenant, draft.account_id))

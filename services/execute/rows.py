@@ -1,0 +1,200 @@
+"""The rows of a batch, column by column, in the order of append.sql's parameters."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from contracts.catalogue import encode, wire_type
+from contracts.event import BODY_BYTES_MAX, Event, Metadata, Posted
+from contracts.ids import event_id
+from domain.book import Book
+from domain.rejections import Invalid
+from domain.write_side import claims_of, prices_of
+from services.execute.envelope import BusIdentity, Done, Envelope, Refused
+
+_encode_metadata: Final = msgspec.json.Encoder().encode
+_encode_state: Final = msgspec.json.Encoder().encode
+
+Row = tuple[Any, ...]
+
+
+class Rows:
+    """What a batch writes; `snapshot` and `changes` find what it did to the write-side state."""
+
+    def __init__(self) -> None:
+        self.events: list[Row] = []
+        self.entries: list[Row] = []
+        self.outbox: list[Row] = []
+        self.inbox: list[Row] = []
+        self.answers: list[Row] = []
+        self.claims: list[Row] = []
+        self.prices: list[Row] = []
+        self.rejected: list[Row] = []
+
+    def add_command(
+        self, envelope: Envelope, decided: Sequence[tuple[str, int, Event]], bodies: list[bytes]
+    ) -> None:
+        """The events of one command with their entries, and its one outbox row."""
+        metadata = _encode_metadata(
+            Metadata(
+                actor=envelope.actor,
+                command=type(envelope.command).__name__,
+                correlation_id=envelope.correlation_id,
+                causation_id=envelope.causation_id,
+                traceparent=envelope.traceparent,
+            )
+        )
+        tenant, names = envelope.tenant, []
+        for (stream_id, version, event), body in zip(decided, bodies, strict=True):
+            name = event_id(stream_id, version)
+            names.append(name)
+            partition_key = getattr(event, "account_id", stream_id)
+            type_ = wire_type(type(event))
+            self.events.append((tenant, stream_id, version, type_, partition_key, body, metadata))
+            if isinstance(event, Posted):
+                self._add_entries(tenant, name, event)
+            self._add_claims(tenant, event)
+        self.outbox.append((tenant, " ".join(names)))
+
+    def _add_entries(self, tenant: str, name: str, event: Posted) -> None:
+        for line, posting in enumerate(event.postings, 1):
+            self.entries.append(
+                (
+                    tenant,
+                    name,
+                    line,
+                    posting.gl_account,
+                    event.account_id,
+                    event.facility,
+                    posting.amount_minor,
+                    event.currency,
+                    event.effective_on,
+                    event.booked_on,
+                )
+            )
+
+    def _add_claims(self, tenant: str, event: Event) -> None:
+        self.claims += [(tenant, *claim) for claim in claims_of(event)]
+        prices = prices_of(event)
+        if prices:
+            price_list_id = event.price_list_id  # type: ignore[attr-defined]  # prices_of's events have it
+            self.prices += [
+                (
+                    tenant,
+                    price.facility,
+                    price.code,
+                    price.unit_price.currency,
+                    price.valid_from,
+                    price.valid_to,
+                    price.unit_price.minor,
+                    price_list_id,
+                )
+                for price in prices
+            ]
+
+    def add_done(self, envelope: Envelope, done: Done) -> None:
+        """The result under the command's identity, for whoever repeats it."""
+        token = None if done.token == f"{done.stream_id}-{done.version}" else done.token
+        result = (envelope.payload_hash, done.stream_id, done.version, token)
+        if isinstance(envelope.identity, BusIdentity):
+            self.inbox.append((envelope.tenant, *envelope.identity, *result))
+        elif envelope.identity is not None:
+            self.answers.append((envelope.tenant, *envelope.identity, *result, None))
+
+    def add_refused(self, envelope: Envelope, refused: Refused) -> None:
+        """A domain refusal under an Idempotency-Key; a message that is refused holds no claim."""
+        if envelope.identity is None or isinstance(envelope.identity, BusIdentity):
+            return
+        refusal = msgspec.json.encode({"code": refused.code, "detail": refused.detail})
+        unknown = (envelope.payload_hash, None, None, None)
+        self.answers.append((envelope.tenant, *envelope.identity, *unknown, refusal))
+
+
+def bodies_of(events: Sequence[tuple[str, Event]]) -> list[bytes]:
+    """The stored bodies; raises Invalid when one is longer than a message may be."""
+    bodies = [encode(event) for _, event in events]
+    longest = max(map(len, bodies))
+    if longest > BODY_BYTES_MAX:
+        raise Invalid(
+            f"the event would be {longest} bytes, more than {BODY_BYTES_MAX}: send it in parts"
+        )
+    return bodies
+
+
+def head_rows(book: Book, before: dict[str, int]) -> tuple[list[Row], list[Row]]:
+    """New and moved stream heads of a tenant, given the versions that were loaded."""
+    opened: list[Row] = []
+    moved: list[Row] = []
+    for stream_id, version in book.versions.items():
+        known = before.get(stream_id)
+        if known == version:
+            continue
+        state = book.states[stream_id]
+        if known is None:
+            account_id = getattr(state, "account_id", None)
+            opened.append((book.tenant, stream_id, version, account_id, _encode_state(state)))
+        else:
+            moved.append((book.tenant, stream_id, known, version, _encode_state(state)))
+    return opened, moved
+
+
+def account_rows(book: Book, before: dict[str, int]) -> list[Row]:
+    """The accounts that a command touched."""
+    return [
+        (
+            book.tenant,
+            head.account_id,
+            head.version,
+            head.facility,
+            head.currency,
+            head.status,
+            head.receivable_minor,
+            head.credit_minor,
+        )
+        for head in book.accounts.values()
+        if before.get(head.account_id) != head.version
+    ]
+
+
+def item_rows(book: Book, before: dict[str, dict[Any, Any]]) -> tuple[list[Row], list[Row]]:
+    """Open items that are new or changed, and those that are settled."""
+    changed: list[Row] = []
+    settled: list[Row] = []
+    for account_id, items in book.open_items.items():
+        known = before.get(account_id, {})
+        for key, item in items.items():
+            if known.get(key) is not item:
+                changed.append(
+                    (
+                        book.tenant,
+                        account_id,
+                        item.kind,
+                        item.item_id,
+                        item.outstanding_minor,
+                        item.due_on,
+                        item.number,
+                    )
+                )
+        settled += [(book.tenant, account_id, *key) for key in known if key not in items]
+    return changed, settled
+
+
+def rejected_row(envelope: Envelope) -> Row | None:
+    """The sealed message beside its rejection, or None for any other command."""
+    if envelope.rejected is None:
+        return None
+    rejection = envelope.command.rejection
+    return (
+        envelope.tenant,
+        rejection.rejection_id,
+        rejection.subject,
+        rejection.source,
+        rejection.message_id,
+        rejection.message_type,
+        rejection.code,
+        rejection.detail,
+        envelope.rejected.subject_id,
+        envelope.rejected.content,
+        rejection.received_at,
+    )
