@@ -1,12 +1,18 @@
-"""Fixtures of every test: one real stack for the whole session."""
+"""Fixtures of every test: one real stack for the whole session, and a way to wait."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
 from services.embedded.addresses import Addresses
 from services.embedded.background import BackgroundStack, start_for_tests
 from services.embedded.programs import program
+
+pytest_plugins = ["tests.fixtures.databases"]
+
+Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
+WAIT_SECONDS_MAX = 30
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +39,15 @@ def temporal_address(background_stack: BackgroundStack) -> str:
 def temporal_test_server() -> str:
     """The time-skipping server's program, for `test_server_existing_path`."""
     return str(program("temporal-test-server"))
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Wait until a condition holds; fails when it does not within the deadline."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(WAIT_SECONDS_MAX):
+            while not condition():  # noqa: ASYNC110, what happens in another process sets no event
+                await asyncio.sleep(0.02)
+
+    return wait

@@ -68,12 +68,17 @@ class ChildNotReady(Exception):
         self.reason = reason
 
 
-def leashed(child: Child) -> list[str]:
-    """The child's command line behind the leash that ties it to this process."""
-    user = (child.run_as.uid, child.run_as.gid) if child.run_as else (-1, -1)
+def leashed(
+    argv: tuple[str, ...], run_as: RunAs | None, death_signal: signal.Signals
+) -> tuple[str, ...]:
+    """A command line behind the leash that ties it to this process; start it as it stands.
+
+    The kernel takes the thread that starts it for its parent: let that thread live as long.
+    """
+    user = (run_as.uid, run_as.gid) if run_as else (-1, -1)
     leash = Path(__file__).with_name("leash.py")
-    words = (int(child.death_signal), os.getpid(), *user)
-    return [sys.executable, "-I", "-S", str(leash), *map(str, words), *child.argv]
+    words = (int(death_signal), os.getpid(), *user)
+    return (sys.executable, "-I", "-S", str(leash), *map(str, words), *argv)
 
 
 def exit_words(code: int) -> str:

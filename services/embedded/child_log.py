@@ -6,11 +6,15 @@ from collections import deque
 from itertools import pairwise
 from pathlib import Path
 
+import structlog
+
 FILE_BYTES_MAX = 10 * 1024 * 1024
 OLD_FILES_MAX = 3
 TAIL_LINES_MAX = 20
 # A grandchild can keep the pipe open after its parent died.
 DRAIN_SECONDS_MAX = 1.0
+
+logger = structlog.get_logger()
 
 
 class ChildLog:
@@ -39,30 +43,34 @@ class ChildLog:
     async def close(self) -> None:
         """Write down what is left, then let go of the pipe."""
         os.close(self.write_end)
-        if self._task:
-            done, _ = await asyncio.wait([self._task], timeout=DRAIN_SECONDS_MAX)
+        if self._task is None:
+            os.close(self._reader)
+            return
+        _, unfinished = await asyncio.wait([self._task], timeout=DRAIN_SECONDS_MAX)
+        if unfinished:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=not done)
+            await asyncio.wait([self._task])
 
     async def _write_down(
         self, stream: asyncio.StreamReader, transport: asyncio.ReadTransport
     ) -> None:
-        file = self._path.open("ab")
         try:
             while chunk := await stream.read(64 * 1024):
-                self._remember(chunk)
-                file.write(chunk)
-                file.flush()
-                if file.tell() > FILE_BYTES_MAX:
-                    file.close()
-                    self._rotate()
-                    file = self._path.open("ab")
+                self._tail.extend(chunk.decode(errors="replace").splitlines())
+                try:
+                    self._append(chunk)
+                except OSError as fault:
+                    # Reading goes on: a full disk must not block the child on a full pipe.
+                    logger.error("child log not written", path=str(self._path), fault=str(fault))  # noqa: TRY400, the reason is in the fault
         finally:
-            file.close()
             transport.close()
 
-    def _remember(self, chunk: bytes) -> None:
-        self._tail.extend(chunk.decode(errors="replace").splitlines())
+    def _append(self, chunk: bytes) -> None:
+        with self._path.open("ab") as file:
+            file.write(chunk)
+            size_bytes = file.tell()
+        if size_bytes > FILE_BYTES_MAX:
+            self._rotate()
 
     def _rotate(self) -> None:
         names = [self._path, *(Path(f"{self._path}.{n}") for n in range(1, OLD_FILES_MAX + 1))]

@@ -3,15 +3,25 @@
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
-from services.embedded.addresses import describe, lock_path, read_addresses
-from services.embedded.lock import AlreadyRunning, Held, Lock
-from services.embedded.postgres_area import area_elsewhere
+import structlog
 
-EPHEMERAL_PREFIX = "daybook-"
+from services.embedded.addresses import describe, lock_path, read_addresses
+from services.embedded.lock import AlreadyRunning, Held, Lock, holder
+from services.embedded.orphans import ChildRegister, register_path
+from services.embedded.postgres_area import area_elsewhere
+from services.embedded.unprivileged import owned_by_us
+
+EPHEMERAL_PREFIX = "daybook-ephemeral-"
+# Younger ones may be in the making, not locked yet.
+ABANDONED_SECONDS_MIN = 60
 # What we make as root lets the Postgres user through to its own folder, and see nothing.
 MODE = 0o711 if os.geteuid() == 0 else 0o700
+
+logger = structlog.get_logger()
 
 
 def make_data_dir(wanted: Path) -> Path:
@@ -30,9 +40,28 @@ def make_ephemeral_dir() -> Path:
     return data_dir
 
 
+def remove_abandoned_dirs() -> None:
+    """Remove ephemeral directories whose stack was killed and could not remove them itself."""
+    for data_dir in Path(tempfile.gettempdir()).glob(f"{EPHEMERAL_PREFIX}*"):
+        # Another start may be removing it too.
+        with suppress(FileNotFoundError):
+            age_seconds = time.time() - lock_path(data_dir).stat().st_mtime
+            # Others can make folders of that name; what theirs point to is not ours to remove.
+            if age_seconds > ABANDONED_SECONDS_MIN and owned_by_us(data_dir):
+                _remove_unless_running(data_dir)
+
+
+def _remove_unless_running(data_dir: Path) -> None:
+    if holder(lock_path(data_dir)) is None:
+        ChildRegister(register_path(data_dir)).end_orphans()
+        remove_ephemeral_dir(data_dir)
+        logger.info("abandoned directory removed", path=str(data_dir))
+
+
 def remove_ephemeral_dir(data_dir: Path) -> None:
     """Remove everything, Postgres data that lies elsewhere too."""
-    if area := area_elsewhere(data_dir):
+    area = area_elsewhere(data_dir)
+    if area and area.exists():
         shutil.rmtree(area.parent)
     shutil.rmtree(data_dir)
 

@@ -75,12 +75,12 @@ class Keeper:
         delay = RESTART_SECONDS_MIN
         while True:
             ready_since = loop.time()
-            code = await self._exit_code()
+            pid, code = self.pid, await self._exit_code()
             if code is None:
                 return
             if loop.time() - ready_since >= HEALTHY_SECONDS:
                 delay = RESTART_SECONDS_MIN
-            self._tell("died", exit_words(code), restart_in_seconds=delay)
+            self._tell("died", exit_words(code), pid=pid, restart_in_seconds=delay)
             delay = await self._restart(delay)
 
     async def _restart(self, delay: float) -> float:
@@ -101,7 +101,7 @@ class Keeper:
         if self._child.prepare:
             await self._child.prepare()
         self._process = await asyncio.create_subprocess_exec(
-            *leashed(self._child),
+            *leashed(self._child.argv, self._child.run_as, self._child.death_signal),
             stdin=DEVNULL,
             stdout=self._log.write_end,
             stderr=self._log.write_end,
@@ -110,19 +110,21 @@ class Keeper:
             start_new_session=True,
         )
         self._register.add(self._child, self._process.pid)
-        self._tell("started")
+        self._tell("started", pid=self._process.pid)
         await self._until_ready(self._process)
-        self._tell("ready")
+        self._tell("ready", pid=self._process.pid)
 
     async def _until_ready(self, process: Process) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._child.ready_seconds_max
-        while self._child.ready and not await self._child.ready():
-            if process.returncode is not None:
+        ready = False
+        while not ready:
+            ready = self._child.ready is None or await self._child.ready()
+            if process.returncode is not None:  # then whoever answered was not our child
                 raise self._not_ready(exit_words(process.returncode))
             if loop.time() > deadline:
                 raise self._not_ready(f"not ready in {self._child.ready_seconds_max:.0f} s")
-            if await self._ended_within(PROBE_SECONDS):
+            if not ready and await self._ended_within(PROBE_SECONDS):
                 raise self._not_ready("was stopped while it started")
 
     async def _exit_code(self) -> int | None:
@@ -144,15 +146,17 @@ class Keeper:
         if process is None:
             return
         if process.returncode is None:
-            process.send_signal(self._child.stop_signal)
+            with contextlib.suppress(ProcessLookupError):  # it died this instant
+                process.send_signal(self._child.stop_signal)
             try:
                 await asyncio.wait_for(process.wait(), self._child.stop_seconds_max)
             except TimeoutError:
-                self._tell("killed", f"still there {self._child.stop_seconds_max:.0f} s later")
+                patience = f"still there after {self._child.stop_seconds_max:.0f} s"
+                self._tell("killed", patience, pid=process.pid)
                 process.kill()
                 await process.wait()
         self._forget(process)
-        self._tell("stopped")
+        self._tell("stopped", pid=process.pid)
 
     def _forget(self, process: Process) -> None:
         """After the process is gone: end what it left in its group."""
@@ -172,13 +176,18 @@ class Keeper:
         return ChildNotReady(self._child.name, reason, self._log.tail)
 
     def _tell(
-        self, kind: ReportKind, detail: str = "", restart_in_seconds: float | None = None
+        self,
+        kind: ReportKind,
+        detail: str = "",
+        *,
+        pid: int | None = None,
+        restart_in_seconds: float | None = None,
     ) -> None:
         self._on_report(
             Report(
                 child=self._child.name,
                 kind=kind,
-                pid=self.pid,
+                pid=pid,
                 detail=detail,
                 restart_in_seconds=restart_in_seconds,
                 log_tail=self._log.tail if kind in {"died", "not_ready"} else (),

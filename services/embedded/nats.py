@@ -1,4 +1,8 @@
-"""The embedded NATS server: JetStream that flushes every message, and a user for each producer."""
+"""The embedded NATS server: JetStream that flushes every message, and a user for each producer.
+
+Producers may listen on `_INBOX.>`, where clients expect their answers, so our own processes must
+connect with another inbox prefix: what a pull consumer receives goes to its inbox.
+"""
 
 import signal
 from collections.abc import Mapping

@@ -23,6 +23,11 @@ class RunningChild(msgspec.Struct, frozen=True, kw_only=True):
     death_signal: int
 
 
+def register_path(data_dir: Path) -> Path:
+    """Where a data directory's register lies."""
+    return data_dir / "children.json"
+
+
 class ChildRegister:
     """The file that names the running children of a data directory."""
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import asyncpg
 
-from services.embedded.child import Child, RunAs
+from services.embedded.child import Child, RunAs, leashed
 from services.embedded.ports import LOOPBACK
+from services.embedded.postgres_area import PostgresArea
 from services.embedded.postgres_stale import clear_stale
 from services.embedded.probes import answers_sql
 from services.embedded.programs import bare_environment, postgres_programs
@@ -44,20 +45,24 @@ class DataOfOtherVersion(Exception):
     """The data directory was made by another major version of Postgres."""
 
 
-def postgres_child(area: Path, run_as: RunAs | None, state: State, *, durable: bool) -> Child:
+def postgres_child(area: PostgresArea, state: State, *, durable: bool) -> Child:
     """The server as a supervised child; it is initialised before its first start."""
-    programs = postgres_programs(run_as)
-    data = area / "data"
+    programs = postgres_programs(area.run_as)
+    data = area.path / "data"
 
     async def prepare() -> None:
         await asyncio.to_thread(clear_stale, data)
-        await asyncio.to_thread(_initialise, programs, area, run_as, state, durable=durable)
+        await asyncio.to_thread(_initialise, programs, area, state, durable=durable)
 
     return Child(
         name="postgres",
-        argv=(str(programs / "postgres"), "-D", str(data), *_options(area, state, durable=durable)),
-        env=bare_environment(area),
-        run_as=run_as,
+        argv=(
+            str(programs / "postgres"),
+            f"-D{data}",
+            *_options(area.path, state, durable=durable),
+        ),
+        env=bare_environment(area.path),
+        run_as=area.run_as,
         prepare=prepare,
         ready=lambda: answers_sql(postgres_url(state, "postgres")),
         stop_signal=signal.SIGINT,  # fast: sessions end, then a checkpoint
@@ -96,34 +101,32 @@ def _options(area: Path, state: State, *, durable: bool) -> list[str]:
     return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
 
-def _initialise(
-    programs: Path, area: Path, run_as: RunAs | None, state: State, *, durable: bool
-) -> None:
-    version = area / "data" / "PG_VERSION"
-    if version.exists():
-        found = version.read_text().strip()
+def _initialise(programs: Path, area: PostgresArea, state: State, *, durable: bool) -> None:
+    data = area.path / "data"
+    if data.exists():
+        found = (data / "PG_VERSION").read_text().strip()
         if found != MAJOR_VERSION:
-            raise DataOfOtherVersion(f"{area} is of Postgres {found}, not {MAJOR_VERSION}")
+            raise DataOfOtherVersion(f"{data} is of Postgres {found}, not {MAJOR_VERSION}")
         return
-    making = area / "data.making"
+    making = area.path / "data.making"
     if making.exists():  # an initialisation that was cut short
         shutil.rmtree(making)
-    password_file = _write_password(area, run_as, state.postgres_password)
+    password_file = _write_password(area, state.postgres_password)
     try:
-        _initdb(programs, making, password_file, run_as, durable=durable)
+        _initdb(programs, making, password_file, area.run_as, durable=durable)
     finally:
         password_file.unlink()
-    making.rename(area / "data")
+    making.rename(data)
 
 
-def _write_password(area: Path, run_as: RunAs | None, password: str) -> Path:
-    path = area / "password"
+def _write_password(area: PostgresArea, password: str) -> Path:
+    path = area.path / "password"
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(password)
-        if run_as:
-            os.fchown(handle, run_as.uid, run_as.gid)
+        if area.run_as:
+            os.fchown(handle, area.run_as.uid, area.run_as.gid)
     return path
 
 
@@ -134,17 +137,14 @@ class InitialisationFailed(Exception):
 def _initdb(
     programs: Path, data: Path, password_file: Path, run_as: RunAs | None, *, durable: bool
 ) -> None:
-    locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin")
+    initdb = (
+        *(str(programs / "initdb"), f"--pgdata={data}", f"--username={SUPERUSER}"),
+        *("--auth=scram-sha-256", f"--pwfile={password_file}", "--data-checksums"),
+        *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        *(() if durable else ("--no-sync",)),
+    )
     finished = subprocess.run(
-        [
-            *(str(programs / "initdb"), f"--pgdata={data}", f"--username={SUPERUSER}"),
-            *("--auth=scram-sha-256", f"--pwfile={password_file}", "--data-checksums"),
-            *(*locale, "--builtin-locale=C.UTF-8", "--no-instructions"),
-            *(() if durable else ("--no-sync",)),
-        ],
-        user=run_as.uid if run_as else None,
-        group=run_as.gid if run_as else None,
-        extra_groups=[] if run_as else None,
+        leashed(initdb, run_as, signal.SIGKILL),
         env=bare_environment(data.parent),
         cwd="/",
         stdin=subprocess.DEVNULL,

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from services.embedded.child import RunAs
 from services.embedded.places import lasting_places, passing_places
 from services.embedded.unprivileged import (
@@ -21,19 +23,28 @@ class AreaUnusable(Exception):
     """The Postgres data is not where it was, or its owner cannot reach it."""
 
 
-def find_area(data_dir: Path, *, ephemeral: bool) -> tuple[Path, RunAs | None]:
-    """The area, made when there is none, and the user who owns it and runs Postgres.
+class PostgresArea(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder for Postgres alone, and the user who owns it and runs Postgres."""
+
+    path: Path
+    run_as: RunAs | None
+    """None: ourselves."""
+
+
+def find_area(data_dir: Path, *, ephemeral: bool) -> PostgresArea:
+    """The area of a data directory, made when there is none.
 
     Raises AreaUnusable rather than begin an empty ledger beside one that has gone astray.
     """
     noted = _place_file(data_dir)
     area = Path(noted.read_text().strip()) if noted.exists() else data_dir / "postgres"
     if area.exists():
-        return area, _owner(area)
+        return PostgresArea(path=area, run_as=_owner(area))
     if noted.exists():
         raise AreaUnusable(f"{noted} says that the Postgres data lies in {area}: it is gone")
     run_as = unprivileged_user()
-    return _made(area, run_as) or _made_elsewhere(data_dir, run_as, ephemeral=ephemeral), run_as
+    made = _made(area, run_as) or _made_elsewhere(data_dir, run_as, ephemeral=ephemeral)
+    return PostgresArea(path=made, run_as=run_as)
 
 
 def area_elsewhere(data_dir: Path) -> Path | None:

@@ -49,10 +49,11 @@ def postgres_programs(run_as: RunAs | None) -> Path:
     bin_dir = site / PROGRAMS / "bin"
     if run_as is None or user_can_run(run_as, bin_dir / "initdb"):
         return bin_dir
-    return _copied(site, run_as)
+    return copied_programs(site, run_as)
 
 
-def _copied(site: Path, run_as: RunAs) -> Path:
+def copied_programs(site: Path, run_as: RunAs) -> Path:
+    """The folder with the programs in a copy of the installation, made when there is none yet."""
     places = (*lasting_places(), *passing_places())
     for place in places:
         for number in range(COPY_NAMES_MAX):

@@ -16,18 +16,21 @@ from services.embedded.addresses import (
     forget_addresses,
     save_addresses,
 )
-from services.embedded.child import Child, OnReport
+from services.embedded.child import Child, ChildNotReady, OnReport
 from services.embedded.data_dir import (
     hold_data_dir,
     make_data_dir,
     make_ephemeral_dir,
+    remove_abandoned_dirs,
     remove_ephemeral_dir,
 )
 from services.embedded.lock import Lock
-from services.embedded.ports import USUAL_PORTS, choose_ports
-from services.embedded.postgres_area import find_area
+from services.embedded.ports import USUAL_PORTS, choose_ports, is_free
+from services.embedded.postgres_area import PostgresArea, find_area
 from services.embedded.state import State, load_state, save_state
 from services.embedded.supervisor import Supervisor
+
+STARTS_MAX = 3
 
 
 class StackOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,12 +106,12 @@ async def running_stack(
     """
     async with AsyncExitStack() as undo:
         data_dir = await _held_data_dir(options, undo)
-        state = _remembered(options, data_dir)
+        area = await _held_area(options, data_dir, undo)
         supervisor = Supervisor(data_dir, on_report)
         await asyncio.to_thread(supervisor.end_orphans)
         undo.push_async_callback(supervisor.stop)
-        await supervisor.start(*await _servers(options, data_dir, state, undo))
-        if options.given.postgres_url is None:
+        state = await _start_servers(options, data_dir, area, supervisor)
+        if area:
             await postgres.create_database(state)
         stack = EmbeddedStack(options, data_dir, state, supervisor)
         undo.callback(forget_addresses, data_dir)
@@ -118,6 +121,7 @@ async def running_stack(
 
 async def _held_data_dir(options: StackOptions, undo: AsyncExitStack) -> Path:
     if options.data_dir is None:
+        await asyncio.to_thread(remove_abandoned_dirs)
         data_dir = make_ephemeral_dir()
         undo.callback(remove_ephemeral_dir, data_dir)
     else:
@@ -126,6 +130,36 @@ async def _held_data_dir(options: StackOptions, undo: AsyncExitStack) -> Path:
     undo.callback(lock.release)
     forget_addresses(data_dir)
     return data_dir
+
+
+async def _held_area(
+    options: StackOptions, data_dir: Path, undo: AsyncExitStack
+) -> PostgresArea | None:
+    if options.given.postgres_url is not None:
+        return None
+    area = await asyncio.to_thread(find_area, data_dir, ephemeral=options.data_dir is None)
+    # A copied data directory leads to the same area elsewhere as the original.
+    lock = await Lock(area.path).acquire()
+    undo.callback(lock.release)
+    return area
+
+
+async def _start_servers(
+    options: StackOptions, data_dir: Path, area: PostgresArea | None, supervisor: Supervisor
+) -> State:
+    """Start them, on other ports when somebody took one between our look and the server's."""
+    for tries_left in reversed(range(STARTS_MAX)):
+        state = _remembered(options, data_dir)
+        children = await asyncio.to_thread(_servers, options, data_dir, state, area)
+        try:
+            await supervisor.start(*children)
+        except ChildNotReady:
+            await supervisor.stop()
+            if tries_left == 0 or all(is_free(port) for port in state.ports.values()):
+                raise
+        else:
+            return state
+    raise AssertionError("the last try raises or returns")
 
 
 def _remembered(options: StackOptions, data_dir: Path) -> State:
@@ -138,20 +172,12 @@ def _remembered(options: StackOptions, data_dir: Path) -> State:
     return state
 
 
-async def _servers(
-    options: StackOptions, data_dir: Path, state: State, undo: AsyncExitStack
+def _servers(
+    options: StackOptions, data_dir: Path, state: State, area: PostgresArea | None
 ) -> list[Child]:
     children = []
-    if options.given.postgres_url is None:
-        area, run_as = find_area(data_dir, ephemeral=options.data_dir is None)
-        # A copied data directory leads to the same area elsewhere as the original.
-        lock = await Lock(area).acquire()
-        undo.callback(lock.release)
-        children.append(
-            await asyncio.to_thread(
-                postgres.postgres_child, area, run_as, state, durable=options.durable
-            )
-        )
+    if area:
+        children.append(postgres.postgres_child(area, state, durable=options.durable))
     if options.given.nats_url is None:
         children.append(nats.nats_child(data_dir, state, durable=options.durable))
     if options.temporal and options.given.temporal_address is None:

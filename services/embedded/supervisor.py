@@ -8,18 +8,18 @@ import structlog
 from services.embedded.child import Child, OnReport, Report
 from services.embedded.child_log import ChildLog
 from services.embedded.keeper import Keeper
-from services.embedded.orphans import ChildRegister
+from services.embedded.orphans import ChildRegister, register_path
 
 logger = structlog.get_logger()
 
 
 class Supervisor:
-    """The children of one data directory. Stop it on every way out; it is not reusable."""
+    """The children of one data directory. Stop it on every way out."""
 
     def __init__(self, data_dir: Path, on_report: OnReport | None = None) -> None:
         self._logs = data_dir / "logs"
         self._logs.mkdir(mode=0o700, exist_ok=True)
-        self._register = ChildRegister(data_dir / "children.json")
+        self._register = ChildRegister(register_path(data_dir))
         self._on_report = on_report
         self._stages: list[dict[str, Keeper]] = []
 
@@ -38,10 +38,18 @@ class Supervisor:
         await asyncio.gather(*(keeper.begin() for keeper in stage.values()))
 
     async def stop(self) -> None:
-        """Stop stage by stage, the last started first; returns when no child is left."""
+        """Stop stage by stage, the last started first; returns when no child is left.
+
+        What went wrong in a keeper is raised at the end, when all are stopped.
+        """
+        faults: list[BaseException] = []
         while self._stages:
             stage = self._stages.pop()
-            await asyncio.gather(*(keeper.end() for keeper in stage.values()))
+            ends = (keeper.end() for keeper in stage.values())
+            answers = await asyncio.gather(*ends, return_exceptions=True)
+            faults += [answer for answer in answers if answer is not None]
+        if faults:
+            raise BaseExceptionGroup("children not stopped in order", faults)
 
     def pids(self) -> dict[str, int]:
         """The children that run now."""
@@ -63,4 +71,10 @@ class Supervisor:
             restart_in_seconds=report.restart_in_seconds,
         )
         if self._on_report:
-            self._on_report(report)
+            self._tell(report, self._on_report)
+
+    def _tell(self, report: Report, on_report: OnReport) -> None:
+        try:
+            on_report(report)
+        except Exception:  # who listens to reports must not end the child they are about
+            logger.exception("report not taken", child=report.child)

@@ -63,12 +63,13 @@ def owned_by_us(folder: Path) -> bool:
 
 
 def _succeeds_as(run_as: RunAs, *argv: str) -> bool:
+    other = run_as.uid != os.geteuid()
     try:
         finished = subprocess.run(
             argv,
-            user=run_as.uid,
-            group=run_as.gid,
-            extra_groups=[],
+            user=run_as.uid if other else None,
+            group=run_as.gid if other else None,
+            extra_groups=[] if other else None,
             cwd="/",
             stdin=subprocess.DEVNULL,
             capture_output=True,
