@@ -66,9 +66,9 @@ class LedgerLine(View, frozen=True, kw_only=True):
     """One line of a customer's account: a posting to receivable or to customer credit."""
 
     position: Annotated[int, Meta(description="position in the log of the event that booked it")]
-    line: Annotated[int, Meta(description="line of its transaction, from 0")]
+    line: Annotated[int, Meta(description="line of its transaction, from 1")]
     transaction_id: EventId
-    type: Annotated[str, Meta(description="type of the event", examples=["billing.charge.captured"])]
+    type: Annotated[str, Meta(description="the event's", examples=["billing.charge.captured.v1"])]
     gl_account: GlAccount
     name: Annotated[str, Meta(description="name of the GL account")]
     facility: str
