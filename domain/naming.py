@@ -1,0 +1,64 @@
+"""How streams are named: each after what makes it unique, so that a repeat names the same stream."""
+
+from contracts.ids import (
+    AccountId,
+    AdjustmentId,
+    ChargeId,
+    EncounterId,
+    InvoiceId,
+    PaymentId,
+    PriceListId,
+    RejectionId,
+    RemittanceId,
+    derive,
+)
+
+
+def account_id(tenant: str, patient_id: str, currency: str) -> AccountId:
+    """One account per patient and currency."""
+    return AccountId(derive("acc", tenant, patient_id, currency))
+
+
+def encounter_id(tenant: str, natural_key: str) -> EncounterId:
+    """The claim id where the sender has one, otherwise its encounter id."""
+    return EncounterId(derive("enc", tenant, natural_key))
+
+
+def remittance_id(tenant: str, payer: str, remittance_ref: str) -> RemittanceId:
+    """A payer numbers its remittances."""
+    return RemittanceId(derive("rem", tenant, payer, remittance_ref))
+
+
+def encounter_charge_id(encounter: EncounterId, line: int) -> ChargeId:
+    """The charge of one service of an encounter."""
+    return ChargeId(derive("chg", encounter, str(line)))
+
+
+def encounter_invoice_id(encounter: EncounterId, attempt: int) -> InvoiceId:
+    """The invoice of an encounter; what was mended later comes on the next one."""
+    return InvoiceId(derive("inv", encounter, str(attempt)))
+
+
+def claim_payment_id(remittance: RemittanceId, claim: int) -> PaymentId:
+    """The payment of one claim of a remittance."""
+    return PaymentId(derive("pay", remittance, str(claim)))
+
+
+def claim_adjustment_id(remittance: RemittanceId, claim: int, line: int) -> AdjustmentId:
+    """One adjustment of one claim of a remittance."""
+    return AdjustmentId(derive("adj", remittance, str(claim), str(line)))
+
+
+def message_charge_id(tenant: str, source: str, message_id: str) -> ChargeId:
+    """The charge that a message on the bus captures."""
+    return ChargeId(derive("chg", tenant, source, message_id))
+
+
+def rejection_id(tenant: str, stream: str, sequence: int) -> RejectionId:
+    """A message that could not be taken, by its place in the intake stream."""
+    return RejectionId(derive("rej", tenant, stream, str(sequence)))
+
+
+def keyed_price_list_id(tenant: str, *identity: str) -> PriceListId:
+    """A price list, by the identity of the command that publishes it."""
+    return PriceListId(derive("prl", tenant, *identity))

@@ -1,0 +1,81 @@
+"""Seal and open personal data at the edges: AES-256-GCM under a key per subject.
+
+The row of `subject_keys` is the only place where a key lives; once it is deleted, everything that
+was sealed under it stays unreadable for ever.
+"""
+
+import base64
+import os
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import asyncpg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from contracts.private import Private
+
+_NONCE_BYTES: Final = 12
+_KEY_BYTES: Final = 32
+_MADE: Final = (
+    "INSERT INTO subject_keys (tenant, subject_id, key)"
+    " SELECT $1, s.subject_id, s.key FROM unnest($2::text[], $3::bytea[]) AS s (subject_id, key)"
+    " ORDER BY s.subject_id ON CONFLICT DO NOTHING"
+)
+_FOUND: Final = "SELECT subject_id, key FROM subject_keys WHERE tenant = $1 AND subject_id = ANY ($2)"
+
+Keys = dict[str, bytes]
+
+
+class Unsealable(ValueError):
+    """A sealed text that its subject's key does not open: it was tampered with or mixed up."""
+
+
+async def make_keys(pool: asyncpg.Pool, tenant: str, subjects: Iterable[str]) -> Keys:
+    """The keys of these subjects, made where there is none; the pool acts as daybook_writer."""
+    wanted = sorted(set(subjects))
+    if not wanted:
+        return {}
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        rows = await connection.fetch(_FOUND, tenant, wanted)
+        missing = sorted(set(wanted) - {row["subject_id"] for row in rows})
+        if missing:
+            fresh = [os.urandom(_KEY_BYTES) for _ in missing]
+            await connection.execute(_MADE, tenant, missing, fresh)
+            rows = await connection.fetch(_FOUND, tenant, wanted)
+    return {row["subject_id"]: row["key"] for row in rows}
+
+
+async def find_keys(pool: asyncpg.Pool, tenant: str, subjects: Sequence[str]) -> Keys:
+    """The keys that are still there; a forgotten subject is missing."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        rows = await connection.fetch(_FOUND, tenant, sorted(set(subjects)))
+    return {row["subject_id"]: row["key"] for row in rows}
+
+
+def seal(keys: Keys, tenant: str, subject: str, text: str) -> Private:
+    """Seal a personal field; tenant and subject are authenticated with it."""
+    nonce = os.urandom(_NONCE_BYTES)
+    sealed = AESGCM(keys[subject]).encrypt(nonce, text.encode(), _bound(tenant, subject))
+    return Private(subject=subject, sealed=base64.b64encode(nonce + sealed).decode())
+
+
+def open_sealed(keys: Keys, tenant: str, private: Private) -> str | None:
+    """The text, or None when its subject was forgotten; raises Unsealable."""
+    key = keys.get(private.subject)
+    if key is None:
+        return None
+    content = base64.b64decode(private.sealed)
+    try:
+        text = AESGCM(key).decrypt(
+            content[:_NONCE_BYTES], content[_NONCE_BYTES:], _bound(tenant, private.subject)
+        )
+    except InvalidTag:
+        raise Unsealable(f"a field of subject {private.subject!r} does not open") from None
+    return text.decode()
+
+
+def _bound(tenant: str, subject: str) -> bytes:
+    return f"{tenant}\0{subject}".encode()
