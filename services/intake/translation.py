@@ -1,0 +1,164 @@
+"""From a message to the command that it means; personal fields are sealed on the way."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from contracts import encounter, remittance
+from contracts.ids import AccountId, EncounterId
+from contracts.inbound import (
+    CaptureChargeMessage,
+    EncounterClosed,
+    InboundMessage,
+    RemittanceReceived,
+)
+from contracts.private import Private
+from domain import naming
+from domain.charge import CaptureCharge
+from domain.encounter import RecordEncounter
+from domain.remittance import RecordRemittance
+from services.execute.envelope import BusIdentity, Envelope
+from services.intake.reading import Readable
+from services.sealing import Keys, seal
+
+CONSUMER: Final = "intake"
+Command = CaptureCharge | RecordEncounter | RecordRemittance
+
+
+def subject_of(message: InboundMessage) -> str | None:
+    """Whose personal data a message carries, or None when it carries none."""
+    if not isinstance(message, EncounterClosed):
+        return None
+    named = message.patient.name is not None or _details(message)
+    return message.patient.patient_id if named else None
+
+
+def envelope_of(readable: Readable, keys: Keys) -> Envelope:
+    """The command of a message, under the identity that it holds for ever."""
+    event = readable.event
+    return Envelope(
+        tenant=readable.tenant,
+        command=_command(readable, keys),
+        actor=f"bus:{event.source}",
+        correlation_id=event.extensions.get("correlationid", event.id),
+        identity=BusIdentity(CONSUMER, event.source, event.id),
+        payload_hash=readable.payload_hash,
+        causation_id=event.id,
+        traceparent=event.extensions.get("traceparent"),
+    )
+
+
+def _command(readable: Readable, keys: Keys) -> Command:
+    match readable.message:
+        case CaptureChargeMessage() as message:
+            return _capture(readable, message)
+        case EncounterClosed() as message:
+            return RecordEncounter(encounter=_encounter(readable, message, keys))
+        case RemittanceReceived() as message:
+            return RecordRemittance(remittance=_remittance(readable, message))
+
+
+def _capture(readable: Readable, message: CaptureChargeMessage) -> CaptureCharge:
+    event = readable.event
+    unit_price = message.unit_price
+    return CaptureCharge(
+        charge_id=naming.message_charge_id(readable.tenant, event.source, event.id),
+        account_id=AccountId(message.account_id),
+        facility=message.facility,
+        code=message.code,
+        system=message.system,
+        modifiers=message.modifiers,
+        quantity=message.quantity,
+        service_on=message.service_date,
+        currency=message.currency,
+        unit_price=None if unit_price is None else unit_price.money,
+        encounter_id=None if message.encounter_id is None else EncounterId(message.encounter_id),
+        reference=message.reference,
+    )
+
+
+def _encounter(
+    readable: Readable, message: EncounterClosed, keys: Keys
+) -> encounter.EncounterReceived:
+    natural_key = message.claim_id or message.encounter_id
+    patient = message.patient
+    return encounter.EncounterReceived(
+        encounter_id=naming.encounter_id(readable.tenant, natural_key),
+        encounter_ref=message.encounter_id,
+        claim_ref=message.claim_id,
+        patient_id=patient.patient_id,
+        patient_name=_sealed(readable.tenant, patient.patient_id, patient.name, keys),
+        details=_sealed(readable.tenant, patient.patient_id, _details(message), keys),
+        facility=message.facility,
+        currency=message.currency,
+        language=message.language or "en",
+        closed_at=message.closed_at.astimezone(UTC),
+        payer=message.coverage.payer if message.coverage else None,
+        services=tuple(
+            encounter.EncounterService(
+                code=service.code,
+                system=service.system,
+                quantity=service.quantity,
+                service_on=service.service_date,
+                modifiers=service.modifiers,
+                unit_price=service.unit_price and service.unit_price.money,
+            )
+            for service in message.services
+        ),
+    )
+
+
+def _details(message: EncounterClosed) -> str | None:
+    """What else was sent of a person, as JSON: nothing sent to us is lost, none of it is clear."""
+    details: dict[str, object] = {}
+    if message.coverage is not None:
+        details = {
+            name: value
+            for name in ("plan", "member_id")
+            if (value := getattr(message.coverage, name)) is not None
+        }
+    descriptions = {
+        str(line): service.description
+        for line, service in enumerate(message.services)
+        if service.description is not None
+    }
+    if descriptions:
+        details["descriptions"] = descriptions
+    return msgspec.json.encode(details).decode() if details else None
+
+
+def _sealed(tenant: str, subject: str, text: str | None, keys: Keys) -> Private | None:
+    return None if text is None else seal(keys, tenant, subject, text)
+
+
+def _remittance(
+    readable: Readable, message: RemittanceReceived
+) -> remittance.RemittanceReceived:
+    received = readable.event.time or datetime.now(UTC)
+    return remittance.RemittanceReceived(
+        remittance_id=naming.remittance_id(
+            readable.tenant, message.payer, message.remittance_id
+        ),
+        remittance_ref=message.remittance_id,
+        payer=message.payer,
+        received_on=message.received_on or received.astimezone(UTC).date(),
+        total=message.total.money,
+        claims=tuple(
+            remittance.RemittanceClaim(
+                paid=claim.paid.money,
+                invoice=claim.invoice,
+                claim_ref=claim.claim_id,
+                encounter_ref=claim.encounter_id,
+                adjustments=tuple(
+                    remittance.ClaimAdjustment(
+                        reason=adjustment.reason, amount=adjustment.amount.money
+                    )
+                    for adjustment in claim.adjustments
+                ),
+                denied=claim.denied,
+                denial_reason=claim.denial_reason,
+            )
+            for claim in message.claims
+        ),
+    )
