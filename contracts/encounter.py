@@ -31,6 +31,10 @@ class EncounterReceived(Event, frozen=True, kw_only=True):
     claim_ref: Annotated[str | None, Meta(description="the sender's own claim id")] = None
     patient_id: str
     patient_name: Private | None = None
+    details: Annotated[
+        Private | None,
+        Meta(description="sealed JSON: plan, member_id and the descriptions of services by line"),
+    ] = None
     facility: str
     currency: Currency
     language: str
