@@ -84,6 +84,8 @@ FEES: Final = (
 )
 # One price for every clinic that has none of its own, in each currency.
 FEES_ANYWHERE: Final = (Fee("CERTIFICATE", "Medical certificate", "15.00", "150.00", "10.00"),)
+# Comes with a price of its own, since no price list has it.
+FEE_STATED: Final = Fee("SPECIALIST", "Visiting specialist", "320.00", "3300.00", "175.00")
 # Last year's price of a service; entries that arrive late still cost it.
 FEES_LAST_YEAR: Final = (
     Fee("VISIT-SHORT", "Office visit, up to 15 minutes", "80.00", "850.00", "42.50"),
