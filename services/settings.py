@@ -23,6 +23,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     metrics_port: int = 0
     """Where a process serves /metrics; 0 means nowhere (the API serves its own)."""
+    api_host: str = "127.0.0.1"
+    api_port: int = 4000
+    auth: str = ""
+    """`dev` lets anonymous callers on loopback in; nothing else is served without keys."""
     lease_seconds: float = 10.0
     lanes: int = 2
     pool_size_max: int = 8

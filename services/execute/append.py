@@ -6,6 +6,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from contracts.columns import columns
 from contracts.event import Event
 from contracts.ids import event_id
 from domain.decider import Decision, Rejected
@@ -20,7 +21,7 @@ from services.execute.envelope import (
     Outcome,
     Refused,
 )
-from services.execute.load import Books, columns, sql
+from services.execute.load import Books, sql
 from services.execute.rows import (
     Row,
     Rows,
@@ -34,28 +35,28 @@ from services.execute.rows import (
 _APPEND: Final = sql("append.sql")
 _CLAIMS: Final = (
     "INSERT INTO claims (tenant, kind, key, stream_id)"
-    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])"
+    " SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[])"
 )
 _ANSWERS: Final = (
     "INSERT INTO billing_idempotency (tenant, method, path, key, request_hash, stream_id, version,"
-    " token, refusal, recorded_at) SELECT a.*, $10 FROM unnest($1::text[], $2::text[], $3::text[],"
-    " $4::text[], $5::bytea[], $6::text[], $7::bigint[], $8::text[], $9::bytea[]) AS a"
+    " token, refusal, recorded_at) SELECT a.*, $10 FROM unnest($1::text::text[], $2::text::text[], $3::text::text[],"
+    " $4::text::text[], $5::bytea[], $6::text::text[], $7::text::bigint[], $8::text::text[], $9::bytea[]) AS a"
 )
 _PRICES: Final = (
     "INSERT INTO prices (tenant, facility, code, currency, effective, amount_minor, price_list_id)"
     " SELECT p.tenant, p.facility, p.code, p.currency, daterange(p.first, p.last, '[]'), p.minor,"
-    " p.list FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[], $6::date[],"
-    " $7::bigint[], $8::text[])"
+    " p.list FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::date[], $6::text::date[],"
+    " $7::text::bigint[], $8::text::text[])"
     " AS p (tenant, facility, code, currency, first, last, minor, list)"
 )
 _COUNTERS: Final = (
     "UPDATE counters c SET value = u.value"
-    " FROM unnest($1::text[], $2::text[], $3::bigint[]) AS u (tenant, name, value)"
+    " FROM unnest($1::text::text[], $2::text::text[], $3::text::bigint[]) AS u (tenant, name, value)"
     " WHERE c.tenant = u.tenant AND c.name = u.name"
 )
 _SETTLED: Final = (
     "DELETE FROM open_items i"
-    " USING unnest($1::text[], $2::text[], $3::text[], $4::text[])"
+    " USING unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[])"
     " AS s (tenant, account_id, kind, item_id)"
     " WHERE (i.tenant, i.account_id, i.kind, i.item_id)"
     " = (s.tenant, s.account_id, s.kind, s.item_id)"
@@ -63,12 +64,12 @@ _SETTLED: Final = (
 _REJECTED: Final = (
     "INSERT INTO billing_intake_rejected (tenant, rejection_id, subject, source, message_id,"
     " message_type, code, detail, subject_id, content, received_at)"
-    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],"
-    " $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])"
+    " SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[],"
+    " $7::text::text[], $8::text::text[], $9::text::text[], $10::text::text[], $11::text::timestamptz[])"
 )
 _REJECTION_STATUS: Final = (
     "UPDATE billing_intake_rejected r SET status = u.status"
-    " FROM unnest($1::text[], $2::text[], $3::text[]) AS u (tenant, rejection_id, status)"
+    " FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]) AS u (tenant, rejection_id, status)"
     " WHERE r.tenant = u.tenant AND r.rejection_id = u.rejection_id"
 )
 
@@ -212,18 +213,18 @@ class Decisions:
         settled: list[Row],
     ) -> None:
         """What most batches have none of: a statement for each table that has rows."""
-        for statement, rows in (
-            (_CLAIMS, self._rows.claims),
-            (_PRICES, self._rows.prices),
-            (_COUNTERS, counters),
-            (_SETTLED, settled),
-            (_REJECTED, self._rows.rejected),
-            (_REJECTION_STATUS, self._statuses),
+        for statement, kinds, rows in (
+            (_CLAIMS, "tttt", self._rows.claims),
+            (_PRICES, "ttttddnt", self._rows.prices),
+            (_COUNTERS, "ttn", counters),
+            (_SETTLED, "tttt", settled),
+            (_REJECTED, "ttttttttttt", self._rows.rejected),
+            (_REJECTION_STATUS, "ttt", self._statuses),
         ):
             if rows:
-                await connection.execute(statement, *columns(rows, len(rows[0])))
+                await connection.execute(statement, *columns(rows, kinds))
         if self._rows.answers:
-            await connection.execute(_ANSWERS, *columns(self._rows.answers, 9), recorded_at)
+            await connection.execute(_ANSWERS, *columns(self._rows.answers, "ttttbtntb"), recorded_at)
 
     async def _append(
         self,
@@ -240,14 +241,14 @@ class Decisions:
         written = await connection.fetchrow(
             _APPEND,
             recorded_at,
-            *columns(rows.events, 7),
-            *columns(rows.entries, 10),
-            *columns(opened, 5),
-            *columns(accounts, 8),
-            *columns(items, 7),
-            *columns(rows.outbox, 2),
-            *columns(rows.inbox, 8),
-            *columns(moved, 5),
+            *columns(rows.events, "ttnttbb"),
+            *columns(rows.entries, "ttntttntdd"),
+            *columns(opened, "ttntb"),
+            *columns(accounts, "ttntttnn"),
+            *columns(items, "ttttndt"),
+            *columns(rows.outbox, "tt"),
+            *columns(rows.inbox, "ttttbtnt"),
+            *columns(moved, "ttnnb"),
         )
         if written["moved"] != len(moved) or written["accounts"] != len(accounts):
             raise StreamMoved("a head was moved by another transaction")

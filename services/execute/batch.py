@@ -7,6 +7,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from contracts.columns import columns
 from services.commands import BY_COMMAND
 from services.execute.append import Decisions
 from services.execute.envelope import (
@@ -19,7 +20,7 @@ from services.execute.envelope import (
     claim_key,
     done_again,
 )
-from services.execute.load import columns, load_books, sql
+from services.execute.load import load_books, sql
 
 LOCK_TIMEOUT_SECONDS: Final = 5
 _LOCK: Final = sql("lock_accounts.sql")
@@ -28,18 +29,18 @@ _CLAIM: Final = sql("claim.sql")
 _INBOX: Final = (
     "SELECT w.n, i.payload_hash, i.stream_id, i.version, i.token, NULL::bytea AS refusal"
     " FROM billing_inbox i"
-    " JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY"
+    " JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[]) WITH ORDINALITY"
     " AS w (tenant, consumer, source, id, n) USING (tenant, consumer, source, id)"
 )
 _ANSWERS: Final = (
     "SELECT w.n, i.request_hash AS payload_hash, i.stream_id, i.version, i.token, i.refusal"
     " FROM billing_idempotency i"
-    " JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY"
+    " JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[]) WITH ORDINALITY"
     " AS w (tenant, method, path, key, n) USING (tenant, method, path, key)"
 )
 _ACCOUNT_OF: Final = (
     "SELECT w.n, h.account_id FROM stream_heads h"
-    " JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (tenant, stream_id, n)"
+    " JOIN unnest($1::text::text[], $2::text::text[]) WITH ORDINALITY AS w (tenant, stream_id, n)"
     " USING (tenant, stream_id) WHERE h.account_id IS NOT NULL"
 )
 
@@ -116,7 +117,7 @@ class Batch:
                 asked.append(index)
                 keys.append((envelope.tenant, *envelope.identity))
         if asked:
-            for row in await connection.fetch(statement, *columns(keys, 4)):
+            for row in await connection.fetch(statement, *columns(keys, "tttt")):
                 index = asked[row["n"] - 1]
                 self.outcomes[index] = _recalled(self.envelopes[index], row)
 
@@ -127,7 +128,7 @@ class Batch:
         if not wanted:
             return set()
         statement = _LOCK_WAITING if self._wait else _LOCK
-        rows = await connection.fetch(statement, *columns(wanted, 2))
+        rows = await connection.fetch(statement, *columns(wanted, "tt"))
         found = {(row["tenant"], row["account_id"]): row["locked"] for row in rows}
         self.busy = {
             index for index, account in self._accounts.items() if found.get(account) is False
@@ -145,7 +146,7 @@ class Batch:
             elif hasattr(envelope.command, "account_id"):
                 unnamed.append((index, envelope.tenant, stream_of(envelope)))
         if unnamed:
-            streams = columns([(tenant, stream) for _, tenant, stream in unnamed], 2)
+            streams = columns([(tenant, stream) for _, tenant, stream in unnamed], "tt")
             for row in await connection.fetch(_ACCOUNT_OF, *streams):
                 index, tenant, _ = unnamed[row["n"] - 1]
                 self._accounts[index] = (tenant, row["account_id"])

@@ -8,6 +8,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from contracts.columns import columns
 from contracts.ids import AccountId
 from contracts.price_list import ANY_FACILITY
 from domain.account import OpenAccount
@@ -32,32 +33,27 @@ _STATE_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
 }
 _ITEMS = (
     "SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number"
-    " FROM open_items i JOIN unnest($1::text[], $2::text[]) AS w (tenant, account_id)"
+    " FROM open_items i JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)"
     " USING (tenant, account_id)"
 )
 _NAMED_ITEMS = (
     "SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number"
-    " FROM open_items i JOIN unnest($1::text[], $2::text[], $3::text[])"
+    " FROM open_items i JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[])"
     " AS w (tenant, account_id, item_id) USING (tenant, account_id, item_id)"
 )
 _HEADS = (
     "SELECT h.tenant, h.stream_id, h.version, h.state FROM stream_heads h"
-    " JOIN unnest($1::text[], $2::text[]) AS w (tenant, stream_id) USING (tenant, stream_id)"
+    " JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, stream_id) USING (tenant, stream_id)"
 )
 _ACCOUNTS = (
     "SELECT h.* FROM account_heads h"
-    " JOIN unnest($1::text[], $2::text[]) AS w (tenant, account_id) USING (tenant, account_id)"
+    " JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id) USING (tenant, account_id)"
 )
 
 
 def sql(name: str) -> str:
     """The text of one of this package's statements."""
     return (files("services.execute") / "sql" / name).read_text()
-
-
-def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Rows as the columns that unnest takes; `width` empty ones when there is no row."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
 
 
 _SETTINGS: Final = sql("load_settings.sql")
@@ -111,7 +107,7 @@ async def _load_accounts(connection: asyncpg.Connection, books: Books, locked: P
     pairs = sorted(locked)
     if not pairs:
         return
-    for row in await connection.fetch(_ACCOUNTS, *columns(pairs, 2)):
+    for row in await connection.fetch(_ACCOUNTS, *columns(pairs, "tt")):
         books[row["tenant"]].accounts[row["account_id"]] = AccountHead(
             account_id=row["account_id"],
             version=row["version"],
@@ -141,9 +137,9 @@ async def _load_items(
                 named |= {(*account, charge_id) for charge_id in command.charge_ids}
     rows = []
     if whole:
-        rows += await connection.fetch(_ITEMS, *columns(sorted(whole), 2))
+        rows += await connection.fetch(_ITEMS, *columns(sorted(whole), "tt"))
     if named := {item for item in named if item[:2] not in whole}:
-        rows += await connection.fetch(_NAMED_ITEMS, *columns(sorted(named), 3))
+        rows += await connection.fetch(_NAMED_ITEMS, *columns(sorted(named), "ttt"))
     for row in rows:
         item = OpenItem(
             kind=ItemKind(row["kind"]),
@@ -160,7 +156,7 @@ async def _load_items(
 async def _load_heads(
     connection: asyncpg.Connection, books: Books, wanted: set[tuple[str, str]]
 ) -> None:
-    for row in await connection.fetch(_HEADS, *columns(sorted(wanted), 2)):
+    for row in await connection.fetch(_HEADS, *columns(sorted(wanted), "tt")):
         book, stream_id = books[row["tenant"]], row["stream_id"]
         book.states[stream_id] = decode_state(stream_id, row["state"])
         book.versions[stream_id] = row["version"]
@@ -179,7 +175,7 @@ async def _load_prices(
             wanted |= {(envelope.tenant, *price_key(price)) for price in command.prices}
     if not wanted:
         return
-    for row in await connection.fetch(_PRICES, *columns(sorted(wanted), 4)):
+    for row in await connection.fetch(_PRICES, *columns(sorted(wanted), "tttt")):
         windows = books[row["tenant"]].prices.windows
         windows.setdefault((row["facility"], row["code"], row["currency"]), []).append(
             EffectivePrice(
@@ -213,16 +209,16 @@ async def _load_counters(
                 wanted.add((envelope.tenant, counter))
     if not wanted:
         return
-    names = columns(sorted(wanted), 2)
+    names = columns(sorted(wanted), "tt")
     await connection.execute(
         "INSERT INTO counters (tenant, name, value) SELECT w.tenant, w.name, 0"
-        " FROM unnest($1::text[], $2::text[]) AS w (tenant, name) ORDER BY 1, 2"
+        " FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, name) ORDER BY 1, 2"
         " ON CONFLICT DO NOTHING",
         *names,
     )
     for row in await connection.fetch(
         "SELECT c.tenant, c.name, c.value FROM counters c"
-        " JOIN unnest($1::text[], $2::text[]) AS w (tenant, name) USING (tenant, name)"
+        " JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, name) USING (tenant, name)"
         " ORDER BY c.tenant, c.name FOR UPDATE OF c",
         *names,
     ):

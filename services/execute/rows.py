@@ -196,5 +196,5 @@ def rejected_row(envelope: Envelope) -> Row | None:
         rejection.detail,
         envelope.rejected.subject_id,
         envelope.rejected.content,
-        rejection.received_at,
+        rejection.received_at.isoformat(),
     )

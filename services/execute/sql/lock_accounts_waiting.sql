@@ -2,7 +2,7 @@
 SELECT h.tenant, h.account_id, true AS locked
   FROM account_heads h
   JOIN (SELECT DISTINCT w.tenant, w.account_id
-          FROM unnest($1::text[], $2::text[]) AS w (tenant, account_id)) wanted
+          FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)) wanted
     USING (tenant, account_id)
  ORDER BY h.tenant, h.account_id
    FOR UPDATE OF h

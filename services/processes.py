@@ -1,0 +1,43 @@
+"""The processes of `daybook serve`: each opens what it needs, serves until told to stop, closes."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+from prometheus_client import start_http_server
+
+from services import wiring
+from services.locate import locate
+from services.settings import Settings
+
+Serve = Callable[[wiring.Wiring, asyncio.Event], Awaitable[None]]
+SERVE: Final[dict[str, Serve]] = {
+    "api": wiring.serve_api,
+    "intake": wiring.serve_intake,
+    "relay": wiring.serve_relay,
+    "projector": wiring.serve_projector,
+    "worker": wiring.serve_worker,
+}
+_log = structlog.get_logger()
+
+
+async def serve(name: str, settings: Settings) -> None:
+    """Run one process until SIGTERM or SIGINT; raises what makes it unable to go on."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    owner = f"{name}@{socket.gethostname()}:{os.getpid()}"
+    async with AsyncExitStack() as undo:
+        wired = wiring.Wiring(settings, locate(settings), owner, undo)
+        if settings.metrics_port:
+            server, _ = start_http_server(settings.metrics_port, addr="127.0.0.1")
+            undo.callback(server.shutdown)
+        _log.info("process started", owner=owner)
+        await SERVE[name](wired, stopping)
+    _log.info("process stopped", owner=owner)

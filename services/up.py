@@ -1,0 +1,98 @@
+"""The whole of Daybook on one machine: the embedded servers and our processes over them."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from services.adapters.postgres.migrate import migrate
+from services.embedded.child import Child, OnReport
+from services.embedded.ports import LOOPBACK, choose_ports
+from services.embedded.probes import answers_http
+from services.embedded.stack import EmbeddedStack, StackOptions, running_stack
+
+PROCESSES: Final = ("relay", "intake", "projector", "worker", "api")
+
+
+@asynccontextmanager
+async def everything(
+    options: StackOptions, on_report: OnReport | None = None
+) -> AsyncIterator[EmbeddedStack]:
+    """Start the servers, migrate, start our processes; yield when all are ready."""
+    async with running_stack(options, on_report) as stack:
+        connection = await asyncpg.connect(stack.addresses.postgres_url)
+        try:
+            await migrate(connection)
+        finally:
+            await connection.close()
+        # The relay makes the streams that the others read.
+        await stack.start(_process(stack, "relay"))
+        await stack.start(*(_process(stack, name) for name in PROCESSES[1:]))
+        stack.announce(api_url=f"http://{LOOPBACK}:{stack.api_port}")
+        yield stack
+
+
+def _process(stack: EmbeddedStack, name: str) -> Child:
+    if name == "api":
+        port, path = stack.api_port, "/health/live"
+    else:
+        port, path = choose_ports((name,), remembered={}, usual=False)[name], "/metrics"
+
+    async def ready() -> bool:
+        return await answers_http(port, path)
+
+    return Child(
+        name=name,
+        argv=(sys.executable, "-m", "services.cli.main", "serve", name),
+        env=_environment(stack, name, port),
+        ready=ready,
+        # A transaction that is under way may end before the process does.
+        stop_seconds_max=15,
+    )
+
+
+def _environment(stack: EmbeddedStack, name: str, port: int) -> dict[str, str]:
+    addresses = stack.addresses
+    given = {
+        "DAYBOOK_POSTGRES_URL": addresses.postgres_url,
+        "DAYBOOK_NATS_URL": addresses.nats_url,
+        "DAYBOOK_TEMPORAL_ADDRESS": addresses.temporal_address or "",
+        "DAYBOOK_METRICS_PORT": "0" if name == "api" else str(port),
+        "DAYBOOK_API_PORT": str(stack.api_port),
+        "DAYBOOK_AUTH": "dev",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    return {**os.environ, **given}
+
+
+def table_of_addresses(stack: EmbeddedStack) -> list[tuple[str, str]]:
+    """What a person may want to open, with its address; no passwords."""
+    addresses = stack.addresses
+    rows = [
+        ("API", addresses.api_url),
+        ("API documentation", f"{addresses.api_url}/schema"),
+        ("Temporal UI", addresses.temporal_ui),
+        ("Temporal", addresses.temporal_address),
+        ("NATS", _bare(addresses.nats_url)),
+        ("NATS monitor", addresses.nats_monitor),
+        ("Postgres", _bare(addresses.postgres_url)),
+        ("Data and logs", str(stack.data_dir)),
+    ]
+    return [(name, address) for name, address in rows if address]
+
+
+def _bare(url: str) -> str:
+    """A URL without user and password; both are in the data directory's stack.json."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """What `daybook up --json` prints once."""
+
+    ready: bool
+    addresses: dict[str, str]
