@@ -48,6 +48,8 @@ class Keeper:
         """Start the child; returns when it is ready, raises ChildNotReady when it is not."""
         await self._log.open()
         first_ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Who is cancelled while waiting here no longer asks why the child did not come up.
+        first_ready.add_done_callback(asyncio.Future.exception)
         self._task = asyncio.create_task(self._keep(first_ready))
         await asyncio.shield(first_ready)
 

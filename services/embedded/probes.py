@@ -35,5 +35,6 @@ async def _http_status(port: int, path: str) -> bytes:
         status_line = await reader.readline()
     finally:
         writer.close()
+        await writer.wait_closed()
     words = status_line.split()
     return words[1] if len(words) > 1 else b""

