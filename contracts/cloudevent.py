@@ -106,10 +106,13 @@ def from_structured(document: bytes) -> CloudEvent:
 
 def to_nats_binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:
     """Headers and payload of a NATS message in binary mode; the payload is the data as it is."""
-    return {
-        f"ce-{name}": value if _PLAIN.fullmatch(value) else quote(value, safe=_SAFE_IN_HEADER)
-        for name, value in _members(event).items()
-    }, event.data
+    headers = {f"ce-{name}": to_header(value) for name, value in _members(event).items()}
+    return headers, event.data
+
+
+def to_header(value: str) -> str:
+    """The value of an attribute as it stands in a header."""
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_SAFE_IN_HEADER)
 
 
 def to_structured(event: CloudEvent) -> bytes:

@@ -56,4 +56,6 @@ def columns(rows: Sequence[Sequence[Any]], kinds: str) -> list[Any]:
     """
     if not rows:
         return [_LITERALS[kind](()) for kind in kinds]
-    return [_LITERALS[kind](column) for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)]
+    return [
+        _LITERALS[kind](column) for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)
+    ]

@@ -11,7 +11,7 @@ from msgspec import Meta
 from contracts.money import Currency, Money, exponent, parse_money
 
 SERVICES_MAX: Final = 1_000
-CLAIMS_MAX: Final = 5_000
+CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes in parts
 QUANTITY_MAX: Final = 1_000_000
 
 # Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,

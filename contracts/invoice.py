@@ -54,7 +54,9 @@ class InvoiceIssued(Posted, frozen=True, kw_only=True):
     line_count: int
     lines_digest: Annotated[
         str,
-        Meta(description="SHA-256 over the charge ids in line order, one a line, each ended by \\n"),
+        Meta(
+            description="SHA-256 over the charge ids in line order, one a line, each ended by \\n"
+        ),
     ]
     net: Money
     tax: Money

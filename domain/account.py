@@ -1,7 +1,5 @@
 """Accounts: one per patient and currency."""
 
-from typing import Literal
-
 import msgspec
 
 from contracts.account import AccountOpened

@@ -110,9 +110,7 @@ def _unit_price(command: CaptureCharge, book: Book) -> tuple[int, PriceListId | 
         if stated.minor < 0:
             raise Invalid("unit_price must not be negative: give money back with an adjustment")
         return stated.minor, None
-    price = book.prices.find(
-        command.facility, command.code, command.currency, command.service_on
-    )
+    price = book.prices.find(command.facility, command.code, command.currency, command.service_on)
     if price is None:
         raise PriceNotFound(
             f"no price for code {command.code} at facility {command.facility} "

@@ -1,5 +1,7 @@
 """Encounters: recorded as they came, then billed, or parked until somebody mends them."""
 
+import hashlib
+
 import msgspec
 
 from contracts.encounter import (
@@ -12,7 +14,7 @@ from contracts.encounter import (
 from contracts.ids import AccountId, EncounterId, InvoiceId
 from domain.book import Book
 from domain.decider import Decider, Decision
-from domain.rejections import EncounterSettled, NotFound
+from domain.rejections import AlreadyExists, EncounterSettled, NotFound
 
 
 class RecordEncounter(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,14 +54,16 @@ EncounterCommand = RecordEncounter | ParkEncounter | ResumeEncounter | FinishEnc
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True, tag="received"):
-    """Recorded, or resumed: somebody is to work on it."""
+    """Recorded, or resumed: somebody is to work on it. `digest` tells a repeat from a namesake."""
 
+    digest: str
     resumed: int = 0
 
 
 class AttentionRequired(msgspec.Struct, frozen=True, kw_only=True, tag="attention_required"):
     """Parked: a person is to mend something."""
 
+    digest: str
     resumed: int
     problems: tuple[ServiceProblem, ...]
 
@@ -67,13 +71,12 @@ class AttentionRequired(msgspec.Struct, frozen=True, kw_only=True, tag="attentio
 class Billed(msgspec.Struct, frozen=True, kw_only=True, tag="billed"):
     """Done."""
 
+    digest: str
     invoice_ids: tuple[InvoiceId, ...]
 
 
 EncounterState = Received | AttentionRequired | Billed
-EncounterEvent = (
-    EncounterReceived | EncounterAttentionRequired | EncounterResumed | EncounterBilled
-)
+EncounterEvent = EncounterReceived | EncounterAttentionRequired | EncounterResumed | EncounterBilled
 
 
 def decide(command: EncounterCommand, book: Book) -> Decision:
@@ -82,8 +85,13 @@ def decide(command: EncounterCommand, book: Book) -> Decision:
     match command, book.states.get(stream):
         case RecordEncounter(), None:
             return [(stream, command.encounter)]
-        case RecordEncounter(), _:
+        case RecordEncounter(), state if state.digest == digest_of(command.encounter):
             return []  # Recorded before: the sender repeated itself.
+        case RecordEncounter(), _:
+            raise AlreadyExists(
+                f"an encounter with other content came as {_natural_key(command)} before: "
+                "send this one under an id of its own"
+            )
         case _, None:
             raise NotFound(f"there is no encounter {stream}")
         case ParkEncounter(), Received():
@@ -99,6 +107,16 @@ def decide(command: EncounterCommand, book: Book) -> Decision:
             return []  # Parked, resumed or billed before: a retry of a saga's step.
 
 
+def _natural_key(command: RecordEncounter) -> str:
+    return command.encounter.claim_ref or command.encounter.encounter_ref
+
+
+def digest_of(encounter: EncounterReceived) -> str:
+    """SHA-256 of what was sent, without the sealed fields, whose ciphertext is new each time."""
+    plain = msgspec.structs.replace(encounter, patient_name=None, details=None)
+    return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
+
+
 def _billed(command: FinishEncounter) -> EncounterBilled:
     return EncounterBilled(
         encounter_id=command.encounter_id,
@@ -112,13 +130,15 @@ def evolve(state: EncounterState | None, event: EncounterEvent) -> EncounterStat
     """The encounter after an event."""
     match event, state:
         case EncounterReceived(), _:
-            return Received()
+            return Received(digest=digest_of(event))
         case EncounterAttentionRequired(), Received():
-            return AttentionRequired(resumed=state.resumed, problems=event.problems)
+            return AttentionRequired(
+                digest=state.digest, resumed=state.resumed, problems=event.problems
+            )
         case EncounterResumed(), AttentionRequired():
-            return Received(resumed=state.resumed + 1)
-        case EncounterBilled(), _:
-            return Billed(invoice_ids=event.invoice_ids)
+            return Received(digest=state.digest, resumed=state.resumed + 1)
+        case EncounterBilled(), Received() | AttentionRequired():
+            return Billed(digest=state.digest, invoice_ids=event.invoice_ids)
         case _:
             return state
 

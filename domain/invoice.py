@@ -196,7 +196,9 @@ def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
 
 def lines_digest(charge_ids: Iterable[ChargeId]) -> str:
     """SHA-256 over the charge ids in line order, each ended by a line feed, in hex."""
-    return hashlib.sha256("".join(f"{charge_id}\n" for charge_id in charge_ids).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join(f"{charge_id}\n" for charge_id in charge_ids).encode()
+    ).hexdigest()
 
 
 def paid(invoice_id: str, account_id: AccountId, settled_by: str, settled_on: date) -> InvoicePaid:

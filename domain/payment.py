@@ -118,9 +118,7 @@ def _settles(part: Allocation, account_id: AccountId, book: Book) -> bool:
 
 def evolve(_state: PaymentState | None, event: PaymentPosted) -> PaymentState:
     """The payment after an event."""
-    return Posted(
-        account_id=event.account_id, method=event.method, amount_minor=event.amount.minor
-    )
+    return Posted(account_id=event.account_id, method=event.method, amount_minor=event.amount.minor)
 
 
 PAYMENT = Decider("pay", decide, evolve, PaymentState)

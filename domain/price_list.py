@@ -86,9 +86,7 @@ def _publish(command: PublishPriceList) -> list[Event]:
         price_count=len(command.prices),
         prices=chunks[0],
     )
-    rest = [
-        PricesAdded(price_list_id=command.price_list_id, prices=chunk) for chunk in chunks[1:]
-    ]
+    rest = [PricesAdded(price_list_id=command.price_list_id, prices=chunk) for chunk in chunks[1:]]
     return [first, *rest]
 
 

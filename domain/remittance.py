@@ -1,5 +1,7 @@
 """Remittances: recorded as the payer sent them, settled claim by claim, completed."""
 
+import hashlib
+
 import msgspec
 
 from contracts.event import Event
@@ -15,7 +17,7 @@ from contracts.remittance import (
 )
 from domain.book import Book
 from domain.decider import Decider, Decision
-from domain.rejections import Invalid, NotFound
+from domain.rejections import AlreadyExists, Invalid, NotFound
 
 
 class RecordRemittance(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,7 @@ RemittanceCommand = RecordRemittance | SettleClaims
 class Working(msgspec.Struct, frozen=True, kw_only=True, tag="working"):
     """Claims are being posted; `results` by claim, None while one is open."""
 
+    digest: str
     currency: str
     paid_minor: tuple[int, ...]
     results: tuple[ClaimResult | None, ...]
@@ -50,6 +53,7 @@ class Working(msgspec.Struct, frozen=True, kw_only=True, tag="working"):
 class Completed(msgspec.Struct, frozen=True, kw_only=True, tag="completed"):
     """Every claim reached an end; a parked one can still be posted."""
 
+    digest: str
     currency: str
     paid_minor: tuple[int, ...]
     results: tuple[ClaimResult, ...]
@@ -64,12 +68,22 @@ def decide(command: RemittanceCommand, book: Book) -> Decision:
     match command, book.states.get(command.remittance_id):
         case RecordRemittance(), None:
             return [(command.remittance_id, _tied(command.remittance))]
-        case RecordRemittance(), _:
+        case RecordRemittance(), state if state.digest == digest_of(command.remittance):
             return []  # Recorded before: the payer repeated itself.
+        case RecordRemittance(), _:
+            raise AlreadyExists(
+                f"{command.remittance.payer} sent remittance {command.remittance.remittance_ref} "
+                "before, with other content: send this one under an id of its own"
+            )
         case SettleClaims(), Working() | Completed() as state:
             return [(command.remittance_id, event) for event in _settle(command, state)]
         case _:
             raise NotFound(f"there is no remittance {command.remittance_id}")
+
+
+def digest_of(remittance: RemittanceReceived) -> str:
+    """SHA-256 of what was sent: tells a repeat from a namesake."""
+    return hashlib.sha256(msgspec.json.encode(remittance)).hexdigest()
 
 
 def _tied(remittance: RemittanceReceived) -> RemittanceReceived:
@@ -147,18 +161,21 @@ def evolve(state: RemittanceState | None, event: RemittanceEvent) -> RemittanceS
     match event, state:
         case RemittanceReceived(), _:
             return Working(
+                digest=digest_of(event),
                 currency=event.total.currency,
                 paid_minor=tuple(claim.paid.minor for claim in event.claims),
                 results=(None,) * len(event.claims),
             )
         case RemittanceClaimsSettled(), Working() | Completed():
             return Working(
+                digest=state.digest,
                 currency=state.currency,
                 paid_minor=state.paid_minor,
                 results=_with(state.results, list(event.outcomes)),
             )
         case RemittanceCompleted(), Working():
             return Completed(
+                digest=state.digest,
                 currency=state.currency,
                 paid_minor=state.paid_minor,
                 results=tuple(result for result in state.results if result is not None),

@@ -32,7 +32,9 @@ class TaxRules:
         if not self.rules:
             return None
         in_force = [rule for rule in self.rules if _applies(rule, facility, code, day)]
-        return max(in_force, key=lambda rule: (rule.code != ANY, rule.facility != ANY), default=None)
+        return max(
+            in_force, key=lambda rule: (rule.code != ANY, rule.facility != ANY), default=None
+        )
 
 
 def _applies(rule: TaxRule, facility: str, code: str, day: date) -> bool:

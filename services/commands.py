@@ -4,8 +4,17 @@ from collections.abc import Callable
 from enum import Flag, auto
 from typing import Any, Final, NamedTuple
 
-from domain import account, adjustment, charge, encounter, intake, invoice, payment, price_list
-from domain import remittance
+from domain import (
+    account,
+    adjustment,
+    charge,
+    encounter,
+    intake,
+    invoice,
+    payment,
+    price_list,
+    remittance,
+)
 from domain.decider import Decider
 
 

@@ -22,7 +22,9 @@ _MADE: Final = (
     " SELECT $1, s.subject_id, s.key FROM unnest($2::text[], $3::bytea[]) AS s (subject_id, key)"
     " ORDER BY s.subject_id ON CONFLICT DO NOTHING"
 )
-_FOUND: Final = "SELECT subject_id, key FROM subject_keys WHERE tenant = $1 AND subject_id = ANY ($2)"
+_FOUND: Final = (
+    "SELECT subject_id, key FROM subject_keys WHERE tenant = $1 AND subject_id = ANY ($2)"
+)
 
 Keys = dict[str, bytes]
 

@@ -43,7 +43,9 @@ class Taking:
         """Execute what can be read, keep what cannot; each message ends settled or comes again."""
         readings = [read(arrived, self._prefix_tokens) for arrived in batch]
         readable = [
-            (index, reading) for index, reading in enumerate(readings) if isinstance(reading, Readable)
+            (index, reading)
+            for index, reading in enumerate(readings)
+            if isinstance(reading, Readable)
         ]
         rejections = {
             index: rejection_of(batch[index], reading, self._stream)
@@ -59,9 +61,7 @@ class Taking:
             elif outcome.transient:
                 again.append(index)
             else:
-                unreadable = Unreadable(
-                    reading.tenant, reading.event, outcome.code, outcome.detail
-                )
+                unreadable = Unreadable(reading.tenant, reading.event, outcome.code, outcome.detail)
                 rejections[index] = rejection_of(batch[index], unreadable, self._stream)
         kept = await self._reject(rejections)
         again += [index for index in rejections if index not in kept]
@@ -77,13 +77,11 @@ class Taking:
             if subject is not None:
                 subjects[reading.tenant].add(subject)
         keys = {
-            tenant: await make_keys(self._pool, tenant, named)
-            for tenant, named in subjects.items()
+            tenant: await make_keys(self._pool, tenant, named) for tenant, named in subjects.items()
         }
         none: Keys = {}
         return [
-            translation.envelope_of(reading, keys.get(reading.tenant, none))
-            for reading in readable
+            translation.envelope_of(reading, keys.get(reading.tenant, none)) for reading in readable
         ]
 
     async def _reject(self, rejections: dict[int, Rejection]) -> set[int]:
@@ -94,8 +92,7 @@ class Taking:
         for rejection in rejections.values():
             subjects[rejection.unreadable.tenant].add(rejection.subject_id)
         keys = {
-            tenant: await make_keys(self._pool, tenant, named)
-            for tenant, named in subjects.items()
+            tenant: await make_keys(self._pool, tenant, named) for tenant, named in subjects.items()
         }
         received_at = datetime.now(UTC)
         envelopes = [

@@ -132,14 +132,10 @@ def _sealed(tenant: str, subject: str, text: str | None, keys: Keys) -> Private 
     return None if text is None else seal(keys, tenant, subject, text)
 
 
-def _remittance(
-    readable: Readable, message: RemittanceReceived
-) -> remittance.RemittanceReceived:
+def _remittance(readable: Readable, message: RemittanceReceived) -> remittance.RemittanceReceived:
     received = readable.event.time or datetime.now(UTC)
     return remittance.RemittanceReceived(
-        remittance_id=naming.remittance_id(
-            readable.tenant, message.payer, message.remittance_id
-        ),
+        remittance_id=naming.remittance_id(readable.tenant, message.payer, message.remittance_id),
         remittance_ref=message.remittance_id,
         payer=message.payer,
         received_on=message.received_on or received.astimezone(UTC).date(),

@@ -1,0 +1,1 @@
+"""`daybook`: one command for operators, producers and auditors."""

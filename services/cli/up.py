@@ -1,0 +1,120 @@
+"""`daybook up`, `daybook serve` and `daybook migrate`: run Daybook."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import asyncpg
+import click
+from rich.console import Console
+from rich.table import Table
+
+from services.adapters.postgres.migrate import migrate
+from services.cli.progress import Progress
+from services.cli.running import data_dir_option, json_option, print_json, run, settings_with
+from services.embedded.addresses import GivenAddresses
+from services.embedded.stack import EmbeddedStack, StackOptions
+from services.locate import locate
+from services.logging import configure_logging
+from services.processes import SERVE, serve
+from services.settings import Settings
+from services.up import Ready, everything, table_of_addresses
+
+
+@click.command()
+@data_dir_option
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port of the API.")
+@click.option("--ephemeral", is_flag=True, help="Keep nothing: a temporary data directory.")
+@json_option
+def up(data_dir: Path | None, port: int | None, ephemeral: bool, as_json: bool) -> None:
+    """Run everything on this machine until Ctrl-C: servers, our processes and the API."""
+    configure_logging("up", level="warning")
+    settings = settings_with(data_dir)
+    run(_up(stack_options(settings, port=port, ephemeral=ephemeral), as_json))
+
+
+def stack_options(settings: Settings, *, port: int | None, ephemeral: bool) -> StackOptions:
+    """A stack for people: the usual ports where they are free, the Temporal UI."""
+    return StackOptions(
+        data_dir=None if ephemeral else settings.data_dir.absolute(),
+        temporal_ui=True,
+        api_port=port,
+        given=GivenAddresses(
+            postgres_url=settings.postgres_url,
+            nats_url=settings.nats_url,
+            temporal_address=settings.temporal_address,
+        ),
+    )
+
+
+async def _up(options: StackOptions, as_json: bool) -> None:
+    stopping = asyncio.Event()
+    with Progress("Daybook", quiet=as_json) as progress:
+        staying = asyncio.create_task(_stay(options, stopping, progress, as_json))
+
+        def stop() -> None:
+            # While it starts there is nothing to wait for: what has started is stopped again.
+            # A second signal changes nothing: everything is stopping, in order.
+            if not stopping.is_set() and not progress.shown:
+                staying.cancel()
+            stopping.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        try:
+            await staying
+        except asyncio.CancelledError:
+            progress.say("stopped while starting")
+
+
+async def _stay(
+    options: StackOptions, stopping: asyncio.Event, progress: Progress, as_json: bool
+) -> None:
+    async with everything(options, progress.report) as stack:
+        if as_json:
+            print_json(Ready(ready=True, addresses=dict(table_of_addresses(stack))))
+        progress.show(_addresses(stack), _WARNING)
+        await stopping.wait()
+        progress.say("stopping")
+
+
+_WARNING = (
+    "auth=dev: whoever reaches this machine's loopback is tenant demo with every scope. "
+    "Never expose it. Ctrl-C stops everything."
+)
+
+
+def _addresses(stack: EmbeddedStack) -> Table:
+    table = Table(title="Daybook is up", title_justify="left", show_header=False, box=None)
+    for name, address in table_of_addresses(stack):
+        table.add_row(name, address)
+    return table
+
+
+@click.command(name="serve")
+@click.argument("process", type=click.Choice(sorted(SERVE)))
+@data_dir_option
+def serve_command(process: str, data_dir: Path | None) -> None:
+    """Run one process of ours: api, intake, relay, projector or worker."""
+    settings = settings_with(data_dir)
+    configure_logging(process, level=settings.log_level)
+    run(serve(process, settings))
+
+
+@click.command(name="migrate")
+@data_dir_option
+def migrate_command(data_dir: Path | None) -> None:
+    """Bring the database up to this release."""
+    configure_logging("migrate", level="warning")
+    applied = run(_migrate(settings_with(data_dir)))
+    console = Console(file=sys.stdout)
+    console.print("\n".join(applied) if applied else "nothing to do: the database is current")
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    connection = await asyncpg.connect(locate(settings).postgres_url)
+    try:
+        return await migrate(connection)
+    finally:
+        await connection.close()

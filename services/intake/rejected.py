@@ -1,0 +1,137 @@
+"""Rejected messages for operators: list, show, mend and retry, discard."""
+
+import base64
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from contracts.cloudevent import CloudEvent, NotACloudEvent, from_nats
+from contracts.ids import RejectionId
+from contracts.private import Private
+from domain.intake import DiscardIntake, RetryIntake
+from services.execute.envelope import Envelope, Outcome, Refused
+from services.execute.executor import Executor
+from services.intake.rejecting import Kept, restore
+from services.intake.sending import Producer
+from services.sealing import find_keys, open_sealed
+
+
+class RejectedSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A rejected message as a list shows it."""
+
+    rejection_id: RejectionId
+    status: str
+    code: str
+    detail: str
+    message_type: str | None
+    source: str | None
+    message_id: str | None
+    received_at: datetime
+
+
+class NoSuchRejection(LookupError):
+    """There is no rejected message of that id in the tenant."""
+
+
+class Forgotten(LookupError):
+    """The message can no longer be opened: its subject was forgotten."""
+
+
+class CannotRetry(ValueError):
+    """What was given in place of the message is no CloudEvent, or the retry was refused."""
+
+
+_COLUMNS = (
+    "SELECT rejection_id, status, code, detail, message_type, source, message_id, received_at"
+    " FROM billing_intake_rejected"
+)
+
+
+async def list_rejected(
+    pool: asyncpg.Pool, tenant: str, *, status: str | None = "open", limit: int = 100
+) -> list[RejectedSummary]:
+    """The newest rejected messages; the pool acts as daybook_writer or daybook_reader."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        rows = await connection.fetch(
+            f"{_COLUMNS} WHERE $1::text IS NULL OR status = $1"
+            " ORDER BY received_at DESC, rejection_id LIMIT $2",
+            status,
+            limit,
+        )
+    return [RejectedSummary(**dict(row)) for row in rows]
+
+
+async def open_rejected(
+    pool: asyncpg.Pool, tenant: str, rejection_id: str
+) -> tuple[RejectedSummary, Kept]:
+    """One rejected message with what arrived; raises NoSuchRejection and Forgotten."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        row = await connection.fetchrow(
+            "SELECT * FROM billing_intake_rejected WHERE rejection_id = $1", rejection_id
+        )
+    if row is None:
+        raise NoSuchRejection(f"there is no rejected message {rejection_id} in tenant {tenant}")
+    summary = RejectedSummary(**{name: row[name] for name in RejectedSummary.__struct_fields__})
+    keys = await find_keys(pool, tenant, [row["subject_id"]])
+    content = open_sealed(keys, tenant, Private(subject=row["subject_id"], sealed=row["content"]))
+    if content is None:
+        raise Forgotten(f"{rejection_id} cannot be opened: its subject was forgotten")
+    return summary, restore(content)
+
+
+async def retry(
+    executor: Executor,
+    pool: asyncpg.Pool,
+    producer: Producer,
+    tenant: str,
+    rejection_id: str,
+    mended: CloudEvent | None = None,
+) -> Outcome:
+    """Send a rejected message again, mended or as it was, and note that; raises CannotRetry."""
+    summary, kept = await open_rejected(pool, tenant, rejection_id)
+    if summary.status != "open":
+        raise CannotRetry(f"{rejection_id} is {summary.status} already")
+    event = mended or _event(kept, rejection_id)
+    # Sent before it is noted: a crash between the two repeats the sending, which does no harm.
+    await producer.send([event])
+    return await _note(
+        executor,
+        tenant,
+        RetryIntake(rejection_id=summary.rejection_id, message_id=event.id),
+    )
+
+
+async def discard(executor: Executor, tenant: str, rejection_id: str, reason: str) -> Outcome:
+    """Note that a rejected message is not needed."""
+    return await _note(
+        executor,
+        tenant,
+        DiscardIntake(rejection_id=RejectionId(rejection_id), reason=reason),
+    )
+
+
+def _event(kept: Kept, rejection_id: str) -> CloudEvent:
+    try:
+        return from_nats(kept.headers, base64.b64decode(kept.payload_base64))
+    except NotACloudEvent as invalid:
+        raise CannotRetry(
+            f"{rejection_id} is no CloudEvent ({invalid}): give the mended one with --file"
+        ) from None
+
+
+async def _note(executor: Executor, tenant: str, command: Any) -> Outcome:
+    outcome = await executor.execute(
+        Envelope(
+            tenant=tenant,
+            command=command,
+            actor="cli",
+            correlation_id=command.rejection_id,
+        )
+    )
+    if isinstance(outcome, Refused):
+        raise CannotRetry(outcome.detail)
+    return outcome
