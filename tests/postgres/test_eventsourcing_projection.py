@@ -7,7 +7,7 @@ from threading import Event
 import asyncpg
 import pytest
 from eventsourcing.dispatch import singledispatchmethod
-from eventsourcing.persistence import MapperDeserialisationError, Tracking
+from eventsourcing.persistence import DataError, MapperDeserialisationError, Tracking
 from eventsourcing.popo import POPOTrackingRecorder
 from eventsourcing.projection import Projection
 
@@ -143,14 +143,26 @@ async def test_a_row_that_cannot_be_read_stops_the_run(
     database: Database, pool: asyncpg.Pool, projection: CountPaidInvoices
 ) -> None:
     await seed(database.url, SEEDS)
-    connection = await asyncpg.connect(database.url)
-    await connection.execute(
-        "ALTER TABLE daybook.events DISABLE TRIGGER USER;"
-        "UPDATE daybook.events SET body = set_byte(body, 0, 0) WHERE stream_id = 'inv_2'"
+    admin = await database.admin()
+    await admin.execute(
+        "ALTER TABLE events DISABLE TRIGGER USER;"
+        "UPDATE events SET body = set_byte(body, 0, 0) WHERE stream_id = 'inv_2'"
     )
-    await connection.close()
     with pytest.raises(MapperDeserialisationError, match="demo/inv_2-1"):
         await run_projection(projection, AsyncpgRecorder(pool))
+    assert projection.view.seen == [1, 3]
+
+
+async def test_an_event_that_is_gone_stops_the_run(
+    database: Database, pool: asyncpg.Pool, projection: CountPaidInvoices
+) -> None:
+    await seed(database.url, SEEDS)
+    admin = await database.admin()
+    await admin.execute(
+        "ALTER TABLE events DISABLE TRIGGER USER; DELETE FROM events WHERE stream_id = 'inv_2'"
+    )
+    with pytest.raises(DataError, match="demo/inv_2-1"):
+        await run_projection(projection, AsyncpgRecorder(pool), batch_max=1)
     assert projection.view.seen == [1, 3]
 
 
@@ -188,7 +200,7 @@ async def test_a_cancelled_run_ends_with_the_event_in_work(
     run = asyncio.create_task(run_projection(projection, AsyncpgRecorder(pool)))
     assert await asyncio.to_thread(projection.working.wait, SECONDS_MAX)
     run.cancel()
-    asyncio.get_running_loop().run_in_executor(None, projection.may_go_on.set)
+    asyncio.get_running_loop().call_soon(projection.may_go_on.set)  # after the cancelling
     with pytest.raises(asyncio.CancelledError):
         await run
     assert projection.view.seen == [1]

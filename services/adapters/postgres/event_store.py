@@ -36,12 +36,13 @@ _STREAM: Final = """
 _STREAM_UP: Final = _STREAM + "ORDER BY version LIMIT $5"
 _STREAM_DOWN: Final = _STREAM + "ORDER BY version DESC LIMIT $5"
 
+# A position whose event is not there, archived or deleted, is read as well, to be refused.
 _LOG: Final = """
     SELECT log.position, tenant, stream_id, version, type, recorded_at, metadata, body
-      FROM event_log AS log JOIN events USING (tenant, stream_id, version)
+      FROM event_log AS log LEFT JOIN events USING (tenant, stream_id, version)
      WHERE log.position >= $1 AND log.position <= $2
        AND ($3::text IS NULL OR tenant = $3)
-       AND (cardinality($4::text[]) = 0 OR type = ANY ($4))
+       AND (cardinality($4::text[]) = 0 OR type IS NULL OR type = ANY ($4))
      ORDER BY log.position LIMIT $5
 """
 _HEAD: Final = "SELECT max(position) FROM event_log"
@@ -145,8 +146,11 @@ class AsyncpgRecorder:
             pause = min(2 * pause, POLL_SECONDS_MAX)
 
     def _fields(self, row: asyncpg.Record) -> dict[str, Any]:
+        stream = originator_id(row["tenant"], row["stream_id"])
+        if row["type"] is None:
+            raise DataError(f"{stream}-{row['version']} has a position, but is not in `events`")
         return {
-            "originator_id": originator_id(row["tenant"], row["stream_id"]),
+            "originator_id": stream,
             "originator_version": row["version"],
             "topic": row["type"],
             "state": self._state(row),

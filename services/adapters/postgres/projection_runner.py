@@ -6,7 +6,7 @@ sees every event once, in the order of the log, across crashes and restarts.
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
@@ -33,19 +33,13 @@ async def run_projection(
     UnknownEventType for a topic that is no wire type, and PersistenceError.
     """
     _check_topics(projection)
-    loop, halt = asyncio.get_running_loop(), Event()
     # Library projections are synchronous and may wait for their database: one thread, so in order.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=projection.name) as thread:
-        try:
-            last = await loop.run_in_executor(
-                thread, projection.view.max_tracking_id, recorder.name
-            )
-            async for batch in recorder.pull(
-                last, projection.topics, follow=follow, limit=batch_max
-            ):
-                await loop.run_in_executor(thread, _process, projection, recorder.name, batch, halt)
-        finally:
-            halt.set()  # a cancelled run waits for the event in work, not for its batch
+        last = await asyncio.get_running_loop().run_in_executor(
+            thread, projection.view.max_tracking_id, recorder.name
+        )
+        async for batch in recorder.pull(last, projection.topics, follow=follow, limit=batch_max):
+            await _process(projection, recorder.name, batch, thread)
 
 
 def _check_topics(projection: Projection[Any]) -> None:
@@ -54,8 +48,23 @@ def _check_topics(projection: Projection[Any]) -> None:
         raise UnknownEventType(f"{projection.name} asks for {', '.join(sorted(unknown))}")
 
 
-def _process(
-    projection: Projection[Any], name: str, batch: Sequence[Notification], halt: Event
+async def _process(
+    projection: Projection[Any], name: str, batch: Sequence[Notification], thread: Executor
+) -> None:
+    halt = Event()
+    work = asyncio.get_running_loop().run_in_executor(
+        thread, _process_until, halt, projection, name, batch
+    )
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        halt.set()
+        await asyncio.wait([work])  # for the event in work, not for its batch
+        raise
+
+
+def _process_until(
+    halt: Event, projection: Projection[Any], name: str, batch: Sequence[Notification]
 ) -> None:
     mapper = CatalogueMapper()
     for notification in batch:
