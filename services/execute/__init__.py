@@ -1,1 +1,1 @@
-"""The one write path: claim, lock, load, decide and append a batch of commands in one transaction."""
+"""The one write path: claim, lock, load, decide, append a batch of commands in one transaction."""

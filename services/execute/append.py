@@ -21,7 +21,7 @@ from services.execute.envelope import (
     Outcome,
     Refused,
 )
-from services.execute.load import Books, sql
+from services.execute.load import Books
 from services.execute.rows import (
     Row,
     Rows,
@@ -31,48 +31,16 @@ from services.execute.rows import (
     item_rows,
     rejected_row,
 )
+from services.execute.statements import AnyConnection, sql
 
 _APPEND: Final = sql("append.sql")
-_CLAIMS: Final = (
-    "INSERT INTO claims (tenant, kind, key, stream_id)"
-    " SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[])"
-)
-_ANSWERS: Final = (
-    "INSERT INTO billing_idempotency (tenant, method, path, key, request_hash, stream_id, version,"
-    " token, refusal, recorded_at) SELECT a.*, $10 FROM unnest($1::text::text[], $2::text::text[], $3::text::text[],"
-    " $4::text::text[], $5::bytea[], $6::text::text[], $7::text::bigint[], $8::text::text[], $9::bytea[]) AS a"
-)
-_PRICES: Final = (
-    "INSERT INTO prices (tenant, facility, code, currency, effective, amount_minor, price_list_id)"
-    " SELECT p.tenant, p.facility, p.code, p.currency, daterange(p.first, p.last, '[]'), p.minor,"
-    " p.list FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::date[], $6::text::date[],"
-    " $7::text::bigint[], $8::text::text[])"
-    " AS p (tenant, facility, code, currency, first, last, minor, list)"
-)
-_COUNTERS: Final = (
-    "UPDATE counters c SET value = u.value"
-    " FROM unnest($1::text::text[], $2::text::text[], $3::text::bigint[]) AS u (tenant, name, value)"
-    " WHERE c.tenant = u.tenant AND c.name = u.name"
-)
-_SETTLED: Final = (
-    "DELETE FROM open_items i"
-    " USING unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[])"
-    " AS s (tenant, account_id, kind, item_id)"
-    " WHERE (i.tenant, i.account_id, i.kind, i.item_id)"
-    " = (s.tenant, s.account_id, s.kind, s.item_id)"
-)
-_REJECTED: Final = (
-    "INSERT INTO billing_intake_rejected (tenant, rejection_id, subject, source, message_id,"
-    " message_type, code, detail, subject_id, content, received_at)"
-    " SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[],"
-    " $7::text::text[], $8::text::text[], $9::text::text[], $10::text::text[], $11::text::timestamptz[])"
-)
-_REJECTION_STATUS: Final = (
-    "UPDATE billing_intake_rejected r SET status = u.status"
-    " FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]) AS u (tenant, rejection_id, status)"
-    " WHERE r.tenant = u.tenant AND r.rejection_id = u.rejection_id"
-)
-
+_CLAIMS: Final = sql("insert_claims.sql")
+_ANSWERS: Final = sql("insert_answers.sql")
+_PRICES: Final = sql("insert_prices.sql")
+_COUNTERS: Final = sql("update_counters.sql")
+_SETTLED: Final = sql("delete_items.sql")
+_REJECTED: Final = sql("insert_rejected.sql")
+_REJECTION_STATUS: Final = sql("update_rejected.sql")
 
 # Constraints that a concurrent change trips; after it, the same command decides on what is there.
 _MOVED: Final = frozenset(
@@ -104,7 +72,7 @@ class Decisions:
         self._counters = {tenant: dict(book.counters) for tenant, book in books.items()}
 
     async def append(
-        self, connection: asyncpg.Connection, envelopes: Sequence[Envelope]
+        self, connection: AnyConnection, envelopes: Sequence[Envelope]
     ) -> list[Outcome]:
         """Decide every command and write them all; raises StreamMoved or a database error."""
         outcomes = [self._settle(envelope) for envelope in envelopes]
@@ -154,7 +122,10 @@ class Decisions:
         return Done(stream_id=stream_id, version=book.versions[stream_id], token=last)
 
     def _check_version(self, envelope: Envelope) -> None:
-        expected, account_id = envelope.expected_version, getattr(envelope.command, "account_id", None)
+        expected, account_id = (
+            envelope.expected_version,
+            getattr(envelope.command, "account_id", None),
+        )
         if expected is None or account_id is None:
             return
         head = self._books[envelope.tenant].account(account_id)
@@ -207,7 +178,7 @@ class Decisions:
 
     async def _append_rest(
         self,
-        connection: asyncpg.Connection,
+        connection: AnyConnection,
         recorded_at: Any,
         counters: list[Row],
         settled: list[Row],
@@ -224,11 +195,13 @@ class Decisions:
             if rows:
                 await connection.execute(statement, *columns(rows, kinds))
         if self._rows.answers:
-            await connection.execute(_ANSWERS, *columns(self._rows.answers, "ttttbtntb"), recorded_at)
+            await connection.execute(
+                _ANSWERS, *columns(self._rows.answers, "ttttbtntb"), recorded_at
+            )
 
     async def _append(
         self,
-        connection: asyncpg.Connection,
+        connection: AnyConnection,
         recorded_at: Any,
         opened: list[Row],
         accounts: list[Row],
@@ -250,6 +223,7 @@ class Decisions:
             *columns(rows.inbox, "ttttbtnt"),
             *columns(moved, "ttnnb"),
         )
+        assert written is not None, "an aggregate gives a row"
         if written["moved"] != len(moved) or written["accounts"] != len(accounts):
             raise StreamMoved("a head was moved by another transaction")
 

@@ -130,4 +130,6 @@ def _fault(envelopes: Sequence[Envelope], fault: Exception) -> Refused:
             identity=envelope.identity,
             exc_info=fault,
         )
-    return Refused(code="INTERNAL", detail=f"the command could not be executed: {type(fault).__name__}")
+    return Refused(
+        code="INTERNAL", detail=f"the command could not be executed: {type(fault).__name__}"
+    )

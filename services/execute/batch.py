@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import asyncpg
 import msgspec
 
 from contracts.columns import columns
@@ -20,29 +19,16 @@ from services.execute.envelope import (
     claim_key,
     done_again,
 )
-from services.execute.load import load_books, sql
+from services.execute.load import load_books
+from services.execute.statements import AnyConnection, sql
 
 LOCK_TIMEOUT_SECONDS: Final = 5
 _LOCK: Final = sql("lock_accounts.sql")
 _LOCK_WAITING: Final = sql("lock_accounts_waiting.sql")
 _CLAIM: Final = sql("claim.sql")
-_INBOX: Final = (
-    "SELECT w.n, i.payload_hash, i.stream_id, i.version, i.token, NULL::bytea AS refusal"
-    " FROM billing_inbox i"
-    " JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[]) WITH ORDINALITY"
-    " AS w (tenant, consumer, source, id, n) USING (tenant, consumer, source, id)"
-)
-_ANSWERS: Final = (
-    "SELECT w.n, i.request_hash AS payload_hash, i.stream_id, i.version, i.token, i.refusal"
-    " FROM billing_idempotency i"
-    " JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[]) WITH ORDINALITY"
-    " AS w (tenant, method, path, key, n) USING (tenant, method, path, key)"
-)
-_ACCOUNT_OF: Final = (
-    "SELECT w.n, h.account_id FROM stream_heads h"
-    " JOIN unnest($1::text::text[], $2::text::text[]) WITH ORDINALITY AS w (tenant, stream_id, n)"
-    " USING (tenant, stream_id) WHERE h.account_id IS NOT NULL"
-)
+_INBOX: Final = sql("recall_inbox.sql")
+_ANSWERS: Final = sql("recall_answers.sql")
+_ACCOUNT_OF: Final = sql("find_accounts.sql")
 
 Account = tuple[str, str]
 """Tenant and account id."""
@@ -61,7 +47,7 @@ class Batch:
         self._wait = wait
         self._accounts: dict[int, Account] = {}
 
-    async def run(self, connection: asyncpg.Connection, now: Callable[[], datetime]) -> None:
+    async def run(self, connection: AnyConnection, now: Callable[[], datetime]) -> None:
         """Execute the batch; raises StreamMoved or the database's error, and then nothing holds."""
         async with connection.transaction():
             await self._claim(connection)
@@ -86,7 +72,7 @@ class Batch:
             if index not in self.outcomes and index not in self.busy
         ]
 
-    async def _claim(self, connection: asyncpg.Connection) -> None:
+    async def _claim(self, connection: AnyConnection) -> None:
         """Take every identity without waiting; one in flight elsewhere leaves the batch."""
         keys = {
             index: claim_key(envelope.tenant, envelope.identity)
@@ -98,6 +84,7 @@ class Batch:
         row = await connection.fetchrow(
             _CLAIM, ",".join(tenants), timeout, tenants, list(keys.values())
         )
+        assert row is not None, "a SELECT without FROM gives a row"
         for index, mine in zip(keys, row["mine"] or (), strict=True):
             if not mine:
                 self.outcomes[index] = Refused(
@@ -106,9 +93,7 @@ class Batch:
                     transient=True,
                 )
 
-    async def _recall(
-        self, connection: asyncpg.Connection, kind: type[Any], statement: str
-    ) -> None:
+    async def _recall(self, connection: AnyConnection, kind: type[Any], statement: str) -> None:
         """Answer what was done before with its stored result."""
         asked, keys = [], []
         for index in self._open():
@@ -121,7 +106,7 @@ class Batch:
                 index = asked[row["n"] - 1]
                 self.outcomes[index] = _recalled(self.envelopes[index], row)
 
-    async def _lock(self, connection: asyncpg.Connection) -> set[Account]:
+    async def _lock(self, connection: AnyConnection) -> set[Account]:
         """Lock the accounts of the batch; commands of a busy account leave it."""
         await self._find_accounts(connection)
         wanted = sorted(set(self._accounts.values()))
@@ -135,7 +120,7 @@ class Batch:
         }
         return {account for account, is_mine in found.items() if is_mine}
 
-    async def _find_accounts(self, connection: asyncpg.Connection) -> None:
+    async def _find_accounts(self, connection: AnyConnection) -> None:
         """The account of each command: the command names it, or the head of its stream does."""
         unnamed = []
         for index in self._open():

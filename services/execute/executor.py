@@ -42,7 +42,7 @@ class _Entry(NamedTuple):
 
     envelope: Envelope
     job: _Job
-    index: int
+    place: int
 
 
 class Executor:
@@ -132,7 +132,7 @@ class Executor:
         for index, account in sorted(attempted.busy.items()):
             self._wait(account, entries[index])
         for index, outcome in attempted.outcomes.items():
-            entries[index].job.settle(entries[index].index, outcome)
+            entries[index].job.settle(entries[index].place, outcome)
 
     def _wait(self, account: Account, entry: _Entry) -> None:
         waiting = self._waiting.get(account)

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from importlib.resources import files
 from typing import Any, Final
 
-import asyncpg
 import msgspec
 
 from contracts.columns import columns
@@ -20,6 +18,7 @@ from domain.tax import TaxRule, TaxRules
 from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem, invoice_counter
 from services.commands import BY_COMMAND, DECIDERS, Needs
 from services.execute.envelope import Envelope
+from services.execute.statements import AnyConnection, sql
 
 Books = dict[str, Book]
 Pairs = Iterable[tuple[str, str]]
@@ -31,33 +30,15 @@ _decode_rules: Final = msgspec.json.Decoder(
 _STATE_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
     prefix: msgspec.json.Decoder(decider.states).decode for prefix, decider in DECIDERS.items()
 }
-_ITEMS = (
-    "SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number"
-    " FROM open_items i JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)"
-    " USING (tenant, account_id)"
-)
-_NAMED_ITEMS = (
-    "SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number"
-    " FROM open_items i JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[])"
-    " AS w (tenant, account_id, item_id) USING (tenant, account_id, item_id)"
-)
-_HEADS = (
-    "SELECT h.tenant, h.stream_id, h.version, h.state FROM stream_heads h"
-    " JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, stream_id) USING (tenant, stream_id)"
-)
-_ACCOUNTS = (
-    "SELECT h.* FROM account_heads h"
-    " JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id) USING (tenant, account_id)"
-)
-
-
-def sql(name: str) -> str:
-    """The text of one of this package's statements."""
-    return (files("services.execute") / "sql" / name).read_text()
-
 
 _SETTINGS: Final = sql("load_settings.sql")
+_ACCOUNTS: Final = sql("load_accounts.sql")
+_ITEMS: Final = sql("load_items.sql")
+_NAMED_ITEMS: Final = sql("load_named_items.sql")
+_HEADS: Final = sql("load_heads.sql")
 _PRICES: Final = sql("load_prices.sql")
+_MAKE_COUNTERS: Final = sql("make_counters.sql")
+_LOCK_COUNTERS: Final = sql("lock_counters.sql")
 
 
 def decode_state(stream_id: str, state: bytes) -> Any:
@@ -66,7 +47,7 @@ def decode_state(stream_id: str, state: bytes) -> Any:
 
 
 async def load_books(
-    connection: asyncpg.Connection,
+    connection: AnyConnection,
     envelopes: Sequence[Envelope],
     locked: Pairs,
     recorded_at: datetime,
@@ -87,9 +68,7 @@ def _stream(envelope: Envelope) -> str:
     return BY_COMMAND[type(envelope.command)].stream(envelope.command)
 
 
-async def _books(
-    connection: asyncpg.Connection, tenants: list[str], recorded_at: datetime
-) -> Books:
+async def _books(connection: AnyConnection, tenants: list[str], recorded_at: datetime) -> Books:
     books = {}
     for row in await connection.fetch(_SETTINGS, tenants):
         zones = _decode_zones(row["zones"]) if row["zones"] else {}
@@ -103,7 +82,7 @@ async def _books(
     return books
 
 
-async def _load_accounts(connection: asyncpg.Connection, books: Books, locked: Pairs) -> None:
+async def _load_accounts(connection: AnyConnection, books: Books, locked: Pairs) -> None:
     pairs = sorted(locked)
     if not pairs:
         return
@@ -120,7 +99,7 @@ async def _load_accounts(connection: asyncpg.Connection, books: Books, locked: P
 
 
 async def _load_items(
-    connection: asyncpg.Connection, books: Books, envelopes: Sequence[Envelope]
+    connection: AnyConnection, books: Books, envelopes: Sequence[Envelope]
 ) -> set[tuple[str, str]]:
     """Fill in open items; returns the streams that they stand for."""
     whole: set[tuple[str, str]] = set()
@@ -154,7 +133,7 @@ async def _load_items(
 
 
 async def _load_heads(
-    connection: asyncpg.Connection, books: Books, wanted: set[tuple[str, str]]
+    connection: AnyConnection, books: Books, wanted: set[tuple[str, str]]
 ) -> None:
     for row in await connection.fetch(_HEADS, *columns(sorted(wanted), "tt")):
         book, stream_id = books[row["tenant"]], row["stream_id"]
@@ -163,7 +142,7 @@ async def _load_heads(
 
 
 async def _load_prices(
-    connection: asyncpg.Connection, books: Books, envelopes: Sequence[Envelope]
+    connection: AnyConnection, books: Books, envelopes: Sequence[Envelope]
 ) -> None:
     wanted: set[tuple[str, str, str, str]] = set()
     for envelope in envelopes:
@@ -185,7 +164,7 @@ async def _load_prices(
 
 
 async def _load_counters(
-    connection: asyncpg.Connection, books: Books, envelopes: Sequence[Envelope]
+    connection: AnyConnection, books: Books, envelopes: Sequence[Envelope]
 ) -> None:
     """Lock the counters that the batch may draw from, sorted, after the accounts."""
     drafts = {
@@ -210,18 +189,8 @@ async def _load_counters(
     if not wanted:
         return
     names = columns(sorted(wanted), "tt")
-    await connection.execute(
-        "INSERT INTO counters (tenant, name, value) SELECT w.tenant, w.name, 0"
-        " FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, name) ORDER BY 1, 2"
-        " ON CONFLICT DO NOTHING",
-        *names,
-    )
-    for row in await connection.fetch(
-        "SELECT c.tenant, c.name, c.value FROM counters c"
-        " JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, name) USING (tenant, name)"
-        " ORDER BY c.tenant, c.name FOR UPDATE OF c",
-        *names,
-    ):
+    await connection.execute(_MAKE_COUNTERS, *names)
+    for row in await connection.fetch(_LOCK_COUNTERS, *names):
         books[row["tenant"]].counters[row["name"]] = row["value"]
 
 

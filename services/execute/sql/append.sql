@@ -1,32 +1,37 @@
 -- Append a batch of commands: everything that is true together is written together.
 -- $1 is the moment of decision; the rest are columns of equal length per table.
 WITH appended AS (
-    INSERT INTO events (tenant, stream_id, version, type, partition_key, recorded_at, body, metadata)
+    INSERT INTO events (tenant, stream_id, version, type, partition_key, recorded_at, body,
+                        metadata)
     SELECT e.tenant, e.stream_id, e.version, e.type, e.partition_key, $1, e.body, e.metadata
-      FROM unnest($2::text::text[], $3::text::text[], $4::text::bigint[], $5::text::text[], $6::text::text[], $7::bytea[], $8::bytea[])
+      FROM unnest($2::text::text[], $3::text::text[], $4::text::bigint[], $5::text::text[],
+                  $6::text::text[], $7::bytea[], $8::bytea[])
         AS e (tenant, stream_id, version, type, partition_key, body, metadata)
 ), booked AS (
     INSERT INTO ledger_entries (tenant, transaction_id, line, gl_account, account_id, facility,
                                 amount_minor, currency, effective_on, booked_on, recorded_at)
     SELECT l.tenant, l.transaction_id, l.line, l.gl_account, l.account_id, l.facility,
            l.amount_minor, l.currency, l.effective_on, l.booked_on, $1
-      FROM unnest($9::text::text[], $10::text::text[], $11::text::smallint[], $12::text::text[], $13::text::text[], $14::text::text[],
-                  $15::text::bigint[], $16::text::text[], $17::text::date[], $18::text::date[])
+      FROM unnest($9::text::text[], $10::text::text[], $11::text::smallint[], $12::text::text[],
+                  $13::text::text[], $14::text::text[], $15::text::bigint[], $16::text::text[],
+                  $17::text::date[], $18::text::date[])
         AS l (tenant, transaction_id, line, gl_account, account_id, facility,
               amount_minor, currency, effective_on, booked_on)
 ), opened AS (
     INSERT INTO stream_heads (tenant, stream_id, version, account_id, state)
     SELECT h.tenant, h.stream_id, h.version, h.account_id, h.state
-      FROM unnest($19::text::text[], $20::text::text[], $21::text::bigint[], $22::text::text[], $23::bytea[])
+      FROM unnest($19::text::text[], $20::text::text[], $21::text::bigint[], $22::text::text[],
+                  $23::bytea[])
         AS h (tenant, stream_id, version, account_id, state)
 ), accounts AS (
     INSERT INTO account_heads AS head (tenant, account_id, version, facility, currency, status,
                                        receivable_minor, credit_minor)
     SELECT a.tenant, a.account_id, a.version, a.facility, a.currency, a.status,
            a.receivable_minor, a.credit_minor
-      FROM unnest($24::text::text[], $25::text::text[], $26::text::bigint[], $27::text::text[], $28::text::text[], $29::text::text[],
-                  $30::text::bigint[], $31::text::bigint[])
-        AS a (tenant, account_id, version, facility, currency, status, receivable_minor, credit_minor)
+      FROM unnest($24::text::text[], $25::text::text[], $26::text::bigint[], $27::text::text[],
+                  $28::text::text[], $29::text::text[], $30::text::bigint[], $31::text::bigint[])
+        AS a (tenant, account_id, version, facility, currency, status, receivable_minor,
+              credit_minor)
     ON CONFLICT (tenant, account_id) DO UPDATE
        SET version = excluded.version, status = excluded.status,
            receivable_minor = excluded.receivable_minor, credit_minor = excluded.credit_minor
@@ -36,26 +41,29 @@ WITH appended AS (
 ), items AS (
     INSERT INTO open_items (tenant, account_id, kind, item_id, outstanding_minor, due_on, number)
     SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number
-      FROM unnest($32::text::text[], $33::text::text[], $34::text::text[], $35::text::text[], $36::text::bigint[], $37::text::date[],
-                  $38::text::text[])
+      FROM unnest($32::text::text[], $33::text::text[], $34::text::text[], $35::text::text[],
+                  $36::text::bigint[], $37::text::date[], $38::text::text[])
         AS i (tenant, account_id, kind, item_id, outstanding_minor, due_on, number)
     ON CONFLICT (tenant, account_id, kind, item_id) DO UPDATE
        SET outstanding_minor = excluded.outstanding_minor
 ), outbox AS (
     INSERT INTO billing_outbox (tenant, event_ids)
     SELECT o.tenant, string_to_array(o.event_ids, ' ')
-      FROM unnest($39::text::text[], $40::text::text[]) WITH ORDINALITY AS o (tenant, event_ids, ordinal)
+      FROM unnest($39::text::text[], $40::text::text[])
+           WITH ORDINALITY AS o (tenant, event_ids, ordinal)
      ORDER BY o.ordinal
 ), inbox AS (
     INSERT INTO billing_inbox (tenant, consumer, source, id, payload_hash, stream_id, version,
                                token, recorded_at)
-    SELECT i.tenant, i.consumer, i.source, i.id, i.payload_hash, i.stream_id, i.version, i.token, $1
-      FROM unnest($41::text::text[], $42::text::text[], $43::text::text[], $44::text::text[], $45::bytea[], $46::text::text[],
-                  $47::text::bigint[], $48::text::text[])
+    SELECT i.tenant, i.consumer, i.source, i.id, i.payload_hash, i.stream_id, i.version, i.token,
+           $1
+      FROM unnest($41::text::text[], $42::text::text[], $43::text::text[], $44::text::text[],
+                  $45::bytea[], $46::text::text[], $47::text::bigint[], $48::text::text[])
         AS i (tenant, consumer, source, id, payload_hash, stream_id, version, token)
 ), moved AS (
     UPDATE stream_heads h SET version = u.version, state = u.state
-      FROM unnest($49::text::text[], $50::text::text[], $51::text::bigint[], $52::text::bigint[], $53::bytea[])
+      FROM unnest($49::text::text[], $50::text::text[], $51::text::bigint[], $52::text::bigint[],
+                  $53::bytea[])
         AS u (tenant, stream_id, expected, version, state)
      WHERE h.tenant = u.tenant AND h.stream_id = u.stream_id AND h.version = u.expected
     RETURNING 1

@@ -1,7 +1,8 @@
 -- Lock the accounts of a batch without waiting. `locked` is false for one that another
 -- transaction holds; an account that is not there gives no row.
 WITH wanted AS (
-    SELECT DISTINCT w.tenant, w.account_id FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)
+    SELECT DISTINCT w.tenant, w.account_id
+      FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)
 ), mine AS (
     SELECT h.tenant, h.account_id
       FROM account_heads h JOIN wanted w USING (tenant, account_id)

@@ -16,6 +16,7 @@ CREATE TABLE read.projections (
     fence           bigint      NOT NULL DEFAULT 0,  -- of its owner; an older one's write misses
     halted_position bigint,                 -- the event that it could not apply
     error           text,
+    sums            text        NOT NULL,   -- SQL with what two builds are compared by
     updated_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT projections_have_numbered_builds PRIMARY KEY (name, build),
     CONSTRAINT projections_have_a_known_stage CHECK (stage IN ('building', 'live', 'retired')),
@@ -54,7 +55,7 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- Only this function makes schemas, so that the projector needs no right to create any other.
-CREATE FUNCTION read.create_build(projection text, code_version integer)
+CREATE FUNCTION read.create_build(projection text, code_version integer, sums text)
 RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE added integer;
 BEGIN
@@ -62,8 +63,8 @@ BEGIN
         RAISE EXCEPTION '% is no name of a projection', projection
             USING ERRCODE = 'invalid_schema_name';
     END IF;
-    INSERT INTO read.projections (name, build, version)
-    SELECT projection, coalesce(max(p.build), 0) + 1, code_version
+    INSERT INTO read.projections (name, build, version, sums)
+    SELECT projection, coalesce(max(p.build), 0) + 1, code_version, create_build.sums
       FROM read.projections p WHERE p.name = projection
     RETURNING build INTO added;
     EXECUTE format('CREATE SCHEMA %I AUTHORIZATION daybook_projector',
@@ -142,4 +143,16 @@ BEGIN
     RETURNING * INTO STRICT dropped;
     EXECUTE format('DROP SCHEMA %I CASCADE',
                    read.build_schema(projection, dropped.version, dropped.build));
+END $$;
+
+-- A number per tenant and table that differs when a row does: two builds of one version compared.
+CREATE FUNCTION read.content_sums(build_schema text)
+RETURNS TABLE (tenant text, currency text, measure text, value numeric) LANGUAGE plpgsql AS $$
+DECLARE summed text;
+BEGIN
+    FOR summed IN SELECT tablename FROM pg_tables WHERE schemaname = build_schema LOOP
+        RETURN QUERY EXECUTE format(
+            $q$SELECT t.tenant, '', 'content of %s', sum(hashtextextended(t::text, 0)::numeric)
+                 FROM %I.%I t GROUP BY t.tenant$q$, summed, build_schema, summed);
+    END LOOP;
 END $$;

@@ -1,0 +1,76 @@
+"""Request bodies, decoded as strictly as their structs say; every error names its JSON path."""
+
+import re
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+from litestar._openapi.schema_generation import SchemaCreator
+from litestar.dto import AbstractDTO
+from litestar.openapi.spec import Reference, Schema
+from litestar.types import Empty
+from litestar.typing import FieldDefinition
+
+from contracts.inbound import InboundMoney
+from contracts.money import CurrencyUnsupported
+from services.api.auth import Connection
+from services.api.problems import Problem, invalid
+
+BODY_BYTES_MAX: Final = 1024 * 1024
+_AT: Final = re.compile(r"(?P<message>.*?)(?: - at `(?P<path>.*)`)?", re.DOTALL)
+_FIELD: Final = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
+
+
+class Amount(InboundMoney, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An amount: a decimal string ("125", "125.5") and its ISO 4217 currency."""
+
+
+class StrictJson(AbstractDTO[Any]):
+    """Decodes `data` from JSON without Litestar's lax conversion, which takes "1" for 1."""
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """The body as its struct; raises Problem."""
+        handler: Any = self.asgi_connection.route_handler
+        return decode(handler.parsed_data_field.annotation, value)
+
+    @classmethod
+    def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
+        """Nothing is generated: msgspec knows the structs already."""
+
+    @classmethod
+    def is_supported_model_type_field(cls, _field: FieldDefinition) -> bool:
+        """Never for what is returned: it is encoded as it is."""
+        return False
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: SchemaCreator
+    ) -> Reference | Schema:
+        """A reference to the struct's schema."""
+        return schema_creator.for_field_definition(field_definition)
+
+
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
+
+
+def decode(shape: Any, body: bytes) -> Any:
+    """A JSON body as its struct; raises Problem with the path of what is wrong."""
+    try:
+        return _decoder(shape).decode(body)
+    except msgspec.MsgspecError as error:
+        raise _problem(error) from error
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise invalid("$", "the body is no JSON that can be read") from error
+
+
+def _problem(error: msgspec.MsgspecError) -> Problem:
+    found = _AT.fullmatch(str(error))
+    message, path = (found["message"], found["path"] or "$") if found else (str(error), "$")
+    field = _FIELD.fullmatch(message)
+    if field:
+        path = f"{path}.{field[1]}"
+    if isinstance(error.__cause__, CurrencyUnsupported):
+        return invalid(path, message, code="CURRENCY_UNSUPPORTED")
+    return invalid(path, message)

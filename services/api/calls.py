@@ -1,0 +1,112 @@
+"""A command's call: who sends it, under which identity, and what it is named after."""
+
+import hashlib
+import re
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Request
+from litestar.params import HeaderParameter
+
+from contracts.ids import derive, from_uuid
+from services.api.auth import Caller
+from services.api.context import context_of, fresh_uuid
+from services.api.problems import Problem, invalid
+from services.execute.envelope import Envelope, HttpIdentity
+
+KEY: Final = "idempotency_key"
+"""Key of a route's `opt`: True where a command must come with an Idempotency-Key."""
+
+_KEY_TEXT: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
+_VERSION: Final = re.compile(r'(?:W/)?"(\d{1,18})(?:-\d{1,19})?"')
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a request goes into a command's envelope."""
+
+    caller: Caller
+    correlation_id: str
+    traceparent: str | None
+    identity: HttpIdentity | None
+    expected_version: int | None
+
+    @property
+    def tenant(self) -> str:
+        """Whose books it is about."""
+        return self.caller.tenant
+
+    def new_id(self, prefix: str) -> str:
+        """The id of what the command makes: the same for a repeat under the same key."""
+        if self.identity is None:
+            return from_uuid(prefix, fresh_uuid())
+        return derive(prefix, self.tenant, *self.identity)
+
+    def envelope(self, request: msgspec.Struct, command: Any) -> Envelope:
+        """The command on its way; `request` is what the caller sent, before it was sealed."""
+        return Envelope(
+            tenant=self.tenant,
+            command=command,
+            actor=self.caller.actor,
+            correlation_id=self.correlation_id,
+            identity=self.identity,
+            payload_hash=hashlib.sha256(_encode(request)).digest(),
+            traceparent=self.traceparent,
+            expected_version=self.expected_version,
+        )
+
+
+async def provide_call(
+    request: Request[Caller, Any, Any],
+    idempotency_key: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Idempotency-Key",
+            required=False,
+            description="Names this command. A repeat with the same key and the same body is"
+            " answered with the first answer and changes nothing; with another body it is refused."
+            " Kept for at least 45 days.",
+            max_length=255,
+        ),
+    ] = None,
+    if_match: Annotated[
+        str | None,
+        HeaderParameter(
+            name="If-Match",
+            required=False,
+            description="ETag of the account: refuse the command when the account has changed.",
+            max_length=64,
+        ),
+    ] = None,
+) -> Call:
+    """The call of a request; raises Problem for a key that is missing or cannot be one."""
+    context = context_of(request.scope)
+    return Call(
+        caller=request.user,
+        correlation_id=context.correlation_id,
+        traceparent=context.traceparent,
+        identity=_identity(request, idempotency_key),
+        expected_version=_version(if_match),
+    )
+
+
+def _identity(request: Request[Any, Any, Any], key: str | None) -> HttpIdentity | None:
+    if key is None:
+        if request.route_handler.opt.get(KEY):
+            raise Problem(
+                "IDEMPOTENCY_KEY_REQUIRED",
+                "send an Idempotency-Key of your own, so that a repeat cannot do it twice",
+            )
+        return None
+    if len(request.headers.getall("idempotency-key")) > 1 or not _KEY_TEXT.fullmatch(key):
+        raise invalid("header:Idempotency-Key", "send one, of 1 to 255 printable ASCII characters")
+    return HttpIdentity(request.method, request.scope["path"], key)
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _VERSION.fullmatch(if_match.strip())
+    if found is None:
+        raise invalid("header:If-Match", "send the ETag of the account, such as W/\"7-1204\"")
+    return int(found[1])

@@ -1,0 +1,82 @@
+"""The gate that every request passes: who calls, what was sent, what is wanted back."""
+
+from typing import Any, Final
+
+import structlog
+from litestar.connection import Request
+from litestar.datastructures.headers import Accept
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.params import QueryParameter
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from services.api.auth import Authenticate, Connection
+from services.api.context import context_of
+from services.api.problems import PROBLEM_JSON, Problem, invalid
+
+JSON: Final = "application/json"
+
+
+class Gate(ASGIMiddleware):
+    """Names the caller for what comes behind, in the request and in every line of the log."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, authenticate: Authenticate) -> None:
+        self._authenticate = authenticate
+
+    async def handle(
+        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
+    ) -> None:
+        """Let an authenticated, readable request through; raises Problem."""
+        request: Request[Any, Any, Any] = Request(scope)
+        context = context_of(scope)  # type: ignore[arg-type]  # a Scope is such a mapping
+        caller = await self._authenticate(request)
+        if request.headers.get("x-correlation-id", context.correlation_id) != context.correlation_id:
+            raise invalid("header:X-Correlation-Id", "1 to 128 letters, digits and ._:- are taken")
+        _check_body(request)
+        scope["user"] = caller
+        with structlog.contextvars.bound_contextvars(
+            tenant=caller.tenant, correlation_id=context.correlation_id, trace_id=context.trace_id
+        ):
+            await next_app(scope, receive, send)
+
+
+def _check_body(request: Request[Any, Any, Any]) -> None:
+    headers = request.headers
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    media_type = request.content_type[0].lower()
+    if has_body and media_type != JSON:
+        raise Problem(
+            "MEDIA_TYPE_UNSUPPORTED",
+            f"a body of {media_type[:100] or 'no media type'} is not taken: send {JSON}",
+            headers={"Accept": JSON},
+        )
+
+
+def json_guard(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """Refuse callers that take no JSON back."""
+    accepted = connection.headers.get("accept", "*/*")
+    if Accept(accepted).best_match([JSON, PROBLEM_JSON]) is None:
+        raise Problem("NOT_ACCEPTABLE", f"{accepted[:100]} was asked for, here is {JSON}")
+
+
+def query_guard(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Refuse query parameters that the route does not have: a misspelt filter filters nothing."""
+    asked = connection.query_params.keys()
+    for name in asked - _query_names(handler) if asked else ():
+        raise invalid(f"query:{name}", "there is no such parameter here")
+
+
+def _query_names(handler: BaseRouteHandler) -> set[str]:
+    signatures = [
+        handler.parsed_fn_signature,
+        *(provide.parsed_fn_signature for provide in handler.resolve_dependencies().values()),
+    ]
+    return {
+        field.kwarg_definition.name or field.name
+        for signature in signatures
+        for field in signature.parameters.values()
+        if isinstance(field.kwarg_definition, QueryParameter)
+    }

@@ -1,0 +1,192 @@
+"""Every failure as an RFC 9457 problem: one shape for validation, refusals and faults alike."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+from msgspec import Meta
+
+from services.api.codes import BY_STATUS, CODES
+from services.api.context import context_of
+from services.execute.attempt import LedgerUnavailable
+from services.execute.envelope import Refused
+
+PROBLEM_JSON: Final = "application/problem+json"
+_TYPE: Final = "urn:daybook:problem:"
+_log = structlog.get_logger()
+
+
+class FieldError(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong with a request."""
+
+    path: Annotated[
+        str,
+        Meta(
+            description="JSON path into the body, or `query:`, `header:` and the name",
+            examples=["$.prices[0].unit_price.amount", "query:limit", "header:Idempotency-Key"],
+        ),
+    ]
+    message: str
+
+
+class Lag(msgspec.Struct, frozen=True, kw_only=True):
+    """How far behind the log a read model is."""
+
+    events: int
+    seconds: float
+
+
+class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A failed request (RFC 9457). Branch on `code`: it is stable, the texts are not."""
+
+    type: Annotated[str, Meta(description="URI of the kind of problem")]
+    title: Annotated[str, Meta(description="the same for every problem of this code")]
+    status: Annotated[int, Meta(description="the HTTP status again")]
+    detail: Annotated[str, Meta(description="what happened this time and what to do about it")]
+    code: Annotated[str, Meta(description="stable code", examples=["VALIDATION_FAILED"])]
+    message: Annotated[str, Meta(description="a copy of `detail`")]
+    trace_id: Annotated[str, Meta(description="names this request in logs and traces")]
+    errors: Annotated[
+        tuple[FieldError, ...], Meta(description="what is wrong with the request, where known")
+    ] = ()
+    lag: Annotated[Lag | None, Meta(description="with NOT_YET: how far behind")] = None
+
+
+class Problem(Exception):
+    """Ends a request with a problem of the error table."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        lag: Lag | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.lag = lag
+
+
+def invalid(path: str, message: str, *, code: str = "VALIDATION_FAILED") -> Problem:
+    """The problem of one field; `path` as in FieldError."""
+    return Problem(code, f"{path}: {message}", errors=[FieldError(path=path, message=message)])
+
+
+def refusal(refused: Refused) -> Problem:
+    """The problem of a refused command."""
+    headers = {"Idempotency-Replayed": "true"} if refused.replayed else {}
+    if refused.code == "INTERNAL":
+        # Why is in the log of whoever executed it, under the same correlation id.
+        return Problem("INTERNAL", _OUR_FAULT)
+    if CODES[refused.code].status != 400:
+        return Problem(refused.code, refused.detail, headers=headers)
+    errors = [FieldError(path="$", message=refused.detail)]
+    return Problem(refused.code, refused.detail, errors=errors, headers=headers)
+
+
+def unavailable(detail: str) -> Problem:
+    """The problem of a service that works again later."""
+    return Problem("UNAVAILABLE", detail)
+
+
+_OUR_FAULT: Final = "something went wrong on our side; the trace_id finds it in our logs"
+
+
+def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[ProblemDetails]:
+    """The response to a request that ended with a problem."""
+    code = CODES[problem.code]
+    headers = problem.headers
+    if code.retry_after_seconds is not None:
+        headers = {"Retry-After": str(code.retry_after_seconds)} | headers
+    details = ProblemDetails(
+        type=_TYPE + problem.code.lower().replace("_", "-"),
+        title=code.title,
+        status=code.status,
+        detail=problem.detail,
+        code=problem.code,
+        message=problem.detail,
+        trace_id=context_of(request.scope).trace_id,
+        errors=problem.errors,
+        lag=problem.lag,
+    )
+    return Response(details, status_code=code.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def _of_framework(
+    request: Request[Any, Any, Any], refused: HTTPException
+) -> Response[ProblemDetails]:
+    if refused.status_code not in BY_STATUS:
+        return _of_fault(request, refused)
+    return answer(request, _translated(request, refused))
+
+
+def _translated(request: Request[Any, Any, Any], refused: HTTPException) -> Problem:
+    code = BY_STATUS[refused.status_code]
+    headers = {name.title(): value for name, value in (refused.headers or {}).items()}
+    match code:
+        case "NOT_FOUND":
+            return Problem(code, f"there is no {request.scope['path']}")
+        case "METHOD_NOT_ALLOWED":
+            allowed = headers.get("Allow", "others")
+            return Problem(code, f"{request.method} is not one of {allowed}", headers=headers)
+        case _ if isinstance(refused, ValidationException):
+            return _validation(request, refused)
+    return Problem(code, refused.detail, headers=headers)
+
+
+def _validation(request: Request[Any, Any, Any], refused: ValidationException) -> Problem:
+    found = [entry for entry in refused.extra or () if isinstance(entry, dict)]
+    if any(entry.get("source") == "path" for entry in found):
+        # An id that cannot be one names nothing.
+        return Problem("NOT_FOUND", f"there is no {request.scope['path']}")
+    errors = [
+        FieldError(path=f"{entry.get('source', 'query')}:{entry.get('key')}", message=entry["message"])
+        for entry in found
+    ]
+    if not errors:
+        missing = re.search(r"Missing required (\w+) parameter '([^']+)'", refused.detail)
+        path = f"{missing[1]}:{missing[2]}" if missing else "$"
+        errors = [FieldError(path=path, message="it is required" if missing else refused.detail)]
+    return Problem(
+        "VALIDATION_FAILED",
+        "; ".join(f"{error.path}: {error.message}" for error in errors),
+        errors=errors,
+    )
+
+
+def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:
+    _log.error(
+        "request failed",
+        method=request.method,
+        path=request.scope["path"],
+        trace_id=context_of(request.scope).trace_id,
+        correlation_id=context_of(request.scope).correlation_id,
+        exc_info=fault,
+    )
+    return answer(request, Problem("INTERNAL", _OUR_FAULT))
+
+
+def _of_outage(
+    request: Request[Any, Any, Any], fault: LedgerUnavailable
+) -> Response[ProblemDetails]:
+    _log.warning("ledger unavailable", path=request.scope["path"], reason=str(fault))
+    detail = "the ledger's database is away: repeat the request with the same Idempotency-Key"
+    return answer(request, unavailable(detail))
+
+
+HANDLERS: Final[ExceptionHandlersMap] = {
+    Problem: answer,  # type: ignore[dict-item]  # each handler is called for its own class only
+    HTTPException: _of_framework,  # type: ignore[dict-item]
+    LedgerUnavailable: _of_outage,  # type: ignore[dict-item]
+    Exception: _of_fault,
+}

@@ -1,0 +1,125 @@
+"""The read models as queries over HTTP need them: one tenant, as fresh as asked, with ETags."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Final, TypeVar
+
+import asyncpg
+from litestar import Request, Response
+from litestar.params import QueryParameter
+
+from contracts.private import Private
+from projections.cursor import CursorInvalid
+from projections.freshness import NotYet, UnknownToken, wait_for
+from services.api.auth import Caller
+from services.api.outage import outage_as_problem
+from services.api.problems import Lag, Problem, invalid
+from services.sealing import find_keys, open_sealed
+
+PROJECTIONS: Final = "projections"
+"""Key of a route's `opt`: the read models that its answer comes from."""
+
+_POLL_SECONDS_MIN: Final = 0.005
+_POLL_SECONDS_MAX: Final = 0.1
+Answer = TypeVar("Answer")
+
+
+class ReadModels:
+    """What the API reads from; `patience_seconds` is how long a query waits for its `after`."""
+
+    def __init__(self, pool: asyncpg.Pool, *, patience_seconds: float) -> None:
+        self.pool = pool
+        self.patience_seconds = patience_seconds
+
+
+class Reading:
+    """Reads the models of one tenant."""
+
+    def __init__(self, models: ReadModels, tenant: str) -> None:
+        self._models = models
+        self.tenant = tenant
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A transaction that sees this tenant only; raises Problem for a bad cursor or outage."""
+        try:
+            with outage_as_problem():
+                async with self._models.pool.acquire() as connection:
+                    async with connection.transaction(readonly=True):
+                        await connection.execute(
+                            "SELECT set_config('daybook.tenants', $1, true)", self.tenant
+                        )
+                        yield connection
+        except CursorInvalid as wrong:
+            raise invalid("query:cursor", str(wrong)) from wrong
+
+    async def wait(self, token: str, projections: Sequence[str]) -> None:
+        """Wait until these projections have seen a command; raises Problem NOT_YET with the lag.
+
+        No connection is held between two looks, so that waiting callers do not starve the others.
+        """
+        deadline = asyncio.get_running_loop().time() + self._models.patience_seconds
+        pause = _POLL_SECONDS_MIN
+        while True:
+            try:
+                async with self.connection() as connection:
+                    await wait_for(
+                        connection, token, projections, tenant=self.tenant, timeout_seconds=0
+                    )
+                return
+            except UnknownToken as unknown:
+                raise invalid("query:after", str(unknown)) from unknown
+            except NotYet as not_yet:
+                left_seconds = deadline - asyncio.get_running_loop().time()
+                if left_seconds <= 0 or not_yet.halted is not None:
+                    lag = Lag(events=not_yet.lag_events, seconds=not_yet.lag_seconds)
+                    raise Problem("NOT_YET", str(not_yet), lag=lag) from not_yet
+            await asyncio.sleep(min(pause, left_seconds))
+            pause = min(pause * 2, _POLL_SECONDS_MAX)
+
+    async def names(self, sealed: Iterable[Private | None]) -> list[str | None]:
+        """The texts of personal fields in their order; None for one whose subject was forgotten."""
+        privates = list(sealed)
+        subjects = [private.subject for private in privates if private is not None]
+        with outage_as_problem():
+            keys = await find_keys(self._models.pool, self.tenant, subjects) if subjects else {}
+        return [
+            None if private is None else open_sealed(keys, self.tenant, private)
+            for private in privates
+        ]
+
+
+async def provide_reading(
+    request: Request[Caller, Any, Any],
+    models: ReadModels,
+    after: Annotated[
+        str | None,
+        QueryParameter(
+            required=False,
+            description="Token of a command: answer only from what has seen it. Waits a moment,"
+            " then answers 425 with the lag.",
+            max_length=256,
+        ),
+    ] = None,
+) -> Reading:
+    """The caller's view of the read models, as fresh as it asked for; raises Problem."""
+    reading = Reading(models, request.user.tenant)
+    if after is not None:
+        await reading.wait(after, request.route_handler.opt[PROJECTIONS])
+    return reading
+
+
+def tagged(
+    request: Request[Any, Any, Any], answer: Answer, version: int, position: int
+) -> Response[Answer]:
+    """The answer with its ETag, or 304 when the caller has it already.
+
+    The position is part of the tag: a payment changes what is owed on an invoice without a new
+    version of the invoice itself.
+    """
+    etag = f'W/"{version}-{position}"'
+    wanted = request.headers.get("if-none-match", "")
+    if wanted.strip() == "*" or etag in (tag.strip() for tag in wanted.split(",")):
+        return Response(None, status_code=304, headers={"ETag": etag})  # type: ignore[arg-type]  # a 304 has no body
+    return Response(answer, headers={"ETag": etag})

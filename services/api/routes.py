@@ -1,0 +1,127 @@
+"""How routes are declared: each says its scope, its problems and what it reads from."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from litestar import Response, get, post, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+
+from services.api.auth import READ, SCOPE
+from services.api.body import BODY_BYTES_MAX, StrictJson
+from services.api.calls import KEY
+from services.api.codes import CODES
+from services.api.ledger import Recorded
+from services.api.problems import PROBLEM_JSON, Problem, ProblemDetails
+from services.api.reading import PROJECTIONS
+from services.commands import BY_COMMAND
+
+Route = Callable[[Callable[..., Any]], HTTPRouteHandler]
+
+_ALWAYS: Final = ("UNAUTHENTICATED", "ACCESS_DENIED", "NOT_ACCEPTABLE", "INTERNAL", "UNAVAILABLE")
+_COMMANDS: Final = (
+    "VALIDATION_FAILED",
+    "BODY_TOO_LARGE",
+    "MEDIA_TYPE_UNSUPPORTED",
+    "ACCOUNT_VERSION_CONFLICT",
+    "IDEMPOTENCY_KEY_REUSED",
+    "IDEMPOTENCY_IN_FLIGHT",
+    "LOCK_TIMEOUT",
+)
+
+
+def command(
+    path: str,
+    kind: type,
+    *,
+    summary: str,
+    codes: tuple[str, ...] = (),
+    key_required: bool = False,
+    body_bytes_max: int = BODY_BYTES_MAX,
+) -> Route:
+    """A POST that executes a command of this kind, with the scope that its table says."""
+    return post(
+        path,
+        summary=summary,
+        dto=StrictJson,
+        request_max_body_size=body_bytes_max,
+        responses=problems(*_COMMANDS, *codes),
+        response_description="Done, now or when this key was first used",
+        opt={SCOPE: BY_COMMAND[kind].scope, KEY: key_required},
+    )
+
+
+def query(
+    path: str,
+    *projections: str,
+    summary: str,
+    scope: str = READ,
+    codes: tuple[str, ...] = (),
+) -> Route:
+    """A GET over read models."""
+    waits = ("NOT_YET",) if projections else ()
+    return get(
+        path,
+        summary=summary,
+        responses=problems("VALIDATION_FAILED", *waits, *codes),
+        response_description="Found",
+        opt={SCOPE: scope, PROJECTIONS: projections},
+    )
+
+
+def immutable(*paths: str) -> HTTPRouteHandler:
+    """Answers whoever tries to change what is in the books."""
+
+    @route(
+        list(paths),
+        http_method=["PUT", "PATCH", "DELETE"],
+        include_in_schema=False,
+        sync_to_thread=False,
+        opt={SCOPE: None},
+    )
+    def refuse_change() -> None:
+        raise Problem(
+            "LEDGER_IMMUTABLE",
+            "what is in the books stays there: correct it with a reversal, a refund or an adjustment",
+        )
+
+    return refuse_change
+
+
+def created(location: str, answer: Any, recorded: Recorded) -> Response[Any]:
+    """201 with the place of what was made; a repeat says that it is one."""
+    headers = {"Location": location}
+    if recorded.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(answer, status_code=201, headers=headers)
+
+
+def problems(*codes: str) -> dict[int, ResponseSpec]:
+    """The documentation of these problems, and of those that any route can answer."""
+    by_status: dict[int, list[str]] = {}
+    for name in sorted({*codes, *_ALWAYS}, key=lambda name: (CODES[name].status, name)):
+        by_status.setdefault(CODES[name].status, []).append(name)
+    return {
+        status: ResponseSpec(
+            data_container=ProblemDetails,
+            description=f"{HTTPStatus(status).phrase}: {', '.join(names)}",
+            media_type=PROBLEM_JSON,
+            generate_examples=False,
+            examples=[Example(id=name, summary=CODES[name].title, value=_example(name)) for name in names],
+        )
+        for status, names in by_status.items()
+    }
+
+
+def _example(name: str) -> dict[str, Any]:
+    return {
+        "type": f"urn:daybook:problem:{name.lower().replace('_', '-')}",
+        "title": CODES[name].title,
+        "status": CODES[name].status,
+        "detail": "what happened, and what to do about it",
+        "code": name,
+        "message": "what happened, and what to do about it",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    }

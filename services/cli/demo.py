@@ -1,0 +1,149 @@
+"""`daybook demo`: set everything up, do the main job, show it, check it, stop everything."""
+
+import asyncio
+import signal
+import time
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.progress import Progress
+from services.cli.running import json_option, print_json, run, settings_with
+from services.demo import DidNotCatchUp, Shown, show
+from services.logging import configure_logging
+from services.query import ProblemAnswered
+from services.cli.up import stack_options
+from services.up import everything
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The last line of `daybook demo --json`."""
+
+    charges: int
+    events: int
+    published: int
+    projected: int
+    rejected: int
+    encounters_parked: int
+    trial_balance_minor: dict[str, int]
+    verified_through: int
+    findings: int
+    work_seconds: float
+    seconds: float
+
+
+@click.command()
+@click.option(
+    "--patients",
+    type=click.IntRange(1, 100_000),
+    default=400,
+    show_default=True,
+    help="How long the day is.",
+)
+@json_option
+def demo(patients: int, as_json: bool) -> None:
+    """Show the main job: a clinic's day from the bus to a ledger that adds up. Keeps nothing."""
+    configure_logging("demo", level="warning")
+    if not run(_demo(patients, as_json)):
+        raise SystemExit(1)
+
+
+async def _demo(patients: int, as_json: bool) -> bool:
+    begun = time.perf_counter()
+    working = asyncio.current_task()
+    if working is not None:
+        # Interrupted anywhere, everything that was started is stopped in order.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+    options = stack_options(settings_with(), port=None, ephemeral=True)
+    with Progress("Daybook demo", quiet=as_json) as progress:
+        try:
+            async with everything(options, progress.report) as stack:
+                shown = await show(stack.addresses, patients=patients, tell=progress.say)
+                if not as_json:
+                    progress.show()
+                    _print(shown)
+                progress.say("stopping")
+        except (DidNotCatchUp, ProblemAnswered) as failed:
+            raise click.ClickException(str(failed)) from None
+        except asyncio.CancelledError:
+            raise click.ClickException("interrupted; everything is stopped") from None
+    summary = _summary(shown, time.perf_counter() - begun)
+    if as_json:
+        print_json(summary)
+    else:
+        click.echo(f"done in {summary.seconds:.1f} s; nothing is left running")
+    return summary.findings == 0 and not any(summary.trial_balance_minor.values())
+
+
+def _summary(shown: Shown, seconds: float) -> Summary:
+    totals: dict[str, int] = {}
+    for row in shown.trial_balance["rows"]:
+        minor = int(row["balance"].replace(".", ""))
+        totals[row["currency"]] = totals.get(row["currency"], 0) + minor
+    status = shown.status
+    return Summary(
+        charges=status.charges,
+        events=status.events,
+        published=status.published,
+        projected=status.projected,
+        rejected=status.rejected,
+        encounters_parked=status.encounters_parked,
+        trial_balance_minor=totals,
+        verified_through=shown.audit.verified_through,
+        findings=len(shown.audit.findings),
+        work_seconds=round(shown.work_seconds, 2),
+        seconds=round(seconds, 2),
+    )
+
+
+def _print(shown: Shown) -> None:
+    console = Console()
+    console.print(_account(shown), _ledger(shown), _trial_balance(shown))
+    status = shown.status
+    rate = status.events / shown.work_seconds
+    console.print(
+        f"{shown.messages} messages became {status.charges} charges and {status.events} events in "
+        f"{shown.work_seconds:.1f} s ({rate:.0f} events/s), every one published once and projected; "
+        f"{status.rejected} messages rejected, {status.encounters_parked} encounter parked.",
+        highlight=False,
+    )
+    audit = shown.audit
+    verdict = "nothing wrong" if not audit.findings else f"{len(audit.findings)} FINDINGS"
+    console.print(f"Audit: verified through {audit.verified_through}, {verdict}.")
+    for finding in audit.findings:
+        console.print(f"  {finding}")
+
+
+def _account(shown: Shown) -> Table:
+    table = Table(title="An account", title_justify="left", show_header=False)
+    for name in ("account_id", "patient_id", "name", "facility", "balance", "credit"):
+        value = shown.account.get(name)
+        text = f"{value['amount']} {value['currency']}" if isinstance(value, dict) else value
+        table.add_row(name, str(text))
+    return table
+
+
+def _ledger(shown: Shown) -> Table:
+    table = Table("date", "entry", "account", "amount", "balance", title="Its ledger")
+    table.title_justify = "left"
+    for line in shown.ledger:
+        table.add_row(*(str(line.get(name, "")) for name in _LINE))
+    return table
+
+
+_LINE = ("booked_on", "event_id", "gl_account", "amount", "balance")
+
+
+def _trial_balance(shown: Shown) -> Table:
+    table = Table(
+        "account", "name", "currency", "debit", "credit", "balance", title="Trial balance"
+    )
+    table.title_justify = "left"
+    for row in shown.trial_balance["rows"]:
+        table.add_row(
+            *(row[name] for name in ("gl_account", "name", "currency", "debit", "credit", "balance"))
+        )
+    return table

@@ -1,0 +1,5 @@
+-- Version and state of streams.
+SELECT h.tenant, h.stream_id, h.version, h.state
+  FROM stream_heads h
+  JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, stream_id)
+    USING (tenant, stream_id)

@@ -1,0 +1,5 @@
+-- What was answered under these keys before; n is the place in the question, from 1.
+SELECT w.n, i.request_hash AS payload_hash, i.stream_id, i.version, i.token, i.refusal
+  FROM billing_idempotency i
+  JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[])
+       WITH ORDINALITY AS w (tenant, method, path, key, n) USING (tenant, method, path, key)
