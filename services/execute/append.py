@@ -152,7 +152,7 @@ class Decisions:
             self._statuses.append((envelope.tenant, envelope.command.rejection_id, status))
         return event_id(*named[-1][:2])
 
-    async def _write(self, connection: asyncpg.Connection) -> None:
+    async def _write(self, connection: AnyConnection) -> None:
         opened, moved, accounts, items, settled, counters = [], [], [], [], [], []
         for tenant, book in self._books.items():
             new, changed = head_rows(book, self._versions[tenant])
