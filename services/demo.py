@@ -11,7 +11,8 @@ import msgspec
 
 from contracts.cloudevent import CloudEvent
 from contracts.inbound import ENCOUNTER_CLOSED
-from relay.jetstream import Client, StreamSettings, connect
+from relay.connection import Client, connect
+from relay.jetstream import StreamSettings
 from relay.producer import Outgoing, send
 from services.adapters.postgres.pool import open_pool
 from services.audit.verify import Report, verify

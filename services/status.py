@@ -6,7 +6,8 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from relay.jetstream import Client, StreamSettings, ask
+from relay.connection import Client
+from relay.jetstream import StreamSettings, ask
 
 _STATUS: Final = (files("services") / "sql" / "status.sql").read_text()
 

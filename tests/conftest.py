@@ -9,7 +9,7 @@ from services.embedded.addresses import Addresses
 from services.embedded.background import BackgroundStack, start_for_tests
 from services.embedded.programs import program
 
-pytest_plugins = ["tests.fixtures.databases"]
+pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.intake"]
 
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
 WAIT_SECONDS_MAX = 30

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from contracts.cloudevent import CloudEvent, NotACloudEvent, from_structured, to_nats_binary
-from relay.jetstream import Client, StreamSettings, connect
+from relay.connection import Client, connect
+from relay.jetstream import StreamSettings
 from relay.producer import Outgoing, send
 from services.intake.fhir import BundleReading, read_files
 from services.locate import Servers

@@ -48,11 +48,21 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
     return applied
 
 
+async def missing_migrations(connection: asyncpg.Connection) -> list[str]:
+    """The migrations of this release that the database does not have yet."""
+    try:
+        rows = await connection.fetch("SELECT name FROM daybook.schema_migrations")
+    except asyncpg.UndefinedTableError:
+        rows = []
+    applied = {row["name"] for row in rows}
+    return [name for name, _ in _migrations() if name not in applied]
+
+
 async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
     rows = await connection.fetch("SELECT name, digest FROM schema_migrations")
     known = {row["name"]: row["digest"] for row in rows}
     applied = []
-    for name, text in _migrations():
+    for name, text in migrations():
         digest = hashlib.sha256(text.encode()).hexdigest()
         if name not in known:
             await connection.execute(text)
@@ -67,7 +77,8 @@ async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
     return applied
 
 
-def _migrations() -> list[tuple[str, str]]:
+def migrations() -> list[tuple[str, str]]:
+    """Name and text of each migration of this release, in order."""
     folder = files("services.adapters.postgres") / "migrations"
     found = [file for file in folder.iterdir() if file.name.endswith(".sql")]
     return [(file.name, file.read_text()) for file in sorted(found, key=lambda file: file.name)]

@@ -1,0 +1,115 @@
+"""The composition root: pools, connections and the processes made of them.
+
+Each process imports what it alone needs inside its own function, so that none carries the others'
+libraries in its memory.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from relay.connection import Client, connect
+from relay.jetstream import StreamSettings
+from services.adapters.postgres.migrate import migrate
+from services.adapters.postgres.pool import open_pool
+from services.execute.executor import Executor
+from services.locate import Servers, locate
+from services.settings import Settings
+
+__all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
+
+INTAKE_CONSUMER: Final = "intake"
+
+
+class Wiring:
+    """What a process is made of; everything it opens is closed when the process ends."""
+
+    def __init__(
+        self, settings: Settings, servers: Servers, owner: str, undo: AsyncExitStack
+    ) -> None:
+        self.settings = settings
+        self.servers = servers
+        self.owner = owner
+        self.streams = StreamSettings(prefix=settings.prefix)
+        self._undo = undo
+
+    async def pool(self, role: str, size_max: int | None = None) -> asyncpg.Pool:
+        """A pool that acts as one of the service roles."""
+        pool = await open_pool(
+            self.servers.postgres_url, role, size_max=size_max or self.settings.pool_size_max
+        )
+        self._undo.push_async_callback(_close, pool)
+        return pool
+
+    async def bus(self, name: str) -> Client:
+        """A connection to NATS."""
+        client = await connect(self.servers.nats_url, name=f"daybook {name}")
+        self._undo.push_async_callback(client.close)
+        return client
+
+    async def executor(self, pool: asyncpg.Pool) -> Executor:
+        """The write path over a pool of role daybook_writer."""
+        return await self._undo.enter_async_context(Executor(pool, lanes=self.settings.lanes))
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    """Give connections back in order; one that hangs must not keep the process alive."""
+    try:
+        await asyncio.wait_for(pool.close(), 5)
+    except TimeoutError:
+        pool.terminate()
+
+
+class Writing(NamedTuple):
+    """The write path for a command of the command line."""
+
+    pool: asyncpg.Pool
+    executor: Executor
+
+
+@asynccontextmanager
+async def writing(settings: Settings) -> AsyncIterator[Writing]:
+    """The write path of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 4)
+        yield Writing(pool, await wired.executor(pool))
+
+
+async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
+    """Take what producers send until `stopping`."""
+    from relay.inbox import DurableConsumer, durable_feed
+    from services.intake.consuming import Intake
+    from services.intake.taking import Taking
+
+    pool = await wired.pool("daybook_writer")
+    executor = await wired.executor(pool)
+    client = await wired.bus("intake")
+    consumer = DurableConsumer(stream=wired.streams.intake, name=INTAKE_CONSUMER)
+    taking = Taking(
+        executor,
+        pool,
+        stream=wired.streams.intake,
+        prefix_tokens=1 if wired.settings.prefix else 0,
+    )
+    async with durable_feed(client, consumer) as feed:
+        await Intake(taking, feed).run(stopping)
+
+
+async def serve_relay(wired: Wiring, stopping: asyncio.Event) -> None:
+    """Sequence and publish while the leases are ours, until `stopping`."""
+    from services.relay_process import serve_relay as serve
+
+    pool = await wired.pool("daybook_sequencer", 6)
+    client = await wired.bus("relay")
+    await serve(
+        pool,
+        client,
+        wired.streams,
+        owner=wired.owner,
+        lease_seconds=wired.settings.lease_seconds,
+        stopping=stopping,
+    )
