@@ -1,4 +1,4 @@
-"""How events stand on the bus: streams, subjects, partitions and the CloudEvents headers' values."""
+"""How events stand on the bus: streams, subjects, partitions, and what CloudEvents headers say."""
 
 import hashlib
 from typing import Final

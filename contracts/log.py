@@ -88,10 +88,10 @@ def node(left: bytes, right: bytes) -> bytes:
 
 
 class Tile(NamedTuple):
-    """256 hashes of one level; `root`, the hash over them, is entry `index` of the level above."""
+    """256 hashes of one level; `root`, the hash over them, is entry `number` of the level above."""
 
     level: int
-    index: int
+    number: int
     hashes: bytes
     root: bytes
 
@@ -133,7 +133,7 @@ def levels_of(size: int) -> int:
 
 
 def _fill(level: int, index: int, hashes: bytes) -> tuple[bytes, list[Tile]]:
-    tiles = []
+    tiles: list[Tile] = []
     start = 0
     while len(hashes) - start >= TILE_BYTES:
         content = hashes[start : start + TILE_BYTES]

@@ -1,0 +1,76 @@
+"""The NATS client of all our processes: it never stops reconnecting, and reads headers quickly."""
+
+from typing import Final
+
+import structlog
+from nats.aio.client import Client as NatsClient
+from nats.errors import ConnectionReconnectingError
+
+SERVER_MIN: Final = (2, 12)  # the first with atomic batches
+_VERSION_LINE: Final = b"NATS/1.0\r\n"
+
+_log = structlog.get_logger()
+
+
+class ServerTooOld(Exception):
+    """The server lacks atomic batches."""
+
+
+class Client(NatsClient):
+    """nats-py's client, with two of its private methods used or overridden.
+
+    tests/bus/test_connection.py compares both with what the client does by itself, so that a
+    release that changes them is noticed.
+    """
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        """The headers of a message. The client looks at every character of them in Python, which
+        takes longer than all the rest of receiving a message; ordinary ones are split at once."""
+        if headers and headers.startswith(_VERSION_LINE):
+            try:
+                lines = headers[len(_VERSION_LINE) : -4].decode().split("\r\n")
+                pairs = [line.split(":", 1) for line in lines]
+                return {name: value.strip() for name, value in pairs}
+            except ValueError:
+                _log.debug("headers that are no pairs of UTF-8")  # the client's own reading decides
+        return await super()._process_headers(headers)
+
+    async def send(self, frames: bytes) -> None:
+        """Send whole protocol frames at once.
+
+        `publish()` makes headers of a dict and wakes the flusher for each message: ten times the
+        cost of a frame of our own making. These two calls are what it ends in. Raises
+        ConnectionReconnectingError while there is no connection: nothing is buffered meanwhile,
+        since what is sent may be obsolete by the time there is one.
+        """
+        if not self.is_connected:
+            raise ConnectionReconnectingError
+        await self._send_command(frames)
+        await self._flush_pending()
+
+
+async def connect(url: str, *, name: str) -> Client:
+    """Connect, and reconnect for ever.
+
+    Waits for a server that is away; raises ServerTooOld, and nats.errors.Error when it refuses us.
+    """
+    client = Client()
+    await client.connect(
+        url,
+        name=name,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it is only ever slept for
+        ping_interval=5,
+        max_outstanding_pings=2,
+        pending_size=32 * 1024 * 1024,
+        error_cb=_report,
+    )
+    version = client.connected_server_version
+    if (version.major, version.minor) < SERVER_MIN:
+        await client.close()
+        raise ServerTooOld(f"NATS {version.major}.{version.minor}, needs {SERVER_MIN}")
+    return client
+
+
+async def _report(error: Exception) -> None:
+    _log.warning("nats", error=repr(error))

@@ -1,0 +1,178 @@
+"""A lease: leadership as a row with an owner, a fence number and an expiry by the database's clock.
+
+Every write of a holder checks the fence in its own transaction, so one that was paused past its
+lease writes nothing. No session advisory locks: they have no number to check and break behind a
+transaction-pooling proxy. Depends on asyncpg only, so that every leased process can use it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import asyncpg
+import msgspec
+import structlog
+
+from relay.database import Connection
+
+T = TypeVar("T")
+
+RENEWALS_PER_LEASE: Final = 3
+POLL_SECONDS_MAX: Final = 1.0
+# What a lost connection, a restarting server or a full pool raises; the lease may still be ours.
+_PASSING: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+_log = structlog.get_logger()
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """Held leadership; `fence` grows with each holder and is never reused."""
+
+    name: str
+    owner: str
+    fence: int
+    seconds: float
+
+
+class LeaseLost(Exception):
+    """The lease ran out or somebody else holds it now; whatever was to be written was not."""
+
+
+async def acquire(connection: Connection, *, name: str, owner: str, seconds: float) -> Lease | None:
+    """Take the lease if it is free or ran out, with the next fence; None while it is held.
+
+    Never waits for the holder: a transaction of a paused one may keep the row locked.
+    """
+    await connection.execute(
+        "INSERT INTO leases (name, owner, fence, expires_at) VALUES ($1, '', 0, '-infinity')"
+        " ON CONFLICT (name) DO NOTHING",
+        name,
+    )
+    fence = await connection.fetchval(
+        "WITH free AS (SELECT name FROM leases WHERE name = $1 AND expires_at <= clock_timestamp()"
+        " FOR UPDATE SKIP LOCKED)"
+        " UPDATE leases SET owner = $2, fence = fence + 1,"
+        " expires_at = clock_timestamp() + make_interval(secs => $3)"
+        " FROM free WHERE leases.name = free.name RETURNING fence",
+        name,
+        owner,
+        seconds,
+    )
+    return None if fence is None else Lease(name=name, owner=owner, fence=fence, seconds=seconds)
+
+
+async def renew(connection: Connection, lease: Lease) -> None:
+    """Hold the lease for its full length from now; raises LeaseLost once it has run out."""
+    renewed = await connection.fetchval(
+        "UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => $3)"
+        " WHERE name = $1 AND fence = $2 AND expires_at > clock_timestamp() RETURNING true",
+        lease.name,
+        lease.fence,
+        lease.seconds,
+    )
+    if renewed is None:
+        raise LeaseLost(f"{lease.name} with fence {lease.fence}")
+
+
+async def check(connection: Connection, lease: Lease) -> None:
+    """Within a transaction: nobody takes the lease over before it ends. Raises LeaseLost.
+
+    The lock is a share: it holds back a takeover and not the holder's other transactions.
+    """
+    held = await connection.fetchval(
+        "SELECT true FROM leases"
+        " WHERE name = $1 AND fence = $2 AND expires_at > clock_timestamp() FOR SHARE",
+        lease.name,
+        lease.fence,
+    )
+    if held is None:
+        raise LeaseLost(f"{lease.name} with fence {lease.fence}")
+
+
+async def release(connection: Connection, lease: Lease) -> None:
+    """Let the next one in at once; does nothing when somebody else holds it already."""
+    await connection.execute(
+        "UPDATE leases SET expires_at = '-infinity' WHERE name = $1 AND fence = $2",
+        lease.name,
+        lease.fence,
+    )
+
+
+async def fence_session(connection: Connection, lease: Lease) -> None:
+    """Let Postgres end this session's transaction when its client is paused for a whole lease.
+
+    Without it a stopped holder's open transaction would keep its locks, and the next holder out.
+    """
+    await connection.execute(
+        "SELECT set_config('idle_in_transaction_session_timeout', $1, false)",
+        f"{int(lease.seconds * 1000)}ms",
+    )
+
+
+async def lead(
+    pool: asyncpg.Pool,
+    *,
+    name: str,
+    owner: str,
+    seconds: float,
+    body: Callable[[Lease], Awaitable[T]],
+) -> T:
+    """Wait for the lease, run `body` while it is renewed in the background, release it.
+
+    When the lease is lost, `body` is cancelled and LeaseLost raised.
+    """
+    since = asyncio.get_running_loop().time()
+    async with pool.acquire() as connection:
+        lease = await acquire(connection, name=name, owner=owner, seconds=seconds)
+    while lease is None:
+        await asyncio.sleep(min(seconds / RENEWALS_PER_LEASE, POLL_SECONDS_MAX))
+        since = asyncio.get_running_loop().time()
+        async with pool.acquire() as connection:
+            lease = await acquire(connection, name=name, owner=owner, seconds=seconds)
+    _log.info("lease acquired", lease=name, fence=lease.fence)
+    try:
+        return await _while_held(body(lease), _keep(pool, lease, since))
+    finally:
+        await _give_back(pool, lease)
+
+
+async def _while_held(work: Awaitable[T], renewal: Awaitable[None]) -> T:
+    working = asyncio.ensure_future(work)
+    renewing = asyncio.ensure_future(renewal)
+    try:
+        await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            renewing.result()  # it ends by LeaseLost only
+        return await working
+    finally:
+        working.cancel()
+        renewing.cancel()
+        await asyncio.gather(working, renewing, return_exceptions=True)
+
+
+async def _keep(pool: asyncpg.Pool, lease: Lease, since: float) -> None:
+    """Renew until the lease is lost, which is also when no renewal came through for its length."""
+    loop = asyncio.get_running_loop()
+    interval = lease.seconds / RENEWALS_PER_LEASE
+    while True:
+        await asyncio.sleep(interval)
+        asked = loop.time()
+        try:
+            async with asyncio.timeout(interval), pool.acquire() as connection:
+                await renew(connection, lease)
+            since = asked
+        except _PASSING as error:
+            _log.warning("lease not renewed", lease=lease.name, error=repr(error))
+            if loop.time() - since >= lease.seconds:
+                raise LeaseLost(f"{lease.name} with fence {lease.fence}") from error
+
+
+async def _give_back(pool: asyncpg.Pool, lease: Lease) -> None:
+    try:
+        async with asyncio.timeout(lease.seconds), pool.acquire() as connection:
+            await release(connection, lease)
+    except _PASSING as error:
+        # It runs out by itself, so a server that is away only delays the next holder.
+        _log.warning("lease not released", lease=lease.name, error=repr(error))
+    else:
+        _log.info("lease released", lease=lease.name, fence=lease.fence)

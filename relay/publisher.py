@@ -1,0 +1,254 @@
+"""The publisher: one leader copies the log to the stream, where stream sequence = position.
+
+Each batch says what the last sequence must be, so whatever was lost, doubled or sent by a leader
+of the past is refused instead of stored; then the stream is asked where it ends and publishing
+goes on from there. Nothing is skipped: what cannot be published stops everything behind it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import asyncpg
+import structlog
+from nats import errors
+
+from contracts.ids import event_id
+from relay import metrics
+from relay.connection import Client
+from relay.database import Connection
+from relay.jetstream import JetStreamError, StreamSettings, find_stream
+from relay.lease import Lease, LeaseLost
+from relay.message import Message, Messages, NoMessage
+from relay.outbox import Ahead, open_ahead, record_progress
+from relay.pipe import NO_STREAM, Ack, Pipe, Refused, open_pipe
+from relay.stream import Cooldown, StreamDiverged, find_loss, last_position, settle
+
+EVENTS_PER_BATCH: Final = 500
+BATCHES_IN_FLIGHT: Final = 2
+ACK_SECONDS_MAX: Final = 10.0
+INSPECT_SECONDS: Final = 1.0
+POLL_SECONDS_MIN: Final = 0.002
+POLL_SECONDS_MAX: Final = 0.2
+RETRY_SECONDS_MIN: Final = 0.02
+RETRY_SECONDS_MAX: Final = 5.0
+
+WRONG_LAST_SEQUENCE: Final = 10071
+DUPLICATE_IN_BATCH: Final = 10201
+# Where the stream ends is not what we thought. Any other code is about one of the messages.
+_OUT_OF_STEP: Final = {WRONG_LAST_SEQUENCE, NO_STREAM}
+
+_log = structlog.get_logger()
+
+
+class Unpublishable(Exception):
+    """An event that JetStream does not take; everything behind it waits until it does."""
+
+    def __init__(self, position: int, event: str, code: int | str, reason: str) -> None:
+        super().__init__(f"event {event} at position {position}: {reason} ({code})")
+        self.position = position
+        self.code = code
+
+
+class _OutOfStep(Exception):
+    """An inspection found another stream than the one that was published to."""
+
+
+class _Flight(NamedTuple):
+    messages: list[Message]
+    committed_at: datetime
+    answer: asyncio.Future[Ack]
+
+
+async def run_publisher(
+    pool: asyncpg.Pool, client: Client, lease: Lease, settings: StreamSettings
+) -> None:
+    """Publish for as long as the lease is held; runs until cancelled.
+
+    While JetStream is away it tries again. Raises LeaseLost, Unpublishable, StreamDiverged and what
+    a lost connection to Postgres raises.
+    """
+    async with (
+        pool.acquire() as connection,
+        open_ahead(pool) as ahead,
+        open_pipe(client) as pipe,
+    ):
+        # Nothing but `relay_progress` is written, and that follows from the stream.
+        await connection.execute("SET synchronous_commit = off")
+        publisher = Publisher(connection, ahead, client, pipe, lease, settings)
+        await connection.add_listener("daybook_log", publisher.wake)
+        try:
+            await publisher.run()
+        finally:
+            await connection.remove_listener("daybook_log", publisher.wake)
+
+
+class Publisher:
+    """The leader's state; see `run_publisher`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        ahead: Ahead,
+        client: Client,
+        pipe: Pipe,
+        lease: Lease,
+        settings: StreamSettings,
+    ) -> None:
+        self._connection = connection
+        self._ahead = ahead
+        self._client = client
+        self._pipe = pipe
+        self._lease = lease
+        self._settings = settings
+        self._messages = Messages(settings)
+        self._cooldown = Cooldown()
+        self._flights: deque[_Flight] = deque()
+        self._acknowledged = 0
+        self._sent = 0
+        self._singly = 0
+        self._retry_seconds = RETRY_SECONDS_MIN
+        self._inspect_at = 0.0
+        self._woken = asyncio.Event()
+
+    def wake(self, *_: object) -> None:
+        """There is something to publish."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """See `run_publisher`."""
+        while True:
+            try:
+                await self._settle()
+                await self._publish()
+            except Refused as refused:
+                self._note(refused.code, refused)
+                if refused.code not in _OUT_OF_STEP:
+                    # The answer does not say which message it is about.
+                    self._singly = EVENTS_PER_BATCH
+            except _OutOfStep as reason:
+                _log.warning("stream is not as it was left", reason=str(reason))
+            except (errors.Error, JetStreamError, TimeoutError) as error:
+                self._note("unavailable", error)
+            await asyncio.sleep(self._retry_seconds)
+            self._retry_seconds = min(self._retry_seconds * 2, RETRY_SECONDS_MAX)
+
+    def _note(self, code: int | str, error: Exception) -> None:
+        metrics.PUBLISH_ERRORS.labels(str(code)).inc()
+        if code == DUPLICATE_IN_BATCH:
+            metrics.PUBLISH_DUPLICATES.inc()
+        _log.warning("not published", after=self._acknowledged, error=repr(error))
+
+    async def _settle(self) -> None:
+        """Go on from where the stream ends."""
+        self._pipe.forget()
+        self._flights.clear()
+        position = await settle(
+            self._connection, self._client, self._settings, self._lease, self._cooldown
+        )
+        self._acknowledged = self._sent = position
+        self._inspect_at = asyncio.get_running_loop().time() + INSPECT_SECONDS
+        _log.info("publishing", stream=self._settings.events, after=position)
+
+    async def _publish(self) -> None:
+        pause = POLL_SECONDS_MIN
+        while True:
+            if asyncio.get_running_loop().time() >= self._inspect_at:
+                await self._inspect()
+            self._woken.clear()
+            sent = await self._send_next()
+            if len(self._flights) >= BATCHES_IN_FLIGHT or (self._flights and not sent):
+                await self._land()
+            if sent or self._flights:
+                pause = POLL_SECONDS_MIN
+            else:
+                await self._wait(pause)
+                pause = min(pause * 2, POLL_SECONDS_MAX)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return  # everyone also polls: a notification may be lost
+
+    async def _send_next(self) -> bool:
+        """Put the next batch on its way; False when there is none."""
+        events_max = 1 if self._singly else EVENTS_PER_BATCH
+        rows = await self._ahead.read(self._sent, events_max)
+        if not rows:
+            return False
+        messages = await self._make(rows)
+        answer = await self._pipe.send(messages, expected_last=self._sent)
+        committed_at = min(row["committed_at"] for row in rows[: len(messages)])
+        self._flights.append(_Flight(messages, committed_at, answer))
+        self._sent = messages[-1].position
+        self._singly = max(0, self._singly - 1)
+        return True
+
+    async def _make(self, rows: Sequence[asyncpg.Record]) -> list[Message]:
+        """The messages of these rows, up to the first that cannot be one."""
+        messages: list[Message] = []
+        for row in rows:
+            try:
+                message = self._messages.message(row, self._client.max_payload)
+            except NoMessage as reason:
+                if messages:
+                    break
+                while self._flights:
+                    await self._land()
+                named = event_id(row["stream_id"], row["version"])
+                self._note(reason.code, reason)
+                raise Unpublishable(row["position"], named, reason.code, str(reason)) from reason
+            messages.append(message)
+        return messages
+
+    async def _land(self) -> None:
+        """Wait for the answer to the oldest batch."""
+        flight = self._flights.popleft()
+        last = flight.messages[-1]
+        try:
+            async with asyncio.timeout(ACK_SECONDS_MAX):
+                ack = await flight.answer
+        except Refused as refused:
+            if len(flight.messages) == 1 and refused.code not in _OUT_OF_STEP:
+                self._note(refused.code, refused)
+                raise Unpublishable(last.position, last.id, refused.code, str(refused)) from refused
+            raise
+        if ack.seq != last.position:
+            # A duplicate by its id that stands elsewhere: it is not stored here, and never will be.
+            raise StreamDiverged(f"{last.id} is at {ack.seq} in the stream, not at {last.position}")
+        if ack.duplicate:
+            metrics.PUBLISH_DUPLICATES.inc()
+        self._acknowledged = last.position
+        self._retry_seconds = RETRY_SECONDS_MIN
+        await self._record(flight.committed_at)
+
+    async def _record(self, committed_at: datetime) -> None:
+        lag = (datetime.now(UTC) - committed_at).total_seconds()
+        metrics.OUTBOX_LAG.set(lag)
+        metrics.PUBLISH_LAG.observe(lag)
+        metrics.RELAY_POSITION.set(self._acknowledged)
+        metrics.HALTED.labels(self._lease.name).set(0)
+        held = await record_progress(
+            self._connection, self._lease, self._settings.events, self._acknowledged
+        )
+        if not held:
+            raise LeaseLost(f"{self._lease.name} with fence {self._lease.fence}")
+
+    async def _inspect(self) -> None:
+        """See that the stream is still the one we left: retention or not, a purge is no error of
+        the next publish."""
+        while self._flights:
+            await self._land()
+        stream = await find_stream(self._client, self._settings.events)
+        if stream is None:
+            raise _OutOfStep("it is gone")
+        if last_position(stream) != self._acknowledged:
+            raise _OutOfStep(f"it ends at {last_position(stream)}, not at {self._acknowledged}")
+        loss = await find_loss(self._connection, stream, self._settings)
+        if loss is not None:
+            raise _OutOfStep(loss)
+        self._inspect_at = asyncio.get_running_loop().time() + INSPECT_SECONDS
