@@ -62,7 +62,7 @@ async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
     rows = await connection.fetch("SELECT name, digest FROM schema_migrations")
     known = {row["name"]: row["digest"] for row in rows}
     applied = []
-    for name, text in migrations():
+    for name, text in _migrations():
         digest = hashlib.sha256(text.encode()).hexdigest()
         if name not in known:
             await connection.execute(text)
@@ -77,8 +77,7 @@ async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
     return applied
 
 
-def migrations() -> list[tuple[str, str]]:
-    """Name and text of each migration of this release, in order."""
+def _migrations() -> list[tuple[str, str]]:
     folder = files("services.adapters.postgres") / "migrations"
     found = [file for file in folder.iterdir() if file.name.endswith(".sql")]
     return [(file.name, file.read_text()) for file in sorted(found, key=lambda file: file.name)]

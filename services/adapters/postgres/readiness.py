@@ -1,0 +1,35 @@
+"""Whether Postgres can be worked with: it answers, and its schema is the one of this release."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import asyncpg
+import structlog
+
+from services.adapters.postgres.migrate import missing_migrations
+
+_PATIENCE_SECONDS: Final = 2.0
+_log = structlog.get_logger()
+
+
+def missing_of(pool: asyncpg.Pool) -> Callable[[], Awaitable[dict[str, str]]]:
+    """A check of what is missing, by `postgres` and `migrations`; empty when nothing is."""
+
+    async def missing() -> dict[str, str]:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                async with pool.acquire() as connection:
+                    # A newer release may have migrated ahead of this process: that is no lack.
+                    unapplied = await missing_migrations(connection)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as away:
+            # The reason may hold addresses and names, which are for the log and not for callers.
+            _log.warning("not ready", reason=repr(away))
+            return {"postgres": "Postgres does not answer"}
+        if unapplied:
+            names = ", ".join(unapplied)
+            return {"migrations": f"not applied yet: {names}; run daybook migrate"}
+        return {}
+
+    return missing
+
