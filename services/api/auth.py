@@ -17,7 +17,9 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 READ: Final = "billing:read"
 READ_REPORTS: Final = "billing:report:read"
 STATE_PRICES: Final = "billing:charge:price"
-ALL_SCOPES: Final = frozenset({spec.scope for spec in COMMANDS} | {READ, READ_REPORTS, STATE_PRICES})
+ALL_SCOPES: Final = frozenset(
+    {spec.scope for spec in COMMANDS} | {READ, READ_REPORTS, STATE_PRICES}
+)
 SCOPE: Final = "scope"
 """Key of a route's `opt`: the scope that it takes, or None where everybody may."""
 

@@ -8,12 +8,10 @@ import msgspec
 from litestar._openapi.schema_generation import SchemaCreator
 from litestar.dto import AbstractDTO
 from litestar.openapi.spec import Reference, Schema
-from litestar.types import Empty
 from litestar.typing import FieldDefinition
 
 from contracts.inbound import InboundMoney
 from contracts.money import CurrencyUnsupported
-from services.api.auth import Connection
 from services.api.problems import Problem, invalid
 
 BODY_BYTES_MAX: Final = 1024 * 1024

@@ -108,5 +108,5 @@ def _version(if_match: str | None) -> int | None:
         return None
     found = _VERSION.fullmatch(if_match.strip())
     if found is None:
-        raise invalid("header:If-Match", "send the ETag of the account, such as W/\"7-1204\"")
+        raise invalid("header:If-Match", 'send the ETag of the account, such as W/"7-1204"')
     return int(found[1])

@@ -3,11 +3,11 @@
 import re
 import secrets
 import time
-from collections.abc import MutableMapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from litestar.datastructures import Headers
+from litestar.types import Scope
 from typeid import TypeID
 
 CORRELATION_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
@@ -30,13 +30,13 @@ class Context(NamedTuple):
     started_seconds: float
 
 
-def context_of(scope: MutableMapping[str, Any]) -> Context:
+def context_of(scope: Scope) -> Context:
     """The context of a request, made when first asked for."""
-    state = scope.setdefault("state", {})
-    context = state.get(_KEY)
+    state: dict[str, Any] = scope.setdefault("state", {})
+    context: Context | None = state.get(_KEY)
     if context is None:
-        context = state[_KEY] = _context(Headers.from_scope(scope))  # type: ignore[arg-type]  # a Scope is such a mapping
-    return context  # type: ignore[no-any-return]  # state holds what was put there above
+        context = state[_KEY] = _context(Headers.from_scope(scope))
+    return context
 
 
 def is_correlation_id(text: str) -> bool:
@@ -46,7 +46,7 @@ def is_correlation_id(text: str) -> bool:
 
 def fresh_uuid() -> UUID:
     """A new UUID of version 7, for what no caller's key names."""
-    return TypeID().uuid
+    return UUID(bytes=TypeID().uuid.bytes)
 
 
 def _context(headers: Headers) -> Context:

@@ -26,14 +26,15 @@ class Gate(ASGIMiddleware):
     def __init__(self, authenticate: Authenticate) -> None:
         self._authenticate = authenticate
 
-    async def handle(
-        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
-    ) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let an authenticated, readable request through; raises Problem."""
         request: Request[Any, Any, Any] = Request(scope)
-        context = context_of(scope)  # type: ignore[arg-type]  # a Scope is such a mapping
+        context = context_of(scope)
         caller = await self._authenticate(request)
-        if request.headers.get("x-correlation-id", context.correlation_id) != context.correlation_id:
+        if (
+            request.headers.get("x-correlation-id", context.correlation_id)
+            != context.correlation_id
+        ):
             raise invalid("header:X-Correlation-Id", "1 to 128 letters, digits and ._:- are taken")
         _check_body(request)
         scope["user"] = caller

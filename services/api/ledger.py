@@ -2,17 +2,17 @@
 
 from typing import Any, Final, NamedTuple
 
-import asyncpg
 import msgspec
+from litestar.di import NamedDependency
 
 from contracts.catalogue import decode
 from contracts.ids import event_id
 from contracts.private import Private
 from services.api.calls import Call
+from services.api.dependencies import Dependencies
 from services.api.outage import outage_as_problem
 from services.api.problems import Problem, refusal
 from services.execute.envelope import Refused
-from services.execute.executor import Executor
 from services.sealing import find_keys, make_keys, open_sealed, seal
 
 # What a stream began with, and where it is now.
@@ -35,9 +35,9 @@ class Recorded(NamedTuple):
 class Ledger:
     """Executes commands and reads back, from the log, what they made."""
 
-    def __init__(self, executor: Executor, pool: asyncpg.Pool) -> None:
-        self._executor = executor
-        self._pool = pool
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._executor = dependencies.executor
+        self._pool = dependencies.writer
 
     async def execute(self, call: Call, request: msgspec.Struct, command: Any) -> Recorded:
         """Execute a command; raises Problem for a refusal, and LedgerUnavailable.
@@ -78,3 +78,8 @@ class Ledger:
         with outage_as_problem():
             keys = await find_keys(self._pool, tenant, [private.subject])
         return open_sealed(keys, tenant, private)
+
+
+async def provide_ledger(dependencies: NamedDependency[Dependencies]) -> Ledger:
+    """The write side."""
+    return Ledger(dependencies)

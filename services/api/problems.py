@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import structlog
 from litestar import Request, Response
+from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Meta
@@ -146,13 +147,10 @@ def _translated(request: Request[Any, Any, Any], refused: HTTPException) -> Prob
 
 def _validation(request: Request[Any, Any, Any], refused: ValidationException) -> Problem:
     found = [entry for entry in refused.extra or () if isinstance(entry, dict)]
-    if any(entry.get("source") == "path" for entry in found):
+    if any(entry.get("source") == ParamType.PATH for entry in found):
         # An id that cannot be one names nothing.
         return Problem("NOT_FOUND", f"there is no {request.scope['path']}")
-    errors = [
-        FieldError(path=f"{entry.get('source', 'query')}:{entry.get('key')}", message=entry["message"])
-        for entry in found
-    ]
+    errors = [_field_error(entry) for entry in found]
     if not errors:
         missing = re.search(r"Missing required (\w+) parameter '([^']+)'", refused.detail)
         path = f"{missing[1]}:{missing[2]}" if missing else "$"
@@ -162,6 +160,11 @@ def _validation(request: Request[Any, Any, Any], refused: ValidationException) -
         "; ".join(f"{error.path}: {error.message}" for error in errors),
         errors=errors,
     )
+
+
+def _field_error(entry: dict[str, Any]) -> FieldError:
+    source, key = ParamType(entry.get("source", ParamType.QUERY)).value, entry.get("key")
+    return FieldError(path=f"{source}:{key}", message=entry["message"])
 
 
 def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:
@@ -185,8 +188,8 @@ def _of_outage(
 
 
 HANDLERS: Final[ExceptionHandlersMap] = {
-    Problem: answer,  # type: ignore[dict-item]  # each handler is called for its own class only
-    HTTPException: _of_framework,  # type: ignore[dict-item]
-    LedgerUnavailable: _of_outage,  # type: ignore[dict-item]
+    Problem: answer,
+    HTTPException: _of_framework,
+    LedgerUnavailable: _of_outage,
     Exception: _of_fault,
 }

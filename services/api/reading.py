@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, TypeVar
 
-import asyncpg
 from litestar import Request, Response
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from contracts.private import Private
 from projections.cursor import CursorInvalid
 from projections.freshness import NotYet, UnknownToken, wait_for
 from services.api.auth import Caller
+from services.api.dependencies import Dependencies
 from services.api.outage import outage_as_problem
 from services.api.problems import Lag, Problem, invalid
 from services.sealing import find_keys, open_sealed
@@ -25,19 +26,12 @@ _POLL_SECONDS_MAX: Final = 0.1
 Answer = TypeVar("Answer")
 
 
-class ReadModels:
-    """What the API reads from; `patience_seconds` is how long a query waits for its `after`."""
-
-    def __init__(self, pool: asyncpg.Pool, *, patience_seconds: float) -> None:
-        self.pool = pool
-        self.patience_seconds = patience_seconds
-
-
 class Reading:
     """Reads the models of one tenant."""
 
-    def __init__(self, models: ReadModels, tenant: str) -> None:
-        self._models = models
+    def __init__(self, dependencies: Dependencies, tenant: str) -> None:
+        self._pool = dependencies.reader
+        self._patience_seconds = dependencies.patience_seconds
         self.tenant = tenant
 
     @asynccontextmanager
@@ -45,12 +39,11 @@ class Reading:
         """A transaction that sees this tenant only; raises Problem for a bad cursor or outage."""
         try:
             with outage_as_problem():
-                async with self._models.pool.acquire() as connection:
-                    async with connection.transaction(readonly=True):
-                        await connection.execute(
-                            "SELECT set_config('daybook.tenants', $1, true)", self.tenant
-                        )
-                        yield connection
+                async with self._pool.acquire() as held, held.transaction(readonly=True):
+                    await held.execute(
+                        "SELECT set_config('daybook.tenants', $1, true)", self.tenant
+                    )
+                    yield held
         except CursorInvalid as wrong:
             raise invalid("query:cursor", str(wrong)) from wrong
 
@@ -59,31 +52,35 @@ class Reading:
 
         No connection is held between two looks, so that waiting callers do not starve the others.
         """
-        deadline = asyncio.get_running_loop().time() + self._models.patience_seconds
+        deadline = asyncio.get_running_loop().time() + self._patience_seconds
         pause = _POLL_SECONDS_MIN
-        while True:
-            try:
-                async with self.connection() as connection:
-                    await wait_for(
-                        connection, token, projections, tenant=self.tenant, timeout_seconds=0
-                    )
-                return
-            except UnknownToken as unknown:
-                raise invalid("query:after", str(unknown)) from unknown
-            except NotYet as not_yet:
-                left_seconds = deadline - asyncio.get_running_loop().time()
-                if left_seconds <= 0 or not_yet.halted is not None:
-                    lag = Lag(events=not_yet.lag_events, seconds=not_yet.lag_seconds)
-                    raise Problem("NOT_YET", str(not_yet), lag=lag) from not_yet
+        while (not_yet := await self._lack(token, projections)) is not None:
+            left_seconds = deadline - asyncio.get_running_loop().time()
+            if left_seconds <= 0 or not_yet.halted is not None:
+                lag = Lag(events=not_yet.lag_events, seconds=not_yet.lag_seconds)
+                raise Problem("NOT_YET", str(not_yet), lag=lag) from not_yet
             await asyncio.sleep(min(pause, left_seconds))
             pause = min(pause * 2, _POLL_SECONDS_MAX)
+
+    async def _lack(self, token: str, projections: Sequence[str]) -> NotYet | None:
+        """How far these projections are from a command, or None when all have seen it."""
+        try:
+            async with self.connection() as connection:
+                await wait_for(
+                    connection, token, projections, tenant=self.tenant, timeout_seconds=0
+                )
+        except UnknownToken as unknown:
+            raise invalid("query:after", str(unknown)) from unknown
+        except NotYet as not_yet:
+            return not_yet
+        return None
 
     async def names(self, sealed: Iterable[Private | None]) -> list[str | None]:
         """The texts of personal fields in their order; None for one whose subject was forgotten."""
         privates = list(sealed)
         subjects = [private.subject for private in privates if private is not None]
         with outage_as_problem():
-            keys = await find_keys(self._models.pool, self.tenant, subjects) if subjects else {}
+            keys = await find_keys(self._pool, self.tenant, subjects) if subjects else {}
         return [
             None if private is None else open_sealed(keys, self.tenant, private)
             for private in privates
@@ -92,7 +89,7 @@ class Reading:
 
 async def provide_reading(
     request: Request[Caller, Any, Any],
-    models: ReadModels,
+    dependencies: NamedDependency[Dependencies],
     after: Annotated[
         str | None,
         QueryParameter(
@@ -104,7 +101,7 @@ async def provide_reading(
     ] = None,
 ) -> Reading:
     """The caller's view of the read models, as fresh as it asked for; raises Problem."""
-    reading = Reading(models, request.user.tenant)
+    reading = Reading(dependencies, request.user.tenant)
     if after is not None:
         await reading.wait(after, request.route_handler.opt[PROJECTIONS])
     return reading

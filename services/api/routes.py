@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from litestar import Response, get, post, route
+from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
@@ -49,6 +50,17 @@ def command(
         request_max_body_size=body_bytes_max,
         responses=problems(*_COMMANDS, *codes),
         response_description="Done, now or when this key was first used",
+        response_headers=[
+            ResponseHeader(
+                name="Location", description="where to read it", documentation_only=True
+            ),
+            ResponseHeader(
+                name="Idempotency-Replayed",
+                description="`true` on the answer to a repeat",
+                documentation_only=True,
+            ),
+        ],
+        tags=[_tag(path)],
         opt={SCOPE: BY_COMMAND[kind].scope, KEY: key_required},
     )
 
@@ -67,8 +79,13 @@ def query(
         summary=summary,
         responses=problems("VALIDATION_FAILED", *waits, *codes),
         response_description="Found",
+        tags=[_tag(path)],
         opt={SCOPE: scope, PROJECTIONS: projections},
     )
+
+
+def _tag(path: str) -> str:
+    return path.split("/")[1].replace("-", " ")
 
 
 def immutable(*paths: str) -> HTTPRouteHandler:
@@ -84,7 +101,7 @@ def immutable(*paths: str) -> HTTPRouteHandler:
     def refuse_change() -> None:
         raise Problem(
             "LEDGER_IMMUTABLE",
-            "what is in the books stays there: correct it with a reversal, a refund or an adjustment",
+            "what is in the books stays: correct it with a reversal, a refund or an adjustment",
         )
 
     return refuse_change
@@ -109,7 +126,9 @@ def problems(*codes: str) -> dict[int, ResponseSpec]:
             description=f"{HTTPStatus(status).phrase}: {', '.join(names)}",
             media_type=PROBLEM_JSON,
             generate_examples=False,
-            examples=[Example(id=name, summary=CODES[name].title, value=_example(name)) for name in names],
+            examples=[
+                Example(id=name, summary=CODES[name].title, value=_example(name)) for name in names
+            ],
         )
         for status, names in by_status.items()
     }

@@ -1,0 +1,80 @@
+"""The API as one Litestar application; everything it works with is handed to it."""
+
+from importlib.metadata import version
+from typing import Final
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+
+from services.api import accounts, charges, health, invoices, payments, price_lists, reports
+from services.api.auth import scope_guard
+from services.api.body import BODY_BYTES_MAX
+from services.api.calls import provide_call
+from services.api.dependencies import Dependencies
+from services.api.document import DESCRIPTION, JsonDocument, YamlDocument
+from services.api.gate import Gate, json_guard, query_guard
+from services.api.ledger import provide_ledger
+from services.api.problems import HANDLERS
+from services.api.reading import provide_reading
+from services.api.routes import immutable
+from services.api.telemetry import before_send
+
+ROUTES: Final = (
+    accounts.open_account,
+    accounts.list_accounts,
+    accounts.get_account,
+    accounts.get_account_ledger,
+    charges.capture_charge,
+    charges.get_charge,
+    invoices.list_invoices,
+    invoices.get_invoice,
+    payments.post_payment,
+    payments.list_payments,
+    payments.get_payment,
+    price_lists.publish_price_list,
+    price_lists.list_price_lists,
+    price_lists.get_price_list,
+    reports.get_trial_balance,
+)
+
+BOOKED: Final = (
+    "/charges",
+    "/charges/{charge_id:str}",
+    "/payments",
+    "/payments/{payment_id:str}",
+    "/accounts/{account_id:str}/ledger",
+)
+
+
+def create_app(dependencies: Dependencies) -> Litestar:
+    """The application; several can live in one process."""
+    v1 = Router(
+        "/v1",
+        route_handlers=[*ROUTES, immutable(*BOOKED)],
+        guards=[scope_guard, json_guard, query_guard],
+        dependencies={
+            "call": provide_call,
+            "ledger": provide_ledger,
+            "reading": provide_reading,
+        },
+    )
+    return Litestar(
+        route_handlers=[v1, health.live, health.ready, health.metrics],
+        middleware=[Gate(dependencies.authenticate)],
+        exception_handlers=HANDLERS,
+        before_send=[before_send(dependencies.registry)],
+        dependencies={
+            "dependencies": Provide(lambda: dependencies, sync_to_thread=False),
+        },
+        request_max_body_size=BODY_BYTES_MAX,
+        openapi_config=OpenAPIConfig(
+            title="Daybook",
+            version=version("daybook"),
+            description=DESCRIPTION,
+            use_handler_docstrings=True,
+            render_plugins=[JsonDocument(), YamlDocument()],
+        ),
+        # Requests are logged by structlog, whose settings are the process's.
+        logging_config=None,
+    )

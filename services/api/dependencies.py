@@ -1,0 +1,31 @@
+"""What the API works with; whoever made it closes it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import asyncpg
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from services.api.auth import Authenticate
+from services.execute.executor import Executor
+
+PATIENCE_SECONDS: Final = 5.0
+
+Missing = Callable[[], Awaitable[dict[str, str]]]
+"""What keeps this process from serving: what is missing, and what to do about it; empty: ready."""
+
+
+class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
+    """The write path, the pools and how callers are known."""
+
+    executor: Executor
+    writer: asyncpg.Pool
+    """Acts as daybook_writer: keys of persons, and what was just written."""
+    reader: asyncpg.Pool
+    """Acts as daybook_reader."""
+    authenticate: Authenticate
+    missing: Missing
+    registry: CollectorRegistry
+    patience_seconds: float = PATIENCE_SECONDS
+    """How long a query waits for its `after` before it answers 425."""

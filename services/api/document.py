@@ -1,0 +1,125 @@
+"""The OpenAPI 3.1 document: Litestar knows the routes, msgspec knows the structs.
+
+Litestar's own schemas of structs drop patterns, closed objects and docstrings, so the structs'
+schemas are msgspec's, the same ones that the messages on the bus are published with.
+"""
+
+import json
+from typing import Any, Final
+
+from litestar import Litestar, Request, Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.routes import HTTPRoute
+
+from contracts.schema import name_of, schemas_of
+from services.api.auth import SCOPE
+from services.api.calls import KEY
+from services.api.context import CORRELATION_PATTERN
+from services.api.examples import EXAMPLES
+
+DESCRIPTION: Final = """\
+An event-sourced billing ledger. Commands answer 201 with the `version` of what they made and a
+`token`; queries take the token as `after=` and then answer only from what has seen the command.
+
+Money is a decimal string with its ISO 4217 currency, never a float. Dates are local to the
+facility, instants are UTC. Failures are problems (RFC 9457) with a stable `code`.
+"""
+_COMMON: Final = {
+    "CorrelationId": {
+        "name": "X-Correlation-Id",
+        "in": "header",
+        "required": False,
+        "description": "Your id for everything that this request sets off; made up if left out,"
+        " and answered either way.",
+        "schema": {"type": "string", "pattern": CORRELATION_PATTERN},
+        "example": "visit-20260102-17",
+    },
+    "Traceparent": {
+        "name": "traceparent",
+        "in": "header",
+        "required": False,
+        "description": "W3C trace context; kept with the events that the command records.",
+        "schema": {"type": "string"},
+        "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    },
+}
+
+
+def document(app: Litestar) -> dict[str, Any]:
+    """The whole document, as JSON values."""
+    found: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
+    handlers = _handlers(app)
+    shapes = {shape for handler in handlers.values() for shape in _shapes(handler)}
+    components = found["components"]["schemas"]
+    ordered = sorted(shapes, key=lambda shape: shape.__name__)
+    components |= schemas_of(ordered, "#/components/schemas/{name}", open_enums=False)[1]
+    for shape, example in EXAMPLES.items():
+        components[shape.__name__]["examples"] = [example]
+    found["components"]["parameters"] = _COMMON
+    for (path, method), handler in handlers.items():
+        _complete(found["paths"][path][method], handler)
+    return found
+
+
+def _handlers(app: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
+    return {
+        (route.path_format, method.lower()): handler
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if handler.resolve_include_in_schema()
+        for method in handler.http_methods
+    }
+
+
+def _shapes(handler: HTTPRouteHandler) -> list[Any]:
+    """The structs that a route takes and answers."""
+    body, answer = handler.parsed_data_field, handler.parsed_return_field
+    if answer.is_subclass_of(Response):
+        answer = answer.inner_types[0]
+    annotations = [answer.annotation, *(spec.data_container for spec in _specs(handler))]
+    if body is not None:
+        annotations.append(body.annotation)
+    return [shape for shape in annotations if hasattr(shape, "__struct_fields__")]
+
+
+def _specs(handler: HTTPRouteHandler) -> list[Any]:
+    return list((handler.responses or {}).values())
+
+
+def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
+    """What Litestar does not say of an operation: scope, common headers, whole examples."""
+    scope = handler.opt.get(SCOPE)
+    if scope is not None:
+        operation["description"] += f"\n\nTakes the scope `{scope}`."
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["name"] == "Idempotency-Key" and handler.opt.get(KEY):
+            parameter["required"] = True
+    parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON]
+    body = operation.get("requestBody", {}).get("content", {})
+    answer = operation["responses"].get(str(handler.status_code), {}).get("content", {})
+    for content in (*body.values(), *answer.values()):
+        shape = name_of(content["schema"].get("$ref", ""))
+        if shape in _BY_NAME:
+            content["example"] = _BY_NAME[shape]
+
+
+_BY_NAME: Final = {shape.__name__: example for shape, example in EXAMPLES.items()}
+
+
+class JsonDocument(JsonRenderPlugin):
+    """The document at /schema/openapi.json."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The document as JSON; what Litestar made alone is not served."""
+        return json.dumps(document(request.app), indent=2).encode()
+
+
+class YamlDocument(YamlRenderPlugin):
+    """The document at /schema/openapi.yaml."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The document as YAML."""
+        return super().render(request, document(request.app))

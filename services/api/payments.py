@@ -1,0 +1,145 @@
+"""Payments over HTTP: post one, read one, list them."""
+
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from msgspec import Meta
+
+from contracts.ids import AccountId, InvoiceId, PaymentId
+from contracts.inbound import Id, Line
+from contracts.money import Money
+from contracts.payment import Allocation, PaymentMethod, PaymentPosted
+from contracts.views import PaymentPage
+from domain.payment import PostPayment
+from projections.payments_queries import find_payments
+from services.api.auth import Caller
+from services.api.body import Amount
+from services.api.calls import Call
+from services.api.ledger import Ledger, Recorded
+from services.api.parameters import Cursor, Limit, OfAccount, PaymentPath
+from services.api.reading import Reading
+from services.api.routes import command, created, query
+
+ALLOCATIONS_MAX = 500
+
+
+class WantedAllocation(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A part of the payment for one invoice."""
+
+    invoice_id: Id
+    amount: Amount
+
+
+class PostPaymentRequest(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Post money received. What no invoice takes becomes the customer's credit."""
+
+    account_id: Id
+    amount: Amount
+    method: PaymentMethod
+    received_on: Annotated[date | None, Meta(description="local date; today if left out")] = None
+    allocations: Annotated[
+        Annotated[tuple[WantedAllocation, ...], Meta(max_length=ALLOCATIONS_MAX)] | None,
+        Meta(description="what to settle; the oldest invoices first if left out"),
+    ] = None
+    reference: Annotated[Line | None, Meta(description="your own reference")] = None
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment in the books and the invoices that it was allocated to."""
+
+    payment_id: PaymentId
+    account_id: AccountId
+    facility: str
+    method: PaymentMethod
+    amount: Money
+    allocations: tuple[Allocation, ...]
+    credited: Annotated[Money, Meta(description="what no invoice took")]
+    received_on: date
+    booked_on: Annotated[date, Meta(description="the posting date")]
+    reference: str | None
+    version: Annotated[int, Meta(description="version of the payment")]
+    token: Annotated[str, Meta(description="for `after=`: read what has seen this command")]
+
+
+@command(
+    "/payments",
+    PostPayment,
+    summary="Post a payment",
+    codes=("IDEMPOTENCY_KEY_REQUIRED", "NOT_FOUND", "CURRENCY_UNSUPPORTED", "STATE_CONFLICT"),
+    key_required=True,
+)
+async def post_payment(
+    data: JSONBody[PostPaymentRequest],
+    call: NamedDependency[Call],
+    ledger: NamedDependency[Ledger],
+) -> Response[Payment]:
+    """Settles the named invoices, or the oldest outstanding ones; the rest is credit."""
+    posted = await ledger.execute(call, data, _command(data, PaymentId(call.new_id("pay"))))
+    payment = _payment(posted)
+    return created(f"/v1/payments/{payment.payment_id}", payment, posted)
+
+
+@query("/payments/{payment_id:str}", summary="Read a payment", codes=("NOT_FOUND",))
+async def get_payment(
+    request: Request[Caller, Any, Any],
+    ledger: NamedDependency[Ledger],
+    payment_id: PaymentPath,
+) -> Payment:
+    """The payment as it stands in the log; what was posted can be read at once."""
+    return _payment(await ledger.find(request.user.tenant, payment_id))
+
+
+@query("/payments", "payments", summary="List payments")
+async def list_payments(
+    reading: NamedDependency[Reading],
+    account_id: OfAccount = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PaymentPage:
+    """Payments with their allocations, the latest first."""
+    async with reading.connection() as connection:
+        return await find_payments(connection, account_id=account_id, cursor=cursor, limit=limit)
+
+
+def _command(data: PostPaymentRequest, payment_id: PaymentId) -> PostPayment:
+    wanted = data.allocations
+    return PostPayment(
+        payment_id=payment_id,
+        account_id=AccountId(data.account_id),
+        amount=data.amount.money,
+        method=data.method,
+        received_on=data.received_on,
+        allocations=None
+        if wanted is None
+        else tuple(
+            Allocation(invoice_id=InvoiceId(part.invoice_id), amount=part.amount.money)
+            for part in wanted
+        ),
+        reference=data.reference,
+    )
+
+
+def _payment(posted: Recorded) -> Payment:
+    event: PaymentPosted = posted.event
+    return Payment(
+        payment_id=event.payment_id,
+        account_id=event.account_id,
+        facility=event.facility,
+        method=event.method,
+        amount=event.amount,
+        allocations=event.allocations,
+        credited=event.credited,
+        received_on=event.effective_on,
+        booked_on=event.booked_on,
+        reference=event.reference,
+        version=posted.version,
+        token=posted.token,
+    )

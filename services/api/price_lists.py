@@ -1,0 +1,178 @@
+"""Price lists over HTTP: publish one, read one, list them."""
+
+from datetime import date
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from msgspec import Meta
+
+from contracts.ids import PriceListId
+from contracts.inbound import Code, Line
+from contracts.price_list import Price, PriceListPublished
+from domain.price_list import Published, PublishPriceList
+from projections.cursor import decode_cursor, encode_cursor
+from services.api.auth import Caller
+from services.api.body import Amount
+from services.api.calls import Call
+from services.api.ledger import Ledger, Recorded
+from services.api.parameters import Cursor, Limit, PriceListPath
+from services.api.reading import Reading
+from services.api.routes import command, created, query
+
+PRICES_MAX: Final = 20_000
+BODY_BYTES_MAX: Final = 8 * 1024 * 1024
+_CURSOR: Final = "price_lists"
+# Prices name their lists; the log's own index leads from there to a list's head.
+_PAGE: Final = (
+    "SELECT h.stream_id, h.version, h.state"
+    " FROM (SELECT DISTINCT price_list_id FROM daybook.prices"
+    " WHERE tenant = current_setting('daybook.tenants') AND price_list_id > $1) p"
+    " JOIN daybook.stream_heads h ON h.stream_id = p.price_list_id"
+    " AND h.tenant = current_setting('daybook.tenants')"
+    " ORDER BY h.stream_id LIMIT $2"
+)
+_decode_head: Final = msgspec.json.Decoder(Published).decode
+
+PriceFacility = Annotated[
+    str,
+    Meta(
+        description="a facility, or * for any without a price of its own",
+        min_length=1,
+        max_length=64,
+        pattern=r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$",
+    ),
+]
+
+
+class WantedPrice(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """The unit price of a code at a facility within a window of local dates."""
+
+    facility: PriceFacility
+    code: Code
+    unit_price: Amount
+    valid_from: date
+    valid_to: Annotated[date | None, Meta(description="last day, inclusive; open if left out")] = (
+        None
+    )
+
+
+class PublishPriceListRequest(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Put prices into effect. Windows of one facility, code and currency never overlap."""
+
+    name: Line
+    prices: Annotated[tuple[WantedPrice, ...], Meta(min_length=1, max_length=PRICES_MAX)]
+
+
+class PriceList(msgspec.Struct, frozen=True, kw_only=True):
+    """A price list in effect."""
+
+    price_list_id: PriceListId
+    name: str
+    price_count: int
+    version: Annotated[int, Meta(description="version of the price list")]
+    token: Annotated[str, Meta(description="for `after=`: read what has seen this command")]
+
+
+class PriceListSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A price list in effect."""
+
+    price_list_id: PriceListId
+    name: str
+    price_count: int
+    version: Annotated[int, Meta(description="version of the price list")]
+
+
+class PriceLists(msgspec.Struct, frozen=True, kw_only=True):
+    """Price lists by id."""
+
+    items: tuple[PriceListSummary, ...]
+    cursor: Annotated[str | None, Meta(description="asks for the next page; null on the last")]
+
+
+@command(
+    "/price-lists",
+    PublishPriceList,
+    summary="Publish a price list",
+    codes=("CURRENCY_UNSUPPORTED",),
+    body_bytes_max=BODY_BYTES_MAX,
+)
+async def publish_price_list(
+    data: JSONBody[PublishPriceListRequest],
+    call: NamedDependency[Call],
+    ledger: NamedDependency[Ledger],
+) -> Response[PriceList]:
+    """Prices by facility, code and currency; overlapping windows are refused."""
+    published = await ledger.execute(
+        call,
+        data,
+        PublishPriceList(
+            price_list_id=PriceListId(call.new_id("prl")),
+            name=data.name,
+            prices=tuple(_price(price) for price in data.prices),
+        ),
+    )
+    price_list = _price_list(published)
+    return created(f"/v1/price-lists/{price_list.price_list_id}", price_list, published)
+
+
+@query("/price-lists/{price_list_id:str}", summary="Read a price list", codes=("NOT_FOUND",))
+async def get_price_list(
+    request: Request[Caller, Any, Any],
+    ledger: NamedDependency[Ledger],
+    price_list_id: PriceListPath,
+) -> PriceList:
+    """The price list as it stands in the log; what was published can be read at once."""
+    return _price_list(await ledger.find(request.user.tenant, price_list_id))
+
+
+@query("/price-lists", summary="List price lists")
+async def list_price_lists(
+    reading: NamedDependency[Reading], cursor: Cursor = None, limit: Limit = 50
+) -> PriceLists:
+    """Price lists that have prices in effect, by id."""
+    async with reading.connection() as connection:
+        after = decode_cursor(_CURSOR, cursor, str)[0] if cursor else ""
+        rows = await connection.fetch(_PAGE, after, limit + 1)
+    items = tuple(_summary(row) for row in rows[:limit])
+    more = len(rows) > limit
+    return PriceLists(
+        items=items, cursor=encode_cursor(_CURSOR, items[-1].price_list_id) if more else None
+    )
+
+
+def _price(price: WantedPrice) -> Price:
+    return Price(
+        facility=price.facility,
+        code=price.code,
+        unit_price=price.unit_price.money,
+        valid_from=price.valid_from,
+        valid_to=price.valid_to,
+    )
+
+
+def _price_list(published: Recorded) -> PriceList:
+    event: PriceListPublished = published.event
+    return PriceList(
+        price_list_id=event.price_list_id,
+        name=event.name,
+        price_count=event.price_count,
+        version=published.version,
+        token=published.token,
+    )
+
+
+def _summary(row: Any) -> PriceListSummary:
+    head = _decode_head(row["state"])
+    return PriceListSummary(
+        price_list_id=PriceListId(row["stream_id"]),
+        name=head.name,
+        price_count=head.price_count,
+        version=row["version"],
+    )
