@@ -6,7 +6,7 @@ import msgspec
 
 from contracts.charge import ChargeCaptured, CodeStatus, PriceSource
 from contracts.ids import AccountId, ChargeId, EncounterId, PriceListId
-from contracts.money import Money
+from contracts.money import MINOR_MAX, Money, format_minor
 from domain import ledger
 from domain.book import Book
 from domain.decider import Decider, Decision
@@ -63,6 +63,7 @@ def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
     rule = book.tax_rules.find(command.facility, command.code, command.service_on)
     taxed_minor = tax_minor(net_minor, rule.rate_ppm) if rule else 0
     currency = command.currency
+    _check_total(net_minor + taxed_minor, currency)
     return ChargeCaptured(
         charge_id=command.charge_id,
         account_id=command.account_id,
@@ -98,6 +99,12 @@ def _check(command: CaptureCharge, account: AccountHead) -> None:
         raise CurrencyUnsupported(
             f"account {account.account_id} is in {account.currency}, the charge in {command.currency}"
         )
+
+
+def _check_total(total_minor: int, currency: str) -> None:
+    if total_minor > MINOR_MAX:
+        most = format_minor(MINOR_MAX, currency)
+        raise Invalid(f"quantity times unit price with tax is more than {most} {currency}")
 
 
 def _unit_price(command: CaptureCharge, book: Book) -> tuple[int, PriceListId | None]:

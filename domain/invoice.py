@@ -92,6 +92,9 @@ def decide(command: InvoiceCommand, book: Book) -> Decision:
             return []  # Drafting twice under one id is a retry.
         case CreateDraftInvoice(), _:
             raise AlreadyExists(f"invoice {command.invoice_id} is issued already")
+        case IssueInvoice(account_id=str(named)), Draft(account_id=owner) if named != owner:
+            # Only the named account is locked and loaded; the invoice's own is not.
+            raise NotFound(f"invoice {command.invoice_id} is not one of account {named}")
         case IssueInvoice(), Draft() as draft:
             return _issue(command, draft, book)
         case IssueInvoice(), Issued() | Paid():

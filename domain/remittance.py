@@ -105,6 +105,7 @@ def _tied(remittance: RemittanceReceived) -> RemittanceReceived:
 
 
 def _settle(command: SettleClaims, state: RemittanceState) -> list[Event]:
+    _check_claims(command, len(state.results))
     new = [outcome for outcome in command.outcomes if _is_news(outcome, state)]
     if not new:
         return []
@@ -119,6 +120,18 @@ def _settle(command: SettleClaims, state: RemittanceState) -> list[Event]:
     if None not in after and (isinstance(state, Working) or after != state.results):
         events.append(_completed(command.remittance_id, state, after))
     return events
+
+
+def _check_claims(command: SettleClaims, claim_count: int) -> None:
+    claims = [outcome.claim for outcome in command.outcomes]
+    for claim in claims:
+        if not 0 <= claim < claim_count:
+            raise Invalid(
+                f"remittance {command.remittance_id} has no claim {claim}: "
+                f"its {claim_count} claims count from 0"
+            )
+    if len(set(claims)) != len(claims):
+        raise Invalid("a claim is named twice in outcomes: name each once")
 
 
 def _is_news(outcome: ClaimOutcome, state: RemittanceState) -> bool:
