@@ -1,0 +1,75 @@
+"""How long files, functions, lines and module docstrings may be; what is longer is split."""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tests.architecture.tree import Offence, Text
+
+FILE_LINES_MAX: Final = 400
+FILE_LINES_LISTED: Final = 250
+FUNCTION_LINES_MAX: Final = 50
+LINE_LENGTH_MAX: Final = 100
+MARKDOWN_LINE_LENGTH_MAX: Final = 120
+README_LINES_MAX: Final = 120
+SENTENCES_MAX: Final = 3
+
+# Files over the soft limit, each with what keeps it whole.
+LONG: Final[dict[str, str]] = {}
+
+# A stop that a capital or nothing follows: "e.g. this" is no end.
+_SENTENCE_END: Final = re.compile(r"[.!?][)\"'`]*(?=\s+[A-Z`]|\s*$)")
+
+
+def file_length(text: Text) -> Iterator[Offence]:
+    """400 lines at most, over 250 only with a reason."""
+    count = len(text.lines)
+    if count > FILE_LINES_MAX:
+        yield text.offence(count, f"{count} lines, {FILE_LINES_MAX} at most")
+    elif count > FILE_LINES_LISTED and text.path not in LONG:
+        yield text.offence(count, f"{count} lines: split it, or list it in LONG with a reason")
+
+
+def function_length(text: Text) -> Iterator[Offence]:
+    """50 lines at most, signature and docstring included."""
+    if not text.is_python:
+        return
+    for function in text.functions():
+        count = (function.end_lineno or 0) - function.lineno + 1
+        if count > FUNCTION_LINES_MAX:
+            wrong = f"{function.name} has {count} lines, {FUNCTION_LINES_MAX} at most"
+            yield text.offence(function.lineno, wrong)
+
+
+def line_length(text: Text) -> Iterator[Offence]:
+    """100 characters, 120 in Markdown; ruff measures Python."""
+    if text.is_python:
+        return
+    longest = MARKDOWN_LINE_LENGTH_MAX if text.path.endswith(".md") else LINE_LENGTH_MAX
+    for number, line in enumerate(text.lines, 1):
+        if len(line) > longest:
+            yield text.offence(number, f"{len(line)} characters, {longest} at most")
+
+
+def module_docstring(text: Text) -> Iterator[Offence]:
+    """One to three sentences that end in a full stop."""
+    if not text.is_python:
+        return
+    docstring = ast.get_docstring(text.tree)
+    if docstring is None:
+        yield text.offence(1, "no module docstring")
+        return
+    count = len(_SENTENCE_END.findall(docstring))
+    if not 1 <= count <= SENTENCES_MAX:
+        yield text.offence(1, f"a module docstring of {count} sentences, 1 to {SENTENCES_MAX}")
+
+
+def readme_length(text: Text) -> Iterator[Offence]:
+    """A README of a package is read to its end."""
+    count = len(text.lines)
+    if text.path.endswith("/README.md") and count > README_LINES_MAX:
+        yield text.offence(count, f"{count} lines, {README_LINES_MAX} at most")
+
+
+RULES: Final = (file_length, function_length, line_length, module_docstring, readme_length)
