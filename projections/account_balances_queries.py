@@ -1,0 +1,83 @@
+"""Queries about accounts, for a connection that reads one tenant (`daybook.tenants`)."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from contracts.money import Money
+from contracts.private import Private
+from contracts.views import AccountBalance, AccountPage
+from projections.cursor import decode_cursor, encode_cursor, page_size
+from projections.statements import AnyConnection
+
+# The tenant is named besides the policy, which filters but gives an index no key to start from.
+_ONE: Final = """
+SELECT * FROM read.account_balances
+ WHERE tenant = current_setting('daybook.tenants') AND account_id = $1
+"""
+_PAGE: Final = """
+SELECT * FROM read.account_balances
+ WHERE tenant = current_setting('daybook.tenants') AND account_id > $1
+ ORDER BY account_id LIMIT $2
+"""
+_PAGE_OF_PATIENT: Final = """
+SELECT * FROM read.account_balances
+ WHERE tenant = current_setting('daybook.tenants') AND patient_id = $3 AND account_id > $1
+ ORDER BY account_id LIMIT $2
+"""
+_CURSOR: Final = "accounts"
+_decode_name: Final = msgspec.json.Decoder(Private).decode
+
+
+async def find_account(connection: AnyConnection, account_id: str) -> AccountBalance | None:
+    """One account, or None when this tenant has no such one."""
+    row = await connection.fetchrow(_ONE, account_id)
+    return None if row is None else _account(row)
+
+
+async def find_accounts(
+    connection: AnyConnection,
+    *,
+    patient_id: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> AccountPage:
+    """Accounts by id, of one patient if named (one a currency); raises CursorInvalid."""
+    after = decode_cursor(_CURSOR, cursor, str)[0] if cursor else ""
+    size = page_size(limit)
+    if patient_id is None:
+        rows = await connection.fetch(_PAGE, after, size + 1)
+    else:
+        rows = await connection.fetch(_PAGE_OF_PATIENT, after, size + 1, patient_id)
+    return _page(rows, size)
+
+
+def _page(rows: Sequence[Any], size: int) -> AccountPage:
+    items = tuple(_account(row) for row in rows[:size])
+    more = len(rows) > size
+    return AccountPage(
+        items=items, cursor=encode_cursor(_CURSOR, items[-1].account_id) if more else None
+    )
+
+
+def _account(row: Any) -> AccountBalance:
+    currency = row["currency"]
+    return AccountBalance(
+        account_id=row["account_id"],
+        patient_id=row["patient_id"],
+        name=_decode_name(row["name"]) if row["name"] else None,
+        facility=row["facility"],
+        currency=currency,
+        language=row["language"],
+        status=row["status"],
+        balance=Money.of(row["receivable_minor"] - row["credit_minor"], currency),
+        receivable=Money.of(row["receivable_minor"], currency),
+        credit=Money.of(row["credit_minor"], currency),
+        charged=Money.of(row["charged_minor"], currency),
+        paid=Money.of(row["paid_minor"], currency),
+        adjusted=Money.of(row["adjusted_minor"], currency),
+        open_charges=row["open_charges"],
+        version=row["version"],
+        position=row["position"],
+    )

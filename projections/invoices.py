@@ -1,0 +1,211 @@
+"""Each invoice from draft to settled: what is still owed on it, its lines, what settled it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from contracts.adjustment import AdjustmentApplied, Direction
+from contracts.columns import columns
+from contracts.invoice import (
+    InvoiceDrafted,
+    InvoiceIssued,
+    InvoiceLine,
+    InvoiceLinesAdded,
+    InvoicePaid,
+)
+from contracts.payment import PaymentPosted
+from contracts.views import InvoiceStatus
+from projections.recorded import Recorded
+from projections.statements import AnyConnection, sql
+
+VERSION: Final = 1
+
+_WRITE: Final = sql("invoices_write")
+_ADD_LINES: Final = sql("invoice_lines_add")
+_ADD_PAYMENTS: Final = sql("invoice_payments_add")
+_ADD_ADJUSTMENTS: Final = sql("invoice_adjustments_add")
+
+
+class UnknownInvoice(LookupError):
+    """Events on invoices that were never drafted."""
+
+
+@dataclass(slots=True)
+class _Change:
+    """What a batch does to one invoice; None leaves a column as it is."""
+
+    drafted: InvoiceDrafted | None = None
+    drafted_position: int | None = None
+    issued: InvoiceIssued | None = None
+    paid: InvoicePaid | None = None
+    outstanding_minor: int = 0
+    version: int | None = None
+    position: int = 0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch does to the four tables."""
+
+    changes: dict[tuple[str, str], _Change] = field(default_factory=dict)
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
+    payments: list[tuple[Any, ...]] = field(default_factory=list)
+    adjustments: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def change(self, recorded: Recorded, invoice_id: str) -> _Change:
+        """The invoice's change, moved to the event's position."""
+        key = (recorded.tenant, invoice_id)
+        change = self.changes.get(key)
+        if change is None:
+            change = self.changes[key] = _Change()
+        change.position = recorded.position
+        if recorded.stream_id == invoice_id:
+            change.version = recorded.version
+        return change
+
+
+async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
+    """Add a batch to the invoices; raises UnknownInvoice."""
+    work = _Batch()
+    for recorded in batch:
+        take = _TAKES.get(type(recorded.event))
+        if take is not None:
+            take(work, recorded, recorded.event)
+    if work.changes:
+        rows = [_row(*key, change) for key, change in work.changes.items()]
+        written = await connection.fetchval(_WRITE, *columns(rows, "tttttttdddttnnnnnnnn"))
+        if written != len(work.changes):
+            raise UnknownInvoice(f"{len(work.changes) - written} of these were never drafted")
+    if work.lines:
+        await connection.execute(_ADD_LINES, *columns(work.lines, "ttnnttndnn"))
+    if work.payments:
+        await connection.execute(_ADD_PAYMENTS, *columns(work.payments, "ttnnttndd"))
+    if work.adjustments:
+        await connection.execute(_ADD_ADJUSTMENTS, *columns(work.adjustments, "ttntttndd"))
+
+
+def _drafted(work: _Batch, recorded: Recorded, event: InvoiceDrafted) -> None:
+    change = work.change(recorded, event.invoice_id)
+    change.drafted, change.drafted_position = event, recorded.position
+    _add_lines(work, recorded, event.invoice_id, event.lines)
+
+
+def _lines_added(work: _Batch, recorded: Recorded, event: InvoiceLinesAdded) -> None:
+    work.change(recorded, event.invoice_id)
+    _add_lines(work, recorded, event.invoice_id, event.lines)
+
+
+def _add_lines(
+    work: _Batch, recorded: Recorded, invoice_id: str, lines: Sequence[InvoiceLine]
+) -> None:
+    work.lines += [
+        (
+            recorded.tenant,
+            invoice_id,
+            recorded.version,
+            number,
+            line.charge_id,
+            line.code,
+            line.quantity,
+            line.service_on,
+            line.net.minor,
+            line.tax.minor,
+        )
+        for number, line in enumerate(lines, 1)
+    ]
+
+
+def _issued(work: _Batch, recorded: Recorded, event: InvoiceIssued) -> None:
+    change = work.change(recorded, event.invoice_id)
+    change.issued = event
+    change.outstanding_minor += event.total.minor
+
+
+def _settled(work: _Batch, recorded: Recorded, event: PaymentPosted) -> None:
+    for line, part in enumerate(event.allocations, 1):
+        amount_minor = part.amount.minor
+        work.change(recorded, part.invoice_id).outstanding_minor -= amount_minor
+        work.payments.append(
+            (
+                recorded.tenant,
+                part.invoice_id,
+                recorded.position,
+                line,
+                event.payment_id,
+                event.method,
+                amount_minor,
+                event.effective_on,
+                event.booked_on,
+            )
+        )
+
+
+def _adjusted(work: _Batch, recorded: Recorded, event: AdjustmentApplied) -> None:
+    if event.invoice_id is None:
+        return
+    amount_minor = event.amount.minor
+    credit = event.direction is Direction.CREDIT
+    change = work.change(recorded, event.invoice_id)
+    change.outstanding_minor += -amount_minor if credit else amount_minor
+    work.adjustments.append(
+        (
+            recorded.tenant,
+            event.invoice_id,
+            recorded.position,
+            event.adjustment_id,
+            event.reason,
+            event.direction,
+            amount_minor,
+            event.effective_on,
+            event.booked_on,
+        )
+    )
+
+
+def _paid(work: _Batch, recorded: Recorded, event: InvoicePaid) -> None:
+    work.change(recorded, event.invoice_id).paid = event
+
+
+_TAKES: Final[dict[type, Callable[[_Batch, Recorded, Any], None]]] = {
+    InvoiceDrafted: _drafted,
+    InvoiceLinesAdded: _lines_added,
+    InvoiceIssued: _issued,
+    PaymentPosted: _settled,
+    AdjustmentApplied: _adjusted,
+    InvoicePaid: _paid,
+}
+
+
+def _row(tenant: str, invoice_id: str, change: _Change) -> tuple[Any, ...]:
+    drafted, issued, paid = change.drafted, change.issued, change.paid
+    final = issued or drafted
+    return (
+        tenant,
+        invoice_id,
+        drafted.account_id if drafted else None,
+        drafted.facility if drafted else None,
+        drafted.currency if drafted else None,
+        _status(change),
+        issued.number if issued else None,
+        issued.issued_on if issued else None,
+        issued.due_on if issued else None,
+        paid.settled_on if paid else None,
+        paid.settled_by if paid else None,
+        issued.lines_digest if issued else None,
+        final.line_count if final else None,
+        final.net.minor if final else None,
+        final.tax.minor if final else None,
+        final.total.minor if final else None,
+        change.outstanding_minor,
+        change.drafted_position,
+        change.version,
+        change.position,
+    )
+
+
+def _status(change: _Change) -> InvoiceStatus | None:
+    if change.paid:
+        return InvoiceStatus.PAID
+    if change.issued:
+        return InvoiceStatus.ISSUED
+    return InvoiceStatus.DRAFT if change.drafted else None

@@ -1,0 +1,160 @@
+"""Queries about invoices, for a connection that reads one tenant (`daybook.tenants`)."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final
+
+import msgspec
+
+from contracts.adjustment import AdjustmentReason, Direction
+from contracts.ids import AdjustmentId, ChargeId, PaymentId
+from contracts.money import Money
+from contracts.payment import PaymentMethod
+from contracts.views import (
+    InvoiceAdjustment,
+    InvoiceDetail,
+    InvoiceLineDetail,
+    InvoicePage,
+    InvoicePayment,
+    InvoiceStatus,
+    InvoiceSummary,
+)
+from projections.cursor import POSITION_MAX, decode_cursor, encode_cursor, page_size
+from projections.statements import AnyConnection, sql
+
+_DETAIL: Final = sql("invoices_detail")
+_PAGE: Final = sql("invoices_page")
+_CURSOR: Final = "invoices"
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True):
+    line: int
+    charge_id: ChargeId
+    code: str
+    quantity: int
+    service_on: date
+    net_minor: int
+    tax_minor: int
+
+
+class _Payment(msgspec.Struct, frozen=True, kw_only=True):
+    payment_id: PaymentId
+    method: PaymentMethod
+    amount_minor: int
+    effective_on: date
+    booked_on: date
+
+
+class _Adjustment(msgspec.Struct, frozen=True, kw_only=True):
+    adjustment_id: AdjustmentId
+    reason: AdjustmentReason
+    direction: Direction
+    amount_minor: int
+    effective_on: date
+    booked_on: date
+
+
+_decode_lines: Final = msgspec.json.Decoder(list[_Line]).decode
+_decode_payments: Final = msgspec.json.Decoder(list[_Payment]).decode
+_decode_adjustments: Final = msgspec.json.Decoder(list[_Adjustment]).decode
+
+
+async def find_invoice(connection: AnyConnection, invoice_id: str) -> InvoiceDetail | None:
+    """One invoice with its lines, payments and adjustments, all of one moment; None: no such."""
+    row = await connection.fetchrow(_DETAIL, invoice_id)
+    if row is None:
+        return None
+    currency = row["currency"]
+    return InvoiceDetail(
+        invoice=_summary(row),
+        settled_by=row["settled_by"],
+        lines_digest=row["lines_digest"],
+        lines=tuple(_line(line, currency) for line in _decode_lines(row["lines"])),
+        payments=tuple(_payment(part, currency) for part in _decode_payments(row["payments"])),
+        adjustments=tuple(
+            _adjustment(part, currency) for part in _decode_adjustments(row["adjustments"])
+        ),
+    )
+
+
+async def find_invoices(
+    connection: AnyConnection,
+    *,
+    account_id: str | None = None,
+    status: InvoiceStatus | None = None,
+    date_from: date | None = None,
+    date_to: date | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> InvoicePage:
+    """Invoices, the latest drafted first; the dates bound the day of issue, both inclusive.
+
+    A draft has no such day and is in no period. Raises CursorInvalid.
+    """
+    before = decode_cursor(_CURSOR, cursor, int)[0] if cursor else POSITION_MAX
+    size = page_size(limit)
+    rows = await connection.fetch(_PAGE, before, size + 1, account_id, status, date_from, date_to)
+    return _page(rows, size)
+
+
+def _page(rows: Sequence[Any], size: int) -> InvoicePage:
+    items = tuple(_summary(row) for row in rows[:size])
+    more = len(rows) > size
+    return InvoicePage(
+        items=items,
+        cursor=encode_cursor(_CURSOR, rows[size - 1]["drafted_position"]) if more else None,
+    )
+
+
+def _summary(row: Any) -> InvoiceSummary:
+    currency = row["currency"]
+    return InvoiceSummary(
+        invoice_id=row["invoice_id"],
+        account_id=row["account_id"],
+        facility=row["facility"],
+        status=InvoiceStatus(row["status"]),
+        number=row["number"],
+        issued_on=row["issued_on"],
+        due_on=row["due_on"],
+        paid_on=row["paid_on"],
+        line_count=row["line_count"],
+        net=Money.of(row["net_minor"], currency),
+        tax=Money.of(row["tax_minor"], currency),
+        total=Money.of(row["total_minor"], currency),
+        outstanding=Money.of(row["outstanding_minor"], currency),
+        version=row["version"],
+        position=row["position"],
+    )
+
+
+def _line(line: _Line, currency: str) -> InvoiceLineDetail:
+    return InvoiceLineDetail(
+        line=line.line,
+        charge_id=line.charge_id,
+        code=line.code,
+        quantity=line.quantity,
+        service_on=line.service_on,
+        net=Money.of(line.net_minor, currency),
+        tax=Money.of(line.tax_minor, currency),
+    )
+
+
+def _payment(part: _Payment, currency: str) -> InvoicePayment:
+    return InvoicePayment(
+        payment_id=part.payment_id,
+        method=part.method,
+        amount=Money.of(part.amount_minor, currency),
+        effective_on=part.effective_on,
+        booked_on=part.booked_on,
+    )
+
+
+def _adjustment(part: _Adjustment, currency: str) -> InvoiceAdjustment:
+    return InvoiceAdjustment(
+        adjustment_id=part.adjustment_id,
+        reason=part.reason,
+        direction=part.direction,
+        amount=Money.of(part.amount_minor, currency),
+        effective_on=part.effective_on,
+        booked_on=part.booked_on,
+    )

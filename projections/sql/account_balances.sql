@@ -1,0 +1,23 @@
+-- One row an account: who it belongs to, what is owed and how that came about.
+CREATE TABLE account_balances (
+    tenant           text   NOT NULL,
+    account_id       text   NOT NULL,
+    patient_id       text   NOT NULL,
+    name             text,              -- sealed: JSON of contracts.private.Private
+    facility         text   NOT NULL,
+    currency         text   NOT NULL,
+    language         text   NOT NULL,
+    status           text   NOT NULL,
+    receivable_minor bigint NOT NULL,
+    credit_minor     bigint NOT NULL,   -- what we owe the customer, as a positive number
+    charged_minor    bigint NOT NULL,
+    paid_minor       bigint NOT NULL,
+    adjusted_minor   bigint NOT NULL,   -- credits less debits
+    open_charges     bigint NOT NULL,
+    version          bigint NOT NULL,   -- counts the events of the account, as the write side does
+    position         bigint NOT NULL,
+    CONSTRAINT account_balances_are_one_an_account PRIMARY KEY (tenant, account_id)
+) WITH (fillfactor = 70);               -- updated in place (HOT), again and again
+
+-- GET /v1/accounts?patient_id=
+CREATE INDEX account_balances_by_patient ON account_balances (tenant, patient_id);

@@ -1,0 +1,75 @@
+-- One row an invoice; number and dates from the day it is issued.
+CREATE TABLE invoices (
+    tenant            text   NOT NULL,
+    invoice_id        text   NOT NULL,
+    account_id        text   NOT NULL,
+    facility          text   NOT NULL,
+    currency          text   NOT NULL,
+    status            text   NOT NULL,
+    number            text,
+    issued_on         date,
+    due_on            date,
+    paid_on           date,
+    settled_by        text,
+    lines_digest      text,
+    line_count        bigint NOT NULL,
+    net_minor         bigint NOT NULL,
+    tax_minor         bigint NOT NULL,
+    total_minor       bigint NOT NULL,
+    outstanding_minor bigint NOT NULL,  -- zero for a draft: nothing is owed on it yet
+    drafted_position  bigint NOT NULL,
+    version           bigint NOT NULL,
+    position          bigint NOT NULL,
+    CONSTRAINT invoices_are_one_an_id PRIMARY KEY (tenant, invoice_id)
+) WITH (fillfactor = 80);               -- drafted, issued, paid: three writes within minutes
+
+-- GET /v1/invoices, latest first: of a tenant, of an account, of a status, of a period.
+CREATE INDEX invoices_by_draft ON invoices (tenant, drafted_position);
+CREATE INDEX invoices_by_account ON invoices (tenant, account_id, drafted_position);
+CREATE INDEX invoices_unsettled ON invoices (tenant, status, drafted_position)
+    WHERE status <> 'paid';             -- the few that are asked for by status
+CREATE INDEX invoices_by_issue ON invoices (tenant, issued_on);
+
+-- The charges of an invoice. `part` is the version of the event that brought them, so that a long
+-- invoice keeps the order of its parts.
+CREATE TABLE invoice_lines (
+    tenant     text   NOT NULL,
+    invoice_id text   NOT NULL,
+    part       bigint NOT NULL,
+    line       bigint NOT NULL,
+    charge_id  text   NOT NULL,
+    code       text   NOT NULL,
+    quantity   bigint NOT NULL,
+    service_on date   NOT NULL,
+    net_minor  bigint NOT NULL,
+    tax_minor  bigint NOT NULL,
+    CONSTRAINT invoice_lines_are_one_a_place PRIMARY KEY (tenant, invoice_id, part, line)
+);
+
+-- What settled an invoice: a part of a payment. `line` is the allocation's place in it.
+CREATE TABLE invoice_payments (
+    tenant       text   NOT NULL,
+    invoice_id   text   NOT NULL,
+    position     bigint NOT NULL,
+    line         bigint NOT NULL,
+    payment_id   text   NOT NULL,
+    method       text   NOT NULL,
+    amount_minor bigint NOT NULL,
+    effective_on date   NOT NULL,
+    booked_on    date   NOT NULL,
+    CONSTRAINT invoice_payments_are_applied_once PRIMARY KEY (tenant, invoice_id, position, line)
+);
+
+-- What corrected an invoice.
+CREATE TABLE invoice_adjustments (
+    tenant        text   NOT NULL,
+    invoice_id    text   NOT NULL,
+    position      bigint NOT NULL,
+    adjustment_id text   NOT NULL,
+    reason        text   NOT NULL,
+    direction     text   NOT NULL,
+    amount_minor  bigint NOT NULL,
+    effective_on  date   NOT NULL,
+    booked_on     date   NOT NULL,
+    CONSTRAINT invoice_adjustments_are_applied_once PRIMARY KEY (tenant, invoice_id, position)
+);

@@ -1,0 +1,15 @@
+-- Invoice $1 and everything below it in one statement, so that all of it is of one moment.
+SELECT i.*,
+       (SELECT coalesce(json_agg(l ORDER BY l.line), '[]')
+          FROM (SELECT row_number() OVER (ORDER BY part, line) AS line, charge_id, code, quantity,
+                       service_on, net_minor, tax_minor
+                  FROM read.invoice_lines
+                 WHERE tenant = i.tenant AND invoice_id = i.invoice_id) l) AS lines,
+       (SELECT coalesce(json_agg(p ORDER BY p.position, p.line), '[]')
+          FROM read.invoice_payments p
+         WHERE p.tenant = i.tenant AND p.invoice_id = i.invoice_id) AS payments,
+       (SELECT coalesce(json_agg(a ORDER BY a.position), '[]')
+          FROM read.invoice_adjustments a
+         WHERE a.tenant = i.tenant AND a.invoice_id = i.invoice_id) AS adjustments
+  FROM read.invoices i
+ WHERE i.tenant = current_setting('daybook.tenants') AND i.invoice_id = $1

@@ -1,0 +1,10 @@
+-- Payments behind a page, the latest first.
+-- $1 position before which to begin, $2 rows, $3 account, $4 remittance
+SELECT p.*,
+       (SELECT coalesce(json_agg(a ORDER BY a.line), '[]') FROM read.payment_allocations a
+         WHERE a.tenant = p.tenant AND a.payment_id = p.payment_id) AS allocations
+  FROM read.payments p
+ WHERE p.tenant = current_setting('daybook.tenants') AND p.position < $1
+   AND ($3::text IS NULL OR p.account_id = $3)
+   AND ($4::text IS NULL OR p.remittance_id = $4)
+ ORDER BY p.position DESC LIMIT $2
