@@ -1,0 +1,52 @@
+"""What travels through Temporal: references only, never amounts and never personal data."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class Encounters(msgspec.Struct, frozen=True, kw_only=True):
+    """Encounters to be charged; a single one has a workflow of its own and may wait there."""
+
+    tenant: str
+    encounter_ids: tuple[str, ...]
+
+
+class EncountersCharged(msgspec.Struct, frozen=True, kw_only=True):
+    """The encounters that are parked now; every other one is billed."""
+
+    parked: tuple[str, ...] = ()
+
+
+class Remittances(msgspec.Struct, frozen=True, kw_only=True):
+    """Remittances to be posted; a single one has a workflow of its own and may wait there long.
+
+    What a single one's workflow keeps when it continues as new: `waiting_since`, when it began to
+    wait, and `parked_too`, that somebody asked to try parked claims again.
+    """
+
+    tenant: str
+    remittance_ids: tuple[str, ...]
+    waiting_since: datetime | None = None
+    parked_too: bool = False
+
+
+class PostClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """Post the open claims of remittances.
+
+    `parked_too` tries the parked ones again; `give_up` parks what has no invoice yet; `hand_over`
+    lets each remittance that waits be woken in a workflow of its own.
+    """
+
+    tenant: str
+    remittance_ids: tuple[str, ...]
+    parked_too: bool = False
+    give_up: bool = False
+    hand_over: bool = False
+
+
+class ClaimsPosted(msgspec.Struct, frozen=True, kw_only=True):
+    """The remittances with claims whose invoice is still to come, and the tenant's patience."""
+
+    waiting: tuple[str, ...] = ()
+    wait_days: int

@@ -1,0 +1,67 @@
+"""Event -> start or signal: all that the `sagas` consumer does, as a literal table."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from contracts.catalogue import subject_parts
+from services.sagas import workflow_ids
+from services.sagas.encounter import ChargeFromEncounter
+from services.sagas.messages import Encounters, Remittances
+from services.sagas.remittance import RemittancePosting
+
+
+class Saga(NamedTuple):
+    """A process that streams of a kind start; `work` makes its input from their ids."""
+
+    kind: str
+    workflow: type[Any]
+    work: Callable[[str, tuple[str, ...]], Encounters | Remittances]
+
+    @property
+    def name(self) -> str:
+        """The business name, as the workflow type and the metrics have it."""
+        return str(self.workflow.__name__)
+
+
+def _encounters(tenant: str, stream_ids: tuple[str, ...]) -> Encounters:
+    return Encounters(tenant=tenant, encounter_ids=stream_ids)
+
+
+def _remittances(tenant: str, stream_ids: tuple[str, ...]) -> Remittances:
+    return Remittances(tenant=tenant, remittance_ids=stream_ids)
+
+
+CHARGE_FROM_ENCOUNTER: Final = Saga(workflow_ids.ENCOUNTER, ChargeFromEncounter, _encounters)
+REMITTANCE_POSTING: Final = Saga(workflow_ids.REMITTANCE, RemittancePosting, _remittances)
+
+
+class Start(NamedTuple):
+    """Start the saga for the event's stream; the events of a batch share a workflow."""
+
+    saga: Saga
+
+
+class Resume(NamedTuple):
+    """Signal `resume` to the stream's own workflow, and start it when there is none."""
+
+    saga: Saga
+
+
+class Wake(NamedTuple):
+    """Signal `wake` to the workflows of `saga_waits` that wait for this invoice."""
+
+    saga: Saga
+
+
+TABLE: Final[dict[str, Start | Resume | Wake]] = {
+    "billing.encounter.received.v1": Start(CHARGE_FROM_ENCOUNTER),
+    "billing.encounter.resumed.v1": Resume(CHARGE_FROM_ENCOUNTER),
+    "billing.remittance.received.v1": Start(REMITTANCE_POSTING),
+    "billing.invoice.issued.v1": Wake(REMITTANCE_POSTING),
+}
+SAGAS: Final = {saga.kind: saga for saga in (CHARGE_FROM_ENCOUNTER, REMITTANCE_POSTING)}
+
+
+def filter_subjects() -> tuple[str, ...]:
+    """The subjects of the table's events, of every tenant and partition."""
+    return tuple(".".join(("billing", "*", "*", *subject_parts(type_))) for type_ in TABLE)

@@ -1,0 +1,93 @@
+"""`daybook serve worker`: the Temporal worker of the sagas and the consumer that feeds it."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+import structlog
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from services.execute.executor import Executor
+from services.sagas.charging import Charging
+from services.sagas.codec import PayloadKeys, SealedPayloads
+from services.sagas.consumer import Deliveries, SagaConsumer
+from services.sagas.converter import sealed_by
+from services.sagas.posting import Posting
+from services.sagas.starting import TASK_QUEUE, Starting
+from services.sagas.table import SAGAS
+
+# msgspec and the structs must be the same inside the sandbox as outside; see encounter.py.
+PASSED_THROUGH: Final = ("contracts", "domain", "services", "msgspec")
+RUNNER: Final = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+)
+# A batch keeps the write path busy by itself; more at once only wait for each other.
+ACTIVITIES_MAX: Final = 4
+WORKFLOW_TASKS_MAX: Final = 16
+CACHED_WORKFLOWS_MAX: Final = 500
+SHUTDOWN_SECONDS_MAX: Final = 10
+
+_CONNECT_SECONDS_MAX: Final = 10.0
+_log = structlog.get_logger()
+
+
+async def connect(
+    address: str, namespace: str, pool: asyncpg.Pool, stopping: asyncio.Event
+) -> Client | None:
+    """A client whose payloads are sealed; waits for Temporal, and gives None when `stopping`."""
+    converter = sealed_by(SealedPayloads(PayloadKeys(pool)))
+    pause_seconds = 0.25
+    while not stopping.is_set():
+        try:
+            return await Client.connect(address, namespace=namespace, data_converter=converter)
+        except (RuntimeError, RPCError) as away:
+            _log.error(
+                "Temporal is away", address=address, again_seconds=pause_seconds, error=str(away)
+            )
+        try:
+            await asyncio.wait_for(stopping.wait(), pause_seconds)
+        except TimeoutError:
+            pause_seconds = min(_CONNECT_SECONDS_MAX, pause_seconds * 2)
+    return None
+
+
+def make_worker(
+    client: Client, executor: Executor, pool: asyncpg.Pool, *, task_queue: str = TASK_QUEUE
+) -> Worker:
+    """The worker of every saga; the pool acts as daybook_writer."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[saga.workflow for saga in SAGAS.values()],
+        activities=[Charging(executor, pool).charge, Posting(executor, pool).post],
+        workflow_runner=RUNNER,
+        max_concurrent_activities=ACTIVITIES_MAX,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
+        max_cached_workflows=CACHED_WORKFLOWS_MAX,
+        graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),
+    )
+
+
+async def serve_worker(
+    *,
+    address: str,
+    namespace: str,
+    executor: Executor,
+    pool: asyncpg.Pool,
+    deliveries: Deliveries,
+    stopping: asyncio.Event,
+) -> None:
+    """Work on sagas until `stopping`; what is under way ends, or is done again by another worker.
+
+    `deliveries` is the durable consumer `sagas` over table.filter_subjects(); the pool acts as
+    daybook_writer.
+    """
+    client = await connect(address, namespace, pool, stopping)
+    if client is None:
+        return
+    async with make_worker(client, executor, pool):
+        await SagaConsumer(Starting(client, pool), pool).run(deliveries, stopping)

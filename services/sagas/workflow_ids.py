@@ -1,0 +1,33 @@
+"""Workflow ids are business keys of safe length; the second part is always the tenant."""
+
+from typing import Final, NamedTuple
+
+ENCOUNTER: Final = "encounter"
+REMITTANCE: Final = "remittance"
+
+
+class Named(NamedTuple):
+    """What the id of a workflow says."""
+
+    kind: str
+    tenant: str
+    key: str
+
+
+def of_one(kind: str, tenant: str, stream_id: str) -> str:
+    """The workflow of one encounter or remittance, which may wait and be signalled."""
+    return f"{kind}/{tenant}/{stream_id}"
+
+
+def of_batch(kind: str, tenant: str, first_position: int, last_position: int) -> str:
+    """The workflow that a batch of encounters or remittances shares, by positions of the log."""
+    return f"{kind}s/{tenant}/{first_position}-{last_position}"
+
+
+def read(workflow_id: str) -> Named:
+    """The parts of an id made here; raises ValueError for another one."""
+    kind, _, rest = workflow_id.partition("/")
+    tenant, slash, key = rest.partition("/")
+    if not (kind and tenant and slash and key):
+        raise ValueError(f"{workflow_id!r} is no workflow id such as encounter/demo/enc_...")
+    return Named(kind, tenant, key)
