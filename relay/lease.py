@@ -44,8 +44,9 @@ async def acquire(connection: Connection, *, name: str, owner: str, seconds: flo
     Never waits for the holder: a transaction of a paused one may keep the row locked.
     """
     await connection.execute(
-        "INSERT INTO leases (name, owner, fence, expires_at) VALUES ($1, '', 0, '-infinity')"
-        " ON CONFLICT (name) DO NOTHING",
+        # Inserting over a row that is being changed would wait for whoever changes it.
+        "INSERT INTO leases (name, owner, fence, expires_at) SELECT $1, '', 0, '-infinity'"
+        " WHERE NOT EXISTS (SELECT FROM leases WHERE name = $1) ON CONFLICT (name) DO NOTHING",
         name,
     )
     fence = await connection.fetchval(
