@@ -4,6 +4,7 @@ The pins are the record that is committed; uv.lock is derived from them and name
 """
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -16,9 +17,9 @@ PROJECT: Final = Path(__file__).parent.parent
 _PINS: Final = re.compile(r"^constraint-dependencies = \[\n(?:  .*\n)*\]\n", re.MULTILINE)
 _LINE: Final = re.compile(r"(?P<pin>(?P<name>[a-z0-9-]+)==[^ ;]+)(?: ; (?P<marker>.+))?")
 _EXPORT: Final = (
-    "uv export --quiet --all-groups --all-extras --no-emit-project --no-hashes --no-header"
-    " --no-annotate"
-).split()
+    *("export", "--quiet", "--all-groups", "--all-extras", "--no-emit-project"),
+    *("--no-hashes", "--no-header", "--no-annotate"),
+)
 
 
 class NotResolved(Exception):
@@ -50,7 +51,9 @@ def resolved(project: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pyproject.toml").write_text(project)
         shutil.copy(PROJECT / "README.md", folder)
-        ran = subprocess.run([*_EXPORT, "--directory", folder], stdout=subprocess.PIPE, text=True)
+        # The uv that runs us, when one does: it may lie outside the PATH.
+        uv = [os.environ.get("UV", "uv"), *_EXPORT, "--directory", folder]
+        ran = subprocess.run(uv, stdout=subprocess.PIPE, text=True)
     if ran.returncode:
         raise NotResolved
     return ran.stdout.splitlines()

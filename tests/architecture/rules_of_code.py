@@ -12,7 +12,8 @@ SQL_LINES_MAX: Final = 11
 
 # Loops that wait for another process, which sets no event; each has a deadline.
 SLEEPING: Final = {
-    "tests/conftest.py": "`eventually`: the one waiting loop that tests share",
+    "tests/conftest.py": "`eventually`: the waiting loop of tests, for a condition in this process",
+    "tests/fixtures/waiting.py": "`until`: the same for one that has to be asked for",
 }
 # Names of databases and schemas, which are no values and so cannot be parameters.
 FORMATTED_SQL: Final = {

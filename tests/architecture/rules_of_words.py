@@ -23,11 +23,11 @@ _ADDRESS: Final = re.compile(
 )
 _PLACE: Final = re.compile(r"(?<![\w.~$}])/(builds|home|root|Users|work|workspaces?)/\w+")
 
-_PRAGMA: Final = re.compile(r"#\s*(noqa|type:\s*ignore|pragma|fmt:|ruff:|mypy:)(?P<rest>.*)")
+_PRAGMA: Final = re.compile(r"#\s*(noqa|type:\s*ignore)(?P<rest>.*)")
 _CODES: Final = re.compile(r"^[:\s]*(\[[\w\-, ]+\]|[A-Z]+\d+(,\s*[A-Z]+\d+)*)")
 _SKIP: Final = re.compile(r"\bpytest\.(mark\.)?(skip|skipif|xfail|importorskip)\b")
 _VERSION: Final = re.compile(r'"[\w.\-]+(\[[\w,]+\])?\s*(===?|[<>]=?|~=|!=)')
-_REASON_WORDS_MIN: Final = 3
+_REASON_WORDS_MIN: Final = 2
 
 
 def names(text: Text) -> Iterator[Offence]:
