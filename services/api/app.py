@@ -14,7 +14,7 @@ from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument, YamlDocument
 from services.api.gate import Gate, json_guard, query_guard
-from services.api.ledger import provide_ledger
+from services.api.ledger import Ledger
 from services.api.problems import HANDLERS
 from services.api.reading import provide_reading
 from services.api.routes import immutable
@@ -49,13 +49,14 @@ BOOKED: Final = (
 
 def create_app(dependencies: Dependencies) -> Litestar:
     """The application; several can live in one process."""
+    ledger = Ledger(dependencies)
     v1 = Router(
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
         guards=[scope_guard, json_guard, query_guard],
         dependencies={
             "call": provide_call,
-            "ledger": provide_ledger,
+            "ledger": Provide(lambda: ledger, sync_to_thread=False),
             "reading": provide_reading,
         },
     )

@@ -1,26 +1,18 @@
 """The write side as commands over HTTP need it: execute, then answer from what was recorded."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from litestar.di import NamedDependency
 
-from contracts.catalogue import decode
 from contracts.ids import event_id
 from contracts.private import Private
 from services.api.calls import Call
 from services.api.dependencies import Dependencies
+from services.api.openings import Openings
 from services.api.outage import outage_as_problem
 from services.api.problems import Problem, refusal
 from services.execute.envelope import Refused
 from services.sealing import find_keys, make_keys, open_sealed, seal
-
-# What a stream began with, and where it is now.
-_OPENING: Final = (
-    "SELECT e.type, e.body, h.version FROM daybook.events e"
-    " JOIN daybook.stream_heads h USING (tenant, stream_id)"
-    " WHERE e.tenant = $1 AND e.stream_id = $2 AND e.version = 1"
-)
 
 
 class Recorded(NamedTuple):
@@ -38,6 +30,7 @@ class Ledger:
     def __init__(self, dependencies: Dependencies) -> None:
         self._executor = dependencies.executor
         self._pool = dependencies.writer
+        self._openings = Openings(dependencies.writer)
 
     async def execute(self, call: Call, request: msgspec.Struct, command: Any) -> Recorded:
         """Execute a command; raises Problem for a refusal, and LedgerUnavailable.
@@ -55,13 +48,10 @@ class Ledger:
     async def find(self, tenant: str, stream_id: str) -> Recorded:
         """What a stream began with; raises Problem NOT_FOUND."""
         with outage_as_problem():
-            async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-                await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-                row = await connection.fetchrow(_OPENING, tenant, stream_id)
-        if row is None:
+            opening = await self._openings.find(tenant, stream_id)
+        if opening is None:
             raise Problem("NOT_FOUND", f"there is no {stream_id}")
-        version = row["version"]
-        return Recorded(decode(row["type"], row["body"]), version, event_id(stream_id, version))
+        return Recorded(opening.event, opening.version, event_id(stream_id, opening.version))
 
     async def seal(self, tenant: str, subject: str, text: str | None) -> Private | None:
         """Seal a personal field under its subject's key, which is made when there is none."""
@@ -78,8 +68,3 @@ class Ledger:
         with outage_as_problem():
             keys = await find_keys(self._pool, tenant, [private.subject])
         return open_sealed(keys, tenant, private)
-
-
-async def provide_ledger(dependencies: NamedDependency[Dependencies]) -> Ledger:
-    """The write side."""
-    return Ledger(dependencies)

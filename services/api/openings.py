@@ -1,0 +1,83 @@
+"""What streams began with, read for many callers at once: who asks during a read shares the next.
+
+A command is answered from the log, so each would cost a transaction of its own; together they cost
+one, as they did when they were committed.
+"""
+
+import asyncio
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from contracts.catalogue import decode
+from contracts.event import Event
+
+_OPENINGS: Final = (
+    "SELECT e.tenant, e.stream_id, e.type, e.body, h.version"
+    " FROM unnest($1::text[], $2::text[]) AS w (tenant, stream_id)"
+    " JOIN daybook.events e USING (tenant, stream_id)"
+    " JOIN daybook.stream_heads h USING (tenant, stream_id)"
+    " WHERE e.version = 1"
+)
+_READ_MAX: Final = 500
+Name = tuple[str, str]
+"""Tenant and stream id."""
+
+
+class Opening(NamedTuple):
+    """The event that a stream began with, and the version that it is at."""
+
+    event: Event
+    version: int
+
+
+class Openings:
+    """Reads openings with as few statements as there are reads in a row."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._wanted: dict[Name, asyncio.Future[Opening | None]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def find(self, tenant: str, stream_id: str) -> Opening | None:
+        """The opening of a stream, None when the tenant has no such one."""
+        name = (tenant, stream_id)
+        future = self._wanted.get(name)
+        if future is None:
+            future = self._wanted[name] = asyncio.get_running_loop().create_future()
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_all())
+        # One caller that goes away must not take the answer from the others.
+        return await asyncio.shield(future)
+
+    async def _read_all(self) -> None:
+        try:
+            while self._wanted:
+                names = list(self._wanted)[:_READ_MAX]
+                await self._settle({name: self._wanted.pop(name) for name in names})
+        finally:
+            self._reading = None
+
+    async def _settle(self, wanted: dict[Name, asyncio.Future[Opening | None]]) -> None:
+        try:
+            found = await self._read(list(wanted))
+        except Exception as error:  # handed to the callers, who answer it
+            for future in wanted.values():
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for name, future in wanted.items():
+            if not future.done():
+                future.set_result(found.get(name))
+
+    async def _read(self, names: list[Name]) -> dict[Name, Opening]:
+        tenants = ",".join(sorted({tenant for tenant, _ in names}))
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenants)
+            rows = await connection.fetch(_OPENINGS, *map(list, zip(*names, strict=True)))
+        return {
+            (row["tenant"], row["stream_id"]): Opening(
+                decode(row["type"], row["body"]), row["version"]
+            )
+            for row in rows
+        }

@@ -1,0 +1,69 @@
+"""The server: granian inside this process and this event loop, where the group commit lives."""
+
+import asyncio
+import socket
+from typing import Final
+
+import structlog
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from services.api.app import create_app
+from services.api.dependencies import Dependencies
+
+# A client that sends its head this slowly holds a connection for nothing.
+_HEADER_MILLISECONDS_MAX: Final = 10_000
+_DRAIN_SECONDS_MAX: Final = 10
+_BACKLOG: Final = 1024
+_log = structlog.get_logger()
+
+
+class ServerFailed(Exception):
+    """The server ended without being asked to."""
+
+
+async def serve_api(
+    dependencies: Dependencies, host: str, port: int, stopping: asyncio.Event
+) -> None:
+    """Serve until `stopping`, then let requests in flight end; raises OSError, ServerFailed."""
+    _check_free(host, port)
+    server = Server(
+        create_app(dependencies),
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS_MAX),
+        websockets=False,
+        backlog=_BACKLOG,
+        # Our own lines say what granian's would, as structlog writes them.
+        log_enabled=False,
+    )
+    serving = asyncio.ensure_future(server.serve())
+    asked = asyncio.ensure_future(stopping.wait())
+    _log.info("api serving", url=f"http://{host}:{port}")
+    try:
+        await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            await serving
+            raise ServerFailed("the HTTP server ended by itself")
+    finally:
+        asked.cancel()
+        server.stop()  # type: ignore[no-untyped-call]  # granian leaves it untyped
+        await asyncio.wait({serving}, timeout=_DRAIN_SECONDS_MAX)
+        serving.cancel()
+    _log.info("api stopped")
+
+
+def _check_free(host: str, port: int) -> None:
+    """Fail here, with an OSError that names the address: granian would share the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as taken:
+            raise OSError(
+                taken.errno, f"{host}:{port} cannot be served: {taken.strerror}"
+            ) from None

@@ -1,0 +1,130 @@
+"""Health, metrics and the document of the API."""
+
+import json
+from typing import Any
+
+import pytest
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from services.api.auth import SCOPE
+from services.api.body import decode
+from services.api.document import document
+from services.api.examples import EXAMPLES
+from tests.fixtures.http_api import Api
+
+
+async def test_a_live_process_says_so_even_without_postgres(api: Api) -> None:
+    api.dependencies.reader.terminate()
+    response = await api.client.get("/health/live")
+    assert (response.status_code, response.json()) == (200, {"status": "live"})
+
+
+async def test_a_migrated_database_is_ready(api: Api) -> None:
+    response = await api.client.get("/health/ready")
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+
+
+async def test_a_missing_migration_is_named(api: Api) -> None:
+    admin = await api.database.admin()
+    await admin.execute("DELETE FROM schema_migrations WHERE name = '0010_read.sql'")
+    response = await api.client.get("/health/ready")
+    assert (response.status_code, response.json()["code"]) == (503, "UNAVAILABLE")
+    (error,) = response.json()["errors"]
+    assert error["path"] == "migrations"
+    assert "0010_read.sql" in error["message"]
+
+
+async def test_a_postgres_that_is_away_is_named_without_its_address(api: Api) -> None:
+    admin = await api.database.admin()
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    response = await api.client.get("/health/ready")
+    assert (response.status_code, response.json()["code"]) == (503, "UNAVAILABLE")
+    assert [error["path"] for error in response.json()["errors"]] == ["postgres"]
+    assert name not in response.text
+
+
+async def test_answers_are_counted_by_route_and_not_by_path(api: Api) -> None:
+    for path in ("/v1/charges/a", "/v1/charges/b", "/nowhere/1", "/nowhere/2"):
+        await api.client.get(path)
+    text = (await api.client.get("/metrics")).text
+    name = "daybook_http_requests_total"
+    route = 'route="/v1/charges/{charge_id}"'
+    assert f'{name}{{method="GET",{route},status="404"}} 2.0' in text
+    assert f'{name}{{method="GET",route="unknown",status="404"}} 2.0' in text
+    assert "nowhere" not in text
+    assert f'daybook_http_request_seconds_count{{method="GET",{route}}} 2.0' in text
+
+
+async def test_the_document_is_valid_openapi(api: Api) -> None:
+    response = await api.client.get("/schema/openapi.json")
+    assert response.status_code == 200
+    found = response.json()
+    OpenAPIV31SpecValidator(found).validate()
+    assert found["openapi"].startswith("3.1")
+    assert (await api.client.get("/schema/openapi.yaml")).status_code == 200
+
+
+def _operations(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method} {path}", operation)
+        for path, item in found["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+async def test_every_operation_says_what_it_does_with_examples(api: Api) -> None:
+    found = document(api.app)
+    for name, operation in _operations(found):
+        assert operation["summary"], name
+        assert operation["description"], name
+        for parameter in operation.get("parameters", ()):
+            assert "$ref" in parameter or parameter["description"], (name, parameter)
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for body in (*bodies, *operation["responses"].values()):
+            for media_type, content in body.get("content", {}).items():
+                if media_type != "text/plain":
+                    assert "example" in content or "examples" in content, (name, media_type)
+
+
+async def test_the_document_keeps_what_the_structs_say(api: Api) -> None:
+    schemas = document(api.app)["components"]["schemas"]
+    charge = schemas["CaptureChargeRequest"]
+    assert charge["additionalProperties"] is False
+    assert charge["description"].startswith("Charge a service")
+    assert schemas["Amount"]["properties"]["amount"]["pattern"]
+    assert all("description" in schema for schema in schemas.values())
+
+
+async def test_only_payments_require_a_key_in_the_document(api: Api) -> None:
+    required = [
+        name
+        for name, operation in _operations(document(api.app))
+        for parameter in operation["parameters"]
+        if parameter.get("name") == "Idempotency-Key" and parameter["required"]
+    ]
+    assert required == ["post /v1/payments"]
+
+
+@pytest.mark.parametrize("shape", EXAMPLES, ids=lambda shape: shape.__name__)
+def test_an_example_is_what_its_struct_takes(shape: type) -> None:
+    decoded = decode(shape, json.dumps(EXAMPLES[shape]).encode())
+    assert isinstance(decoded, shape)
+
+
+async def test_every_route_of_v1_names_its_scope(api: Api) -> None:
+    handlers: list[HTTPRouteHandler] = [
+        handler
+        for route in api.app.routes
+        if isinstance(route, HTTPRoute) and route.path.startswith("/v1")
+        for handler in route.route_handlers
+        if "OPTIONS" not in handler.http_methods
+    ]
+    assert len(handlers) >= 15
+    assert all(SCOPE in handler.opt for handler in handlers)

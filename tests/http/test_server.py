@@ -1,0 +1,115 @@
+"""The API over a real socket: started, called, and stopped while requests are in flight."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import httpx
+import pytest
+
+from services.api.server import serve_api
+from services.execute.executor import Executor
+from tests.fixtures.databases import Database
+from tests.fixtures.http_api import Api, dependencies_of
+from tests.fixtures.visits import account_body, charge_body, payment_body
+
+HOST = "127.0.0.1"
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@asynccontextmanager
+async def _served(database: Database) -> AsyncIterator[tuple[httpx.AsyncClient, asyncio.Event]]:
+    writer = await database.pool("daybook_writer", 6)
+    port, stopping = _free_port(), asyncio.Event()
+    async with Executor(writer) as executor:
+        dependencies = await dependencies_of(database, executor, writer)
+        serving = asyncio.create_task(serve_api(dependencies, HOST, port, stopping))
+        async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as client:
+            await _answering(client)
+            yield client, stopping
+        stopping.set()
+        async with asyncio.timeout(20):
+            await serving
+
+
+async def _answering(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await client.get("/health/live")
+            except httpx.ConnectError:
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+
+async def test_commands_and_health_over_a_socket(database: Database) -> None:
+    async with _served(database) as (client, _):
+        assert (await client.get("/health/ready")).status_code == 200
+        opened = await client.post("/v1/accounts", json=account_body(name="Ana"))
+        account_id = opened.json()["account_id"]
+        responses = await asyncio.gather(
+            *(
+                client.post(
+                    "/v1/payments",
+                    json=payment_body(account_id),
+                    headers={"Idempotency-Key": "k"},
+                )
+                for _ in range(16)
+            )
+        )
+        assert {response.status_code for response in responses} == {201}
+        assert len({response.text for response in responses}) == 1
+        missing = await client.get("/v1/nothing")
+        assert missing.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_stop_lets_requests_in_flight_end(database: Database) -> None:
+    async with _served(database) as (client, stopping):
+        account_id = (await client.post("/v1/accounts", json=account_body())).json()["account_id"]
+        owner = await database.admin()
+        async with owner.acquire() as other:
+            transaction = other.transaction()
+            await transaction.start()
+            # The account is held, so that the charge is in flight when the stop comes.
+            await other.execute("SELECT 1 FROM account_heads FOR UPDATE")
+            charging = asyncio.create_task(
+                client.post("/v1/charges", json=charge_body(account_id))
+            )
+            await _waiting_for_a_lock(owner)
+            stopping.set()
+            await transaction.rollback()
+        response = await charging
+        assert response.status_code == 201
+
+
+async def _waiting_for_a_lock(owner: asyncpg.Pool) -> None:
+    async with asyncio.timeout(20):
+        while not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_port_that_is_taken_is_an_error_with_its_name(api: Api) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"{HOST}:{port} cannot be served"):
+            await serve_api(api.dependencies, HOST, port, asyncio.Event())
+
+
+async def test_a_stop_before_any_request_ends_the_server(api: Api) -> None:
+    stopping = asyncio.Event()
+    stopping.set()
+    async with asyncio.timeout(20):
+        await serve_api(api.dependencies, HOST, _free_port(), stopping)
+
+
