@@ -27,7 +27,7 @@ from domain.rejections import (
     NotFound,
     NothingToInvoice,
 )
-from domain.write_side import AccountHead, ItemKind, invoice_counter
+from domain.write_side import AccountHead, ItemKind, invoice_counter, invoice_number
 
 
 class CreateDraftInvoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +181,7 @@ def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
         currency=draft.currency,
         effective_on=issued_on,
         booked_on=issued_on,
-        number=f"{draft.facility}-{issued_on.year}-{value:06d}",
+        number=invoice_number(draft.facility, issued_on.year, value),
         issued_on=issued_on,
         due_on=issued_on + timedelta(days=command.due_days),
         line_count=draft.line_count,

@@ -153,6 +153,11 @@ def invoice_counter(facility: str, year: int) -> str:
     return f"invoice/{facility}/{year}"
 
 
+def invoice_number(facility: str, year: int, value: int) -> str:
+    """The number as the invoice shows it."""
+    return f"{facility}-{year}-{value:06d}"
+
+
 def prices_of(event: Event) -> tuple[Price, ...]:
     """The prices that an event publishes."""
     return event.prices if isinstance(event, PriceListPublished | PricesAdded) else ()
