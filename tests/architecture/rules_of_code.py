@@ -10,26 +10,17 @@ from tests.architecture.tree import Function, Offence, Text
 PURE: Final = ("contracts", "domain")
 SQL_LINES_MAX: Final = 11
 
-# Loops that wait for another process, which sets no event; each has a deadline.
-SLEEPING: Final = {
-    "tests/conftest.py": "`eventually`: the waiting loop of tests, for a condition in this process",
-    "tests/fixtures/waiting.py": "`until`: the same for one that has to be asked for",
-}
-# Names of databases and schemas, which are no values and so cannot be parameters.
-FORMATTED_SQL: Final = {
-    "tests/fixtures/databases.py": "a database of its own for every test",
-    "tests/fixtures/recorder_bridge.py": "a schema of its own for every case of the library's",
-}
-
-_SQL: Final = re.compile(
-    r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|GRANT|TRUNCATE|COPY|LOCK)\s"
-)
+_VALUES: Final = r"SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|COPY"
+_DEFINITIONS: Final = r"CREATE|ALTER|DROP|GRANT|TRUNCATE|LOCK"
+_SQL: Final = re.compile(rf"\s*({_VALUES}|{_DEFINITIONS})\s")
+# A definition takes no parameters: a test that makes a database of its own has to name it.
+_SQL_OF_TESTS: Final = re.compile(rf"\s*({_VALUES})\s")
 _CLOCKS: Final = frozenset({"now", "utcnow", "uuid1", "uuid4", "monotonic", "urandom"})
 
 
 def floats(text: Text) -> Iterator[Offence]:
     """Money and rates are integers or decimals: no float in contracts and domain."""
-    if text.package not in PURE:
+    if not _is_pure(text):
         return
     for name in text.nodes(ast.Name):
         if name.id == "float":
@@ -39,9 +30,13 @@ def floats(text: Text) -> Iterator[Offence]:
             yield text.offence(constant.lineno, "a float")
 
 
+def _is_pure(text: Text) -> bool:
+    return text.is_python and text.package in PURE
+
+
 def clocks(text: Text) -> Iterator[Offence]:
     """Time and ids come in as arguments: no clock and no chance in contracts and domain."""
-    if text.package not in PURE:
+    if not _is_pure(text):
         return
     for call in text.nodes(ast.Call):
         name = _called(call).rpartition(".")[2]
@@ -52,7 +47,7 @@ def clocks(text: Text) -> Iterator[Offence]:
 
 def loose_structs(text: Text) -> Iterator[Offence]:
     """msgspec does not inherit `kw_only`, and mypy wants `frozen` said again: both, every time."""
-    if text.package not in PURE:
+    if not _is_pure(text):
         return
     for struct in _structs(text):
         said = {word.arg for word in struct.keywords if ast.unparse(word.value) == "True"}
@@ -78,28 +73,29 @@ def long_sql(text: Text) -> Iterator[Offence]:
         value = constant.value
         if not (isinstance(value, str) and _SQL.match(value)):
             continue
-        count = (constant.end_lineno or 0) - constant.lineno + 1
+        count = len(value.strip().splitlines())
         if count > SQL_LINES_MAX:
             yield text.offence(constant.lineno, f"{count} lines of SQL: put them into a .sql file")
 
 
 def formatted_sql(text: Text) -> Iterator[Offence]:
     """Values are parameters: SQL is never put together by formatting."""
-    if not text.is_python or text.path in FORMATTED_SQL:
+    if not text.is_python:
         return
+    sql = _SQL_OF_TESTS if text.package == "tests" else _SQL
     for joined in text.nodes(ast.JoinedStr):
-        if _is_sql(joined.values[0]):
+        if _is(sql, joined.values[0]):
             yield text.offence(joined.lineno, "SQL in an f-string")
     for call in text.nodes(ast.Call):
-        if isinstance(call.func, ast.Attribute) and _is_sql(call.func.value):
+        if isinstance(call.func, ast.Attribute) and _is(sql, call.func.value):
             yield text.offence(call.lineno, f"SQL by {call.func.attr}()")
     for operation in text.nodes(ast.BinOp):
-        if _is_sql(operation.left):
+        if _is(sql, operation.left):
             yield text.offence(operation.lineno, "SQL by an operator")
 
 
-def _is_sql(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and bool(_SQL.match(str(node.value)))
+def _is(sql: re.Pattern[str], node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and bool(sql.match(str(node.value)))
 
 
 def swallowed(text: Text) -> Iterator[Offence]:
@@ -122,13 +118,24 @@ def _is_broad(caught: ast.expr | None) -> bool:
 
 
 def sleeps(text: Text) -> Iterator[Offence]:
-    """A test waits for a condition, never for a time."""
-    if text.package != "tests" or not text.is_python or text.path in SLEEPING:
+    """A test waits for a condition within a deadline, never for a time."""
+    if text.package != "tests" or not text.is_python:
         return
+    waiting = {id(call) for call in _calls_in_waiting_loops(text)}
     for call in text.nodes(ast.Call):
         zero = [ast.unparse(argument) for argument in call.args] == ["0"]
-        if _called(call) in ("time.sleep", "asyncio.sleep", "sleep") and not zero:
+        sleeping = _called(call) in ("time.sleep", "asyncio.sleep", "sleep") and not zero
+        if sleeping and id(call) not in waiting:
             yield text.offence(call.lineno, "a test sleeps: wait for a condition with a deadline")
+
+
+def _calls_in_waiting_loops(text: Text) -> Iterator[ast.Call]:
+    """The calls of every `while` under an `asyncio.timeout`."""
+    for block in text.nodes(ast.AsyncWith):
+        managers = [item.context_expr for item in block.items]
+        if any(isinstance(each, ast.Call) and "timeout" in _called(each) for each in managers):
+            for loop in (node for node in ast.walk(block) if isinstance(node, ast.While)):
+                yield from (node for node in ast.walk(loop) if isinstance(node, ast.Call))
 
 
 def sentences(text: Text) -> Iterator[Offence]:

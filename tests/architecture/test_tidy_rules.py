@@ -8,7 +8,8 @@ from tests.architecture.tree import Text, texts
 
 CODE = "domain/charge.py"
 TEST = "tests/unit/test_charge.py"
-LONG_SQL = 'READ = """\nSELECT 1\n' + "\n" * 12 + '"""\n'
+LONG_SQL = 'READ = """\nSELECT 1' + "\n,1" * 11 + '\n"""\n'
+WAITING = "async with asyncio.timeout(1):\n    while not f():\n        await asyncio.sleep(0.1)"
 LONG_FUNCTION = "def decide():\n" + "    pass\n" * 50
 
 BROKEN = [
@@ -52,6 +53,8 @@ BROKEN = [
     (rules_of_code.loose_structs, CODE, "class A(Event, frozen=True): pass"),
     (rules_of_code.long_sql, CODE, LONG_SQL),
     (rules_of_code.formatted_sql, CODE, 'f"SELECT {x}"'),
+    (rules_of_code.formatted_sql, CODE, 'f"DROP DATABASE {x}"'),
+    (rules_of_code.formatted_sql, TEST, 'f"SELECT {x}"'),
     (rules_of_code.formatted_sql, CODE, '"DELETE FROM {}".format(table)'),
     (rules_of_code.formatted_sql, CODE, '"SELECT %s" % x'),
     (rules_of_code.formatted_sql, CODE, '"SELECT 1 FROM " + table'),
@@ -64,6 +67,8 @@ BROKEN = [
     (rules_of_code.swallowed, CODE, "with contextlib.suppress(Exception): f()"),
     (rules_of_code.sleeps, TEST, "await asyncio.sleep(0.1)"),
     (rules_of_code.sleeps, TEST, "time.sleep(delay)"),
+    (rules_of_code.sleeps, TEST, "while not f(): await asyncio.sleep(1)"),
+    (rules_of_code.sleeps, TEST, "async with asyncio.timeout(9): await asyncio.sleep(1)"),
     (rules_of_code.sentences, TEST, "def test_charge(): pass"),
     (rules_of_code.sentences, TEST, "async def test_charge_works(): pass"),
 ]
@@ -81,8 +86,10 @@ KEPT = [
     (rules_of_code.clocks, CODE, "book.today(facility)"),
     (rules_of_code.loose_structs, CODE, "class A(Struct, frozen=True, kw_only=True, tag='a'): ..."),
     (rules_of_code.formatted_sql, CODE, 'f"{name} is no charge"'),
+    (rules_of_code.formatted_sql, TEST, 'f"CREATE DATABASE {x}"'),
     (rules_of_code.swallowed, CODE, "try:\n    f()\nexcept KeyError:\n    pass"),
     (rules_of_code.sleeps, TEST, "await asyncio.sleep(0)"),
+    (rules_of_code.sleeps, TEST, WAITING),
     (rules_of_code.sentences, TEST, "def test_a_charge_is_booked_once(): pass"),
 ]
 
