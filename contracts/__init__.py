@@ -1,1 +1,1 @@
-"""The published language of Daybook: message shapes, money, ids and the log's leaf format; no I/O."""
+"""The published language: message shapes, money, ids and the log's leaf format; no I/O."""

@@ -18,7 +18,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AccountEvent(Event, frozen=True, kw_only=True):
-    """A fact about an account, decided under the account's lock; the account's version counts it."""
+    """A fact about an account, decided under its lock; the account's version counts it."""
 
     account_id: AccountId
 

@@ -1,10 +1,10 @@
 """The verifiable log: how an event becomes a leaf, and leaves become a tree of tiles.
 
-The tree is that of RFC 6962, section 2.1, with SHA-256; leaf i of the tree (from 0) is the event at
-position i + 1. Tiles are those of C2SP tlog-tiles (https://c2sp.org/tlog-tiles): 256 hashes each.
+The tree is that of RFC 6962, section 2.1, with SHA-256, in the tiles of 256 hashes of tlog-tiles
+(https://c2sp.org/tlog-tiles); leaf i of the tree (from 0) is the event at position i + 1.
 
-A leaf is SHA-256(0x00 || fields). The fields stand in this order, each after its length in bytes
-as an unsigned 32-bit integer; all integers are big-endian:
+A leaf is SHA-256(0x00 || fields), where the fields stand in this order, each after its length in
+bytes as an unsigned 32-bit integer; all integers are big-endian:
 
     log id            UTF-8                       `log_` and a TypeID, the same for the whole log
     position          64-bit two's complement     dense over the log, from 1

@@ -4,7 +4,7 @@ import msgspec
 
 
 class Private(msgspec.Struct, frozen=True, kw_only=True):
-    """A personal field, AES-256-GCM under the key of its subject; unreadable once that is deleted."""
+    """A personal field, AES-256-GCM under its subject's key; unreadable once that is deleted."""
 
     subject: str
     """Whose data it is: the patient or customer id."""

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
+from operator import attrgetter
 from random import Random
 from typing import Final, TypeVar
 
@@ -52,12 +53,9 @@ _VISITS: Final = FEES[:2]
 _EXTRAS: Final = FEES[2:] + FEES_ANYWHERE
 
 T = TypeVar("T")
+_KEY: Final = attrgetter("facility", "code", "currency")
 _PRICES: Final = {
-    key: tuple(prices)
-    for key, prices in groupby(
-        sorted(price_list(), key=lambda price: (price.facility, price.code, price.currency)),
-        key=lambda price: (price.facility, price.code, price.currency),
-    )
+    key: tuple(prices) for key, prices in groupby(sorted(price_list(), key=_KEY), key=_KEY)
 }
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -36,7 +36,7 @@ def outgoing(tenant: str, event: CloudEvent, settings: StreamSettings) -> Outgoi
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[CloudEvent | Line]:
-    """The CloudEvents of JSON Lines files; a line that holds none is named, an empty one skipped."""
+    """The CloudEvents of JSON Lines files; a line that has none is named, an empty one skipped."""
     for path in paths:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
