@@ -52,7 +52,7 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def minor(self) -> int:
-        """The amount in minor units; exact for canonical amounts, which `of` and `parse_money` make."""
+        """The amount in minor units, of a canonical amount, which `of` and `parse_money` make."""
         return int(self.amount.replace(".", ""))
 
 

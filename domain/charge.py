@@ -97,7 +97,8 @@ def _check(command: CaptureCharge, account: AccountHead) -> None:
         raise Invalid("quantity must be 1 or more")
     if command.currency != account.currency:
         raise CurrencyUnsupported(
-            f"account {account.account_id} is in {account.currency}, the charge in {command.currency}"
+            f"account {account.account_id} is in {account.currency}, "
+            f"the charge in {command.currency}"
         )
 
 

@@ -1,4 +1,4 @@
-"""How streams are named: each after what makes it unique, so that a repeat names the same stream."""
+"""How streams are named: after what makes each unique, so that a repeat names the same stream."""
 
 from contracts.ids import (
     AccountId,

@@ -25,7 +25,7 @@ RECEIVED_IN: Final = {
 
 
 class PostPayment(msgspec.Struct, frozen=True, kw_only=True):
-    """Post money received: to `allocations`, or to `invoice_id` alone, or to the oldest invoices."""
+    """Post money received: to `allocations`, to `invoice_id` alone, or to the oldest invoices."""
 
     payment_id: PaymentId
     account_id: AccountId

@@ -37,7 +37,7 @@ class Unreadable(NamedTuple):
 
 
 def read(arrived: Arrived, prefix_tokens: int) -> Readable | Unreadable:
-    """Decode a message of subject `<prefix>intake.<tenant>.<type>`; its prefix has so many tokens."""
+    """Decode a message of subject `<prefix>intake.<tenant>.<type>`; the prefix may have tokens."""
     tokens = arrived.subject.split(".", prefix_tokens + 2)
     tenant, subject_type = tokens[prefix_tokens + 1], tokens[-1]
     event: CloudEvent | None = None
