@@ -92,13 +92,15 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     error: _Error | None = None
 
 
-class _Stored(msgspec.Struct, frozen=True, kw_only=True):
-    seq: int
-    hdrs: bytes = b""  # base64 in JSON, which is how msgspec reads bytes
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored message: in the answer both are base64, which is how msgspec reads bytes."""
+
+    hdrs: bytes = b""
+    data: bytes = b""
 
 
 class _MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    message: _Stored
+    message: Stored
 
 
 class _Nothing(msgspec.Struct, frozen=True):
@@ -157,11 +159,11 @@ async def delete_stream(client: Client, name: str) -> None:
     await ask(client, f"STREAM.DELETE.{name}", answer=_Nothing)
 
 
-async def stored_headers(client: Client, name: str, sequence: int) -> bytes:
-    """The raw headers of a stored message; raises JetStreamError when it is not there."""
+async def stored_message(client: Client, name: str, sequence: int) -> Stored:
+    """A message of a stream; raises JetStreamError when it is not there."""
     request = {"seq": sequence}
     found = await ask(client, f"STREAM.MSG.GET.{name}", request, answer=_MessageAnswer)
-    return found.message.hdrs
+    return found.message
 
 
 def events_config(settings: StreamSettings) -> dict[str, Any]:

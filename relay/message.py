@@ -18,7 +18,7 @@ from relay.jetstream import StreamSettings
 
 # Those of a batch, and room for the digits of its numbers.
 BATCH_HEADERS_BYTES_MAX: Final = 200
-_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
 _decode_metadata: Final = msgspec.json.Decoder(Metadata).decode
 
 
@@ -42,6 +42,12 @@ class Message(NamedTuple):
     subject: str
     headers: str
     body: bytes
+
+    def under_another_id(self) -> "Message":
+        """The same message with an id for JetStream that nothing else has."""
+        position, id_, subject, headers, body = self
+        named = f"Nats-Msg-Id: {to_header(id_)}"
+        return Message(position, id_, subject, headers.replace(named, f"{named}@{position}"), body)
 
     @property
     def size(self) -> int:
@@ -101,7 +107,7 @@ class Messages:
         )
 
     def _subject_of(self, tenant: str, partition: int, type_: str) -> str:
-        subject = self._settings.subject(subject_of(tenant, partition, type_))
-        if _SUBJECT.fullmatch(subject) is None:
-            raise NoMessage("subject", f"{subject!r} is no subject")
-        return subject
+        for token in (tenant, *type_.split(".")):
+            if _TOKEN.fullmatch(token) is None:
+                raise NoMessage("subject", f"{token!r} cannot stand in a subject")
+        return self._settings.subject(subject_of(tenant, partition, type_))

@@ -9,6 +9,8 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from contracts.bus import source_of
+from contracts.ids import event_id
 from relay.database import PLAN_BY_KEY, Connection
 from relay.lease import Lease
 
@@ -80,12 +82,14 @@ class Ahead:
             await asyncio.gather(ahead, return_exceptions=True)
 
 
-async def event_id_at(connection: Connection, position: int) -> str | None:
-    """The id of the event at a position; None beyond the head."""
-    named = await connection.fetchval(
-        "SELECT stream_id || '-' || version FROM event_log WHERE position = $1", position
+async def event_at(connection: Connection, position: int) -> tuple[str, str, bytes]:
+    """The id, the source and the body of the event at a position of the log."""
+    ((tenant, stream_id, version, body),) = await connection.fetch(
+        "SELECT tenant, stream_id, version, body FROM event_log"
+        " JOIN events USING (tenant, stream_id, version) WHERE position = $1",
+        position,
     )
-    return None if named is None else str(named)
+    return event_id(stream_id, version), source_of(tenant), body
 
 
 async def head_position(connection: Connection) -> int:

@@ -85,6 +85,8 @@ class Pipe:
         token = str(next(self._tokens))
         answer: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         self._waiting[token] = answer
+        # Behind a refused batch the next one is refused too, and nobody asks for its answer.
+        answer.add_done_callback(_retrieve)
         reply = f"{self.inbox}.{token}"
         batch = f"{self._batch_prefix}-{token}" if len(messages) > 1 else None
         await self._client.send(frames(messages, reply, batch, expected_last))
@@ -110,6 +112,11 @@ class Pipe:
         else:
             code = decoded.error.err_code or decoded.error.code
             answer.set_exception(Refused(code, decoded.error.description))
+
+
+def _retrieve(answer: asyncio.Future[Ack]) -> None:
+    if not answer.cancelled():
+        answer.exception()
 
 
 def frames(

@@ -6,7 +6,7 @@ from the first retained position on, and everything published anew from Postgres
 """
 
 import asyncio
-import re
+import math
 from typing import Final
 
 import structlog
@@ -23,10 +23,10 @@ from relay.jetstream import (
     ensure_stream,
     events_config,
     find_stream,
-    stored_headers,
+    stored_message,
 )
 from relay.lease import Lease, check
-from relay.outbox import event_id_at, first_position_within, head_position
+from relay.outbox import event_at, first_position_within, head_position
 
 # The clocks of both servers may differ by this much before retention looks like a loss.
 CLOCK_SECONDS_MAX: Final = 60.0
@@ -34,7 +34,6 @@ CLOCK_SECONDS_MAX: Final = 60.0
 FULL_WITHIN_BYTES: Final = 2 * 1024 * 1024
 REBUILD_SECONDS_MIN: Final = 10.0
 REBUILD_SECONDS_MAX: Final = 600.0
-_MESSAGE_ID: Final = re.compile(rb"\r\nNats-Msg-Id: ([^\r]*)\r\n")
 
 _log = structlog.get_logger()
 
@@ -49,17 +48,17 @@ class Cooldown:
     """How often a damaged stream is deleted: should damage be misjudged, not in a tight loop."""
 
     def __init__(self) -> None:
-        self._seconds = 0.0
-        self._until = 0.0
+        self._seconds = REBUILD_SECONDS_MIN
+        self._until = -math.inf
 
     def allows(self, now: float) -> bool:
-        """Whether it may be done now; then it counts as done, and the next waits twice as long."""
+        """Whether it may be done now; then it counts as done, and the next has to wait longer."""
         if now < self._until:
             return False
-        calm = now - self._until > REBUILD_SECONDS_MAX
-        self._seconds = 0.0 if calm else self._seconds
+        if now - self._until > REBUILD_SECONDS_MAX:
+            self._seconds = REBUILD_SECONDS_MIN
         self._until = now + self._seconds
-        self._seconds = min(max(self._seconds * 2, REBUILD_SECONDS_MIN), REBUILD_SECONDS_MAX)
+        self._seconds = min(self._seconds * 2, REBUILD_SECONDS_MAX)
         return True
 
 
@@ -134,9 +133,9 @@ async def _compare(connection: Connection, client: Client, stream: Stream) -> No
         raise StreamDiverged(f"the stream ends at {last}, the log at {head}")
     if not stream.state.messages:
         return
-    headers = await stored_headers(client, stream.config["name"], last)
-    found = _MESSAGE_ID.search(headers)
-    stored = found[1].decode("ascii", "replace") if found else "a message without an id"
-    expected = await event_id_at(connection, last)
-    if expected is None or stored != to_header(expected):
-        raise StreamDiverged(f"at {last} the stream has {stored}, the log {expected}")
+    message = await stored_message(client, stream.config["name"], last)
+    expected, source, body = await event_at(connection, last)
+    lines = message.hdrs.decode("ascii", "replace").split("\r\n")
+    ours = f"ce-id: {to_header(expected)}" in lines and f"ce-source: {to_header(source)}" in lines
+    if not ours or message.data != body:
+        raise StreamDiverged(f"what the stream has at {last} is not {expected} of the log")
