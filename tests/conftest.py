@@ -9,7 +9,12 @@ from services.embedded.addresses import Addresses
 from services.embedded.background import BackgroundStack, start_for_tests
 from services.embedded.programs import program
 
-pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.intake"]
+pytest_plugins = [
+    "tests.fixtures.databases",
+    "tests.fixtures.audited",  # behind what it imports
+    "tests.fixtures.intake",
+    "tests.fixtures.read_models",
+]
 
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
 WAIT_SECONDS_MAX = 30

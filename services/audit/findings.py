@@ -1,0 +1,154 @@
+"""What an audit finds: which check, where, what should be there and what is."""
+
+from collections import Counter
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from contracts.ids import event_id
+from projections.recorded import Recorded
+
+# A damaged table has as many findings as rows; an auditor needs the first ones and their number.
+FINDINGS_KEPT_MAX: Final = 100
+
+
+class Check(StrEnum):
+    """What is verified, in the order of a report."""
+
+    POSITIONS = "positions"
+    LOG_HEAD = "log_head"
+    EVENTS = "events"
+    OUTBOX = "outbox"
+    LEAVES = "leaves"
+    TILES = "tiles"
+    VERSIONS = "versions"
+    BODIES = "bodies"
+    BALANCE = "balance"
+    LEDGER_ENTRIES = "ledger_entries"
+    STREAM_HEADS = "stream_heads"
+    ACCOUNT_HEADS = "account_heads"
+    OPEN_ITEMS = "open_items"
+    CLAIMS = "claims"
+    COUNTERS = "counters"
+    PRICES = "prices"
+    READ_MODELS = "read_models"
+    STREAM = "stream"
+
+
+MEANING: Final = {
+    Check.POSITIONS: "dense over the log, each tenant and each partition; in order of time",
+    Check.LOG_HEAD: "the heads of log and tenants are where the log ends",
+    Check.EVENTS: "every position has its event, every event a position or a place in the outbox",
+    Check.OUTBOX: "waiting commands name events that have no position yet",
+    Check.LEAVES: "every leaf follows from the stored bytes",
+    Check.TILES: "every tile of the Merkle tree follows from the leaves",
+    Check.VERSIONS: "1 to n in every stream",
+    Check.BODIES: "of a type of the catalogue, readable, kept in order by the right key",
+    Check.BALANCE: "every transaction sums to zero in each currency",
+    Check.LEDGER_ENTRIES: "exactly the postings of the events",
+    Check.STREAM_HEADS: "version and state as the events give them",
+    Check.ACCOUNT_HEADS: "version, balances and status as the events give them",
+    Check.OPEN_ITEMS: "exactly what the events leave open",
+    Check.CLAIMS: "exactly the identities that the events take",
+    Check.COUNTERS: "numbers without a gap, and the last one",
+    Check.PRICES: "exactly the prices that the events publish",
+    Check.READ_MODELS: "every row as a replay up to the checkpoint gives it",
+    Check.STREAM: "every retained position once, with the stored body",
+}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is not as the events say, and its place where it has one."""
+
+    check: Check
+    what: str
+    position: int | None = None
+    tenant: str | None = None
+    stream_id: str | None = None
+    version: int | None = None
+    expected: str | None = None
+    found: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self._place()}{self.what}{self._difference()}"
+
+    def _place(self) -> str:
+        parts = [] if self.position is None else [f"position {self.position}"]
+        if self.tenant is not None:
+            parts.append(f"tenant {self.tenant}")
+        if self.stream_id is not None:
+            named = self.stream_id
+            parts.append(named if self.version is None else event_id(named, self.version))
+        return f"{', '.join(parts)}: " if parts else ""
+
+    def _difference(self) -> str:
+        if self.expected is None and self.found is None:
+            return ""
+        expected = "nothing" if self.expected is None else self.expected
+        found = "nothing" if self.found is None else self.found
+        return f" (expected {expected}, found {found})"
+
+
+class CheckCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a check looked at, and how much of it was wrong."""
+
+    check: Check
+    checked: int
+    findings: int
+
+
+class Findings:
+    """Collects findings and counts; of each check the first ones are kept."""
+
+    def __init__(self) -> None:
+        self.kept: list[Finding] = []
+        self._found: Counter[Check] = Counter()
+        self._checked: Counter[Check] = Counter()
+
+    def add(self, check: Check, what: str, **place: str | int | None) -> None:
+        """Note a finding; `place` has the other fields of `Finding`."""
+        self._found[check] += 1
+        if self._found[check] <= FINDINGS_KEPT_MAX:
+            self.kept.append(msgspec.convert({"check": check, "what": what, **place}, Finding))
+
+    def at(
+        self,
+        check: Check,
+        recorded: Recorded,
+        what: str,
+        *,
+        expected: str | None = None,
+        found: str | None = None,
+    ) -> None:
+        """Note a finding about an event."""
+        self.add(
+            check,
+            what,
+            position=recorded.position or None,
+            tenant=recorded.tenant,
+            stream_id=recorded.stream_id,
+            version=recorded.version,
+            expected=expected,
+            found=found,
+        )
+
+    def checked(self, check: Check, count: int) -> None:
+        """Note that so much was looked at."""
+        self._checked[check] += count
+
+    def found(self, check: Check) -> int:
+        """How many findings a check has so far."""
+        return self._found[check]
+
+    def counts(self) -> tuple[CheckCount, ...]:
+        """Every check that was made."""
+        return tuple(
+            CheckCount(check=check, checked=self._checked[check], findings=self._found[check])
+            for check in Check
+            if check in self._checked or check in self._found
+        )
+
+    def ordered(self) -> tuple[Finding, ...]:
+        """By position; what has none comes last, in the order it was found."""
+        return tuple(sorted(self.kept, key=lambda one: (one.position is None, one.position or 0)))
