@@ -14,8 +14,10 @@ from contracts.inbound import ENCOUNTER_CLOSED
 from relay.connection import Client, connect
 from relay.jetstream import StreamSettings
 from relay.producer import Outgoing, send
+from relay.retained import open_retained
 from services.adapters.postgres.pool import open_pool
-from services.audit.verify import Report, verify
+from services.audit.report import Report
+from services.audit.verify import verify
 from services.embedded.addresses import Addresses
 from services.intake.sample import NO_CLOUD_EVENT, clinic_day, price_list
 from services.intake.sending import outgoing
@@ -66,7 +68,8 @@ async def show(addresses: Addresses, *, patients: int, tell: Tell) -> Shown:
         ledger = await query.get(f"/v1/accounts/{account['account_id']}/ledger")
         trial_balance = await query.get("/v1/reports/trial-balance")
         tell("verifying the whole ledger")
-        audit = await verify(pool)
+        async with open_retained(client, settings) as stream:
+            audit = await verify(pool, stream=stream)
     return Shown(
         status=status,
         account=account,
@@ -106,7 +109,7 @@ def _messages(day: list[CloudEvent], settings: StreamSettings) -> list[Outgoing]
     """The day, with a message among it that is no CloudEvent: it is kept, and the rest goes on."""
     messages = [outgoing(TENANT, event, settings) for event in day]
     broken = settings.subject(f"intake.{TENANT}.{ENCOUNTER_CLOSED}")
-    messages.insert(len(messages) // 2, (broken, None, NO_CLOUD_EVENT))
+    messages.insert(len(messages) // 2, (broken, {}, NO_CLOUD_EVENT))
     return messages
 
 

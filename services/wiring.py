@@ -16,12 +16,13 @@ from relay.jetstream import StreamSettings
 from services.adapters.postgres.migrate import migrate
 from services.adapters.postgres.pool import open_pool
 from services.execute.executor import Executor
-from services.locate import Servers, locate
+from services.locate import NothingRunning, Servers, locate
 from services.settings import Settings
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
 INTAKE_CONSUMER: Final = "intake"
+SAGAS_CONSUMER: Final = "sagas"
 
 
 class Wiring:
@@ -113,3 +114,69 @@ async def serve_relay(wired: Wiring, stopping: asyncio.Event) -> None:
         lease_seconds=wired.settings.lease_seconds,
         stopping=stopping,
     )
+
+
+async def serve_projector(wired: Wiring, stopping: asyncio.Event) -> None:
+    """Keep the read models up with the log until `stopping`."""
+    from relay.reader import ordered_feed
+    from services.projector.serve import serve_projector as serve
+
+    pool = await wired.pool("daybook_projector", 12)
+    client = await wired.bus("projector")
+    await serve(
+        pool,
+        lambda after: ordered_feed(client, wired.streams.events, after=after),
+        owner=wired.owner,
+        lease_seconds=wired.settings.lease_seconds,
+        stopping=stopping,
+    )
+
+
+async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
+    """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
+    from relay.inbox import DurableConsumer, durable_feed
+    from services.sagas.table import filter_subjects
+    from services.sagas.worker import serve_worker as serve
+
+    if wired.servers.temporal_address is None:
+        raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
+    pool = await wired.pool("daybook_writer")
+    executor = await wired.executor(pool)
+    client = await wired.bus("worker")
+    consumer = DurableConsumer(
+        stream=wired.streams.events,
+        name=SAGAS_CONSUMER,
+        filter_subjects=tuple(map(wired.streams.subject, filter_subjects())),
+    )
+    async with durable_feed(client, consumer) as feed:
+        await serve(
+            address=wired.servers.temporal_address,
+            namespace=wired.settings.temporal_namespace,
+            executor=executor,
+            pool=pool,
+            deliveries=feed,
+            stopping=stopping,
+        )
+
+
+async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
+    """Answer HTTP until `stopping`."""
+    from prometheus_client import REGISTRY
+
+    from services.adapters.postgres.readiness import missing_of
+    from services.api.auth import authentication
+    from services.api.dependencies import Dependencies
+    from services.api.server import serve_api as serve
+
+    settings = wired.settings
+    writer = await wired.pool("daybook_writer")
+    reader = await wired.pool("daybook_reader")
+    dependencies = Dependencies(
+        executor=await wired.executor(writer),
+        writer=writer,
+        reader=reader,
+        authenticate=authentication(settings),
+        missing=missing_of(reader),
+        registry=REGISTRY,
+    )
+    await serve(dependencies, settings.api_host, settings.api_port, stopping)

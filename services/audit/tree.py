@@ -46,11 +46,11 @@ class Tree:
         self._frontier, tiles = log.append(self._frontier, leaves)
         if not tiles:
             return
-        places = ([tile.level for tile in tiles], [tile.index for tile in tiles])
+        places = ([tile.level for tile in tiles], [tile.number for tile in tiles])
         rows = await connection.fetch(_TILES, *places)
         stored = {(row["level"], row["index"]): (row["hashes"], row["root"]) for row in rows}
         for tile in tiles:
-            self._compare(tile, stored.get((tile.level, tile.index)))
+            self._compare(tile, stored.get((tile.level, tile.number)))
         self._findings.checked(Check.TILES, len(tiles))
 
     def _compare(self, tile: log.Tile, stored: tuple[bytes, bytes] | None) -> None:

@@ -7,6 +7,8 @@ from typing import Final
 import asyncpg
 import structlog
 
+from relay.tree import ensure_log
+
 ROLES: Final = {
     "daybook_writer": "NOBYPASSRLS",
     "daybook_reader": "NOBYPASSRLS",
@@ -43,6 +45,7 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
             " digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
         )
         applied = await _apply_missing(connection)
+        await ensure_log(connection)
     for name in applied:
         _log.info("migration applied", migration=name)
     return applied
