@@ -20,7 +20,8 @@ CREATE TABLE invoices (
     drafted_position  bigint NOT NULL,
     version           bigint NOT NULL,
     position          bigint NOT NULL,
-    CONSTRAINT invoices_are_one_an_id PRIMARY KEY (tenant, invoice_id)
+    CONSTRAINT invoices_are_one_an_id PRIMARY KEY (tenant, invoice_id),
+    CONSTRAINT invoices_that_are_paid_owe_nothing CHECK (status <> 'paid' OR outstanding_minor = 0)
 ) WITH (fillfactor = 80);               -- drafted, issued, paid: three writes within minutes
 
 -- GET /v1/invoices, latest first: of a tenant, of an account, of a status, of a period.

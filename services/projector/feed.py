@@ -118,7 +118,7 @@ class Feed:
                     await _until(self._restart, self._pump(stream))
             except Exception as error:
                 # Whatever it is, the log in Postgres has it all, and the next try may work.
-                _log.exception("stream lost", position=self._position, error=repr(error))
+                _log.warning("stream lost", position=self._position, error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
                 self._restart.set()
 

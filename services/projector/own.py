@@ -50,7 +50,7 @@ async def own(owning: Owning, projection: Projection) -> None:
         except (FenceLost, LeaseLost) as lost:
             log.warning("projection taken over", reason=str(lost))
         except (LogIncomplete, NotSwitched, *AWAY) as error:
-            log.exception("projection interrupted", error=repr(error))
+            log.warning("projection interrupted", error=repr(error))
             await asyncio.sleep(RETRY_SECONDS)
 
 
