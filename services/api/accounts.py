@@ -19,7 +19,6 @@ from domain.write_side import AccountStatus
 from projections.account_balances_queries import find_account, find_accounts
 from projections.general_ledger_queries import account_ledger
 from services.api.calls import Call
-from services.api.ledger import Ledger
 from services.api.parameters import AccountPath, Cursor, Limit
 from services.api.problems import Problem
 from services.api.reading import Reading, tagged
@@ -74,16 +73,14 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
 async def open_account(
     data: JSONBody[OpenAccountRequest],
     call: NamedDependency[Call],
-    ledger: NamedDependency[Ledger],
 ) -> Response[OpenedAccount]:
     """Opens the account of a patient in a currency; a second one is refused."""
-    opened = await ledger.execute(
-        call,
+    opened = await call.execute(
         data,
         OpenAccount(
             account_id=naming.account_id(call.tenant, data.patient_id, data.currency),
             patient_id=data.patient_id,
-            name=await ledger.seal(call.tenant, data.patient_id, data.name),
+            name=await call.seal(data.patient_id, data.name),
             facility=data.facility,
             currency=data.currency,
             language=data.language,
@@ -93,7 +90,7 @@ async def open_account(
     answer = OpenedAccount(
         account_id=event.account_id,
         patient_id=event.patient_id,
-        name=await ledger.open(call.tenant, event.name),
+        name=await call.open(event.name),
         facility=event.facility,
         currency=event.currency,
         language=event.language,
@@ -132,6 +129,7 @@ async def list_accounts(
     "account_balances",
     summary="Read an account",
     codes=("NOT_FOUND",),
+    tagged=True,
 )
 async def get_account(
     request: Request[Any, Any, Any], reading: NamedDependency[Reading], account_id: AccountPath

@@ -8,12 +8,11 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 
 from services.api import accounts, charges, health, invoices, payments, price_lists, reports
-from services.api.auth import scope_guard
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument, YamlDocument
-from services.api.gate import Gate, json_guard, query_guard
+from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
 from services.api.problems import HANDLERS
 from services.api.reading import provide_reading
@@ -53,7 +52,7 @@ def create_app(dependencies: Dependencies) -> Litestar:
     v1 = Router(
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
-        guards=[scope_guard, json_guard, query_guard],
+        middleware=[Admission()],
         dependencies={
             "call": provide_call,
             "ledger": Provide(lambda: ledger, sync_to_thread=False),

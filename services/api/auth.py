@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 
 from services.api.problems import Problem
 from services.commands import COMMANDS
@@ -98,13 +97,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def scope_guard(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Let only callers with the route's scope through; a route that names none is closed."""
-    if SCOPE not in handler.opt:
-        raise Problem("ACCESS_DENIED", "this route names no scope")
-    scope = handler.opt[SCOPE]
-    if scope is not None:
-        caller: Caller = connection.user
-        caller.allow(scope)

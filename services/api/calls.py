@@ -6,11 +6,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request
+from litestar.di import NamedDependency
 from litestar.params import HeaderParameter
 
 from contracts.ids import derive, from_uuid
+from contracts.private import Private
 from services.api.auth import Caller
 from services.api.context import context_of, fresh_uuid
+from services.api.ledger import Ledger, Recorded
 from services.api.problems import Problem, invalid
 from services.execute.envelope import Envelope, HttpIdentity
 
@@ -23,13 +26,14 @@ _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a request goes into a command's envelope."""
+    """What of a request goes into a command's envelope, and the ledger that it goes to."""
 
     caller: Caller
     correlation_id: str
     traceparent: str | None
     identity: HttpIdentity | None
     expected_version: int | None
+    ledger: Ledger
 
     @property
     def tenant(self) -> str:
@@ -42,22 +46,34 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             return from_uuid(prefix, fresh_uuid())
         return derive(prefix, self.tenant, *self.identity)
 
-    def envelope(self, request: msgspec.Struct, command: Any) -> Envelope:
-        """The command on its way; `request` is what the caller sent, before it was sealed."""
-        return Envelope(
-            tenant=self.tenant,
-            command=command,
-            actor=self.caller.actor,
-            correlation_id=self.correlation_id,
-            identity=self.identity,
-            payload_hash=hashlib.sha256(_encode(request)).digest(),
-            traceparent=self.traceparent,
-            expected_version=self.expected_version,
+    async def execute(self, request: msgspec.Struct, command: Any) -> Recorded:
+        """Execute what `request`, as the caller sent it, was made into; raises Problem."""
+        return await self.ledger.execute(
+            Envelope(
+                tenant=self.tenant,
+                command=command,
+                actor=self.caller.actor,
+                correlation_id=self.correlation_id,
+                identity=self.identity,
+                # Before anything is sealed: a sealed text is another one each time.
+                payload_hash=hashlib.sha256(_encode(request)).digest(),
+                traceparent=self.traceparent,
+                expected_version=self.expected_version,
+            )
         )
+
+    async def seal(self, subject: str, text: str | None) -> Private | None:
+        """Seal a personal field of the command."""
+        return await self.ledger.seal(self.tenant, subject, text)
+
+    async def open(self, private: Private | None) -> str | None:
+        """The text of a personal field, None when nothing opens it any more."""
+        return await self.ledger.open(self.tenant, private)
 
 
 async def provide_call(
     request: Request[Caller, Any, Any],
+    ledger: NamedDependency[Ledger],
     idempotency_key: Annotated[
         str | None,
         HeaderParameter(
@@ -65,8 +81,7 @@ async def provide_call(
             required=False,
             description="Names this command. A repeat with the same key and the same body is"
             " answered with the first answer and changes nothing; with another body it is refused."
-            " Kept for at least 45 days.",
-            max_length=255,
+            " 1 to 255 printable ASCII characters, kept for at least 45 days.",
         ),
     ] = None,
     if_match: Annotated[
@@ -75,7 +90,6 @@ async def provide_call(
             name="If-Match",
             required=False,
             description="ETag of the account: refuse the command when the account has changed.",
-            max_length=64,
         ),
     ] = None,
 ) -> Call:
@@ -87,6 +101,7 @@ async def provide_call(
         traceparent=context.traceparent,
         identity=_identity(request, idempotency_key),
         expected_version=_version(if_match),
+        ledger=ledger,
     )
 
 

@@ -71,12 +71,11 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 async def capture_charge(
     data: JSONBody[CaptureChargeRequest],
     call: NamedDependency[Call],
-    ledger: NamedDependency[Ledger],
 ) -> Response[Charge]:
     """Resolves the price, computes the tax and books receivable against revenue and tax."""
     if data.unit_price is not None:
         call.caller.allow(STATE_PRICES)
-    captured = await ledger.execute(call, data, _command(data, ChargeId(call.new_id("chg"))))
+    captured = await call.execute(data, _command(data, ChargeId(call.new_id("chg"))))
     charge = _charge(captured)
     return created(f"/v1/charges/{charge.charge_id}", charge, captured)
 

@@ -50,16 +50,21 @@ def document(app: Litestar) -> dict[str, Any]:
     """The whole document, as JSON values."""
     found: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
     handlers = _handlers(app)
-    shapes = {shape for handler in handlers.values() for shape in _shapes(handler)}
     components = found["components"]["schemas"]
-    ordered = sorted(shapes, key=lambda shape: shape.__name__)
-    components |= schemas_of(ordered, "#/components/schemas/{name}", open_enums=False)[1]
-    for shape, example in EXAMPLES.items():
-        components[shape.__name__]["examples"] = [example]
+    shapes = list(shapes_of(app).values())
+    components |= schemas_of(shapes, "#/components/schemas/{name}", open_enums=False)[1]
+    for name, example in EXAMPLES.items():
+        components[name]["examples"] = [example]
     found["components"]["parameters"] = _COMMON
     for (path, method), handler in handlers.items():
         _complete(found["paths"][path][method], handler)
     return found
+
+
+def shapes_of(app: Litestar) -> dict[str, Any]:
+    """The structs that routes take and answer, by name."""
+    shapes = {shape for handler in _handlers(app).values() for shape in _shapes(handler)}
+    return {shape.__name__: shape for shape in sorted(shapes, key=lambda shape: shape.__name__)}
 
 
 def _handlers(app: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
@@ -74,7 +79,6 @@ def _handlers(app: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
 
 
 def _shapes(handler: HTTPRouteHandler) -> list[Any]:
-    """The structs that a route takes and answers."""
     body, answer = handler.parsed_data_field, handler.parsed_return_field
     if answer.is_subclass_of(Response):
         answer = answer.inner_types[0]
@@ -100,13 +104,14 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON]
     body = operation.get("requestBody", {}).get("content", {})
     answer = operation["responses"].get(str(handler.status_code), {}).get("content", {})
+    for response in operation["responses"].values():
+        for content in response.get("content", {}).values():
+            for example in content.get("examples", {}).values():
+                example.pop("id", None)  # Litestar writes its own key into the document
     for content in (*body.values(), *answer.values()):
         shape = name_of(content["schema"].get("$ref", ""))
-        if shape in _BY_NAME:
-            content["example"] = _BY_NAME[shape]
-
-
-_BY_NAME: Final = {shape.__name__: example for shape, example in EXAMPLES.items()}
+        if shape in EXAMPLES:
+            content["example"] = EXAMPLES[shape]
 
 
 class JsonDocument(JsonRenderPlugin):

@@ -1,6 +1,9 @@
-"""One worked example of every body, told as one story: a visit, charged, invoiced and paid."""
+"""One worked example of every body, by the name of its struct: a visit, charged and part paid."""
 
+import json
+from importlib.resources import files
 from typing import Any, Final
 
-_ACCOUNT: Final = "acc_01kexq4v7ye6b9t1v9k4w2h3ma"
-EXAMPLES: Final[dict[type, Any]] = {}
+EXAMPLES: Final[dict[str, Any]] = json.loads(
+    (files("services.api") / "examples.json").read_text(encoding="utf-8")
+)

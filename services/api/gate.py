@@ -4,18 +4,18 @@ from typing import Any, Final
 
 import structlog
 from litestar.connection import Request
-from litestar.datastructures.headers import Accept
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.params import QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from services.api.auth import Authenticate, Connection
+from services.api.auth import SCOPE, Authenticate, Caller
 from services.api.context import context_of
 from services.api.problems import PROBLEM_JSON, Problem, invalid
 
 JSON: Final = "application/json"
+_USUAL: Final = (JSON, "*/*")
 
 
 class Gate(ASGIMiddleware):
@@ -56,17 +56,42 @@ def _check_body(request: Request[Any, Any, Any]) -> None:
         )
 
 
-def json_guard(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """Refuse callers that take no JSON back."""
-    accepted = connection.headers.get("accept", "*/*")
-    if Accept(accepted).best_match([JSON, PROBLEM_JSON]) is None:
-        raise Problem("NOT_ACCEPTABLE", f"{accepted[:100]} was asked for, here is {JSON}")
+class Admission(ASGIMiddleware):
+    """Lets callers through whose scope, Accept header and query parameters fit the route.
+
+    A middleware, since Litestar runs each guard on a copy of the route, and plain ones in a thread.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Let a fitting request through; raises Problem."""
+        request: Request[Caller, Any, Any] = Request(scope)
+        if request.method != "OPTIONS":  # Litestar's own answer, which only names the methods
+            _check_scope(request)
+            _check_accept(request)
+            _check_query(request)
+        await next_app(scope, receive, send)
 
 
-def query_guard(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Refuse query parameters that the route does not have: a misspelt filter filters nothing."""
-    asked = connection.query_params.keys()
-    for name in asked - _query_names(handler) if asked else ():
+def _check_scope(request: Request[Caller, Any, Any]) -> None:
+    opt = request.route_handler.opt
+    if SCOPE not in opt:
+        raise Problem("ACCESS_DENIED", "this route names no scope")
+    if opt[SCOPE] is not None:
+        request.user.allow(opt[SCOPE])
+
+
+def _check_accept(request: Request[Caller, Any, Any]) -> None:
+    asked = request.headers.get("accept", JSON)
+    if asked not in _USUAL and request.accept.best_match([JSON, PROBLEM_JSON]) is None:
+        raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {JSON}")
+
+
+def _check_query(request: Request[Caller, Any, Any]) -> None:
+    """A misspelt filter would filter nothing."""
+    asked = request.query_params.keys()
+    for name in asked - _query_names(request.route_handler) if asked else ():
         raise invalid(f"query:{name}", "there is no such parameter here")
 
 

@@ -39,7 +39,13 @@ async def list_invoices(
         )
 
 
-@query("/invoices/{invoice_id:str}", "invoices", summary="Read an invoice", codes=("NOT_FOUND",))
+@query(
+    "/invoices/{invoice_id:str}",
+    "invoices",
+    summary="Read an invoice",
+    codes=("NOT_FOUND",),
+    tagged=True,
+)
 async def get_invoice(
     request: Request[Any, Any, Any], reading: NamedDependency[Reading], invoice_id: InvoicePath
 ) -> Response[InvoiceDetail]:

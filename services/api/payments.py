@@ -79,10 +79,9 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 async def post_payment(
     data: JSONBody[PostPaymentRequest],
     call: NamedDependency[Call],
-    ledger: NamedDependency[Ledger],
 ) -> Response[Payment]:
     """Settles the named invoices, or the oldest outstanding ones; the rest is credit."""
-    posted = await ledger.execute(call, data, _command(data, PaymentId(call.new_id("pay"))))
+    posted = await call.execute(data, _command(data, PaymentId(call.new_id("pay"))))
     payment = _payment(posted)
     return created(f"/v1/payments/{payment.payment_id}", payment, posted)
 

@@ -106,11 +106,9 @@ class PriceLists(msgspec.Struct, frozen=True, kw_only=True):
 async def publish_price_list(
     data: JSONBody[PublishPriceListRequest],
     call: NamedDependency[Call],
-    ledger: NamedDependency[Ledger],
 ) -> Response[PriceList]:
     """Prices by facility, code and currency; overlapping windows are refused."""
-    published = await ledger.execute(
-        call,
+    published = await call.execute(
         data,
         PublishPriceList(
             price_list_id=PriceListId(call.new_id("prl")),

@@ -163,8 +163,10 @@ def _validation(request: Request[Any, Any, Any], refused: ValidationException) -
 
 
 def _field_error(entry: dict[str, Any]) -> FieldError:
-    source, key = ParamType(entry.get("source", ParamType.QUERY)).value, entry.get("key")
-    return FieldError(path=f"{source}:{key}", message=entry["message"])
+    source, key = entry.get("source", ParamType.QUERY), entry.get("key")
+    if source == "body":
+        return FieldError(path="$", message="a JSON body is required")
+    return FieldError(path=f"{ParamType(source).value}:{key}", message=entry["message"])
 
 
 def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:

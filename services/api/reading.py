@@ -14,9 +14,9 @@ from projections.cursor import CursorInvalid
 from projections.freshness import NotYet, UnknownToken, wait_for
 from services.api.auth import Caller
 from services.api.dependencies import Dependencies
+from services.api.names import opened
 from services.api.outage import outage_as_problem
 from services.api.problems import Lag, Problem, invalid
-from services.sealing import find_keys, open_sealed
 
 PROJECTIONS: Final = "projections"
 """Key of a route's `opt`: the read models that its answer comes from."""
@@ -75,16 +75,9 @@ class Reading:
             return not_yet
         return None
 
-    async def names(self, sealed: Iterable[Private | None]) -> list[str | None]:
-        """The texts of personal fields in their order; None for one whose subject was forgotten."""
-        privates = list(sealed)
-        subjects = [private.subject for private in privates if private is not None]
-        with outage_as_problem():
-            keys = await find_keys(self._pool, self.tenant, subjects) if subjects else {}
-        return [
-            None if private is None else open_sealed(keys, self.tenant, private)
-            for private in privates
-        ]
+    async def names(self, privates: Iterable[Private | None]) -> list[str | None]:
+        """The texts of personal fields in their order; None for one that nothing opens any more."""
+        return await opened(self._pool, self.tenant, list(privates))
 
 
 async def provide_reading(

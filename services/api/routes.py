@@ -51,14 +51,8 @@ def command(
         responses=problems(*_COMMANDS, *codes),
         response_description="Done, now or when this key was first used",
         response_headers=[
-            ResponseHeader(
-                name="Location", description="where to read it", documentation_only=True
-            ),
-            ResponseHeader(
-                name="Idempotency-Replayed",
-                description="`true` on the answer to a repeat",
-                documentation_only=True,
-            ),
+            _header("Location", "/v1/charges/chg_", "where to read it"),
+            _header("Idempotency-Replayed", "true", "`true` on the answer to a repeat"),
         ],
         tags=[_tag(path)],
         opt={SCOPE: BY_COMMAND[kind].scope, KEY: key_required},
@@ -71,17 +65,27 @@ def query(
     summary: str,
     scope: str = READ,
     codes: tuple[str, ...] = (),
+    tagged: bool = False,
 ) -> Route:
-    """A GET over read models."""
+    """A GET over read models; `tagged` says that the answer has an ETag."""
     waits = ("NOT_YET",) if projections else ()
+    etag = _header("ETag", 'W/"7-1204"', "for If-None-Match, and of an account for If-Match")
+    unchanged = {
+        304: ResponseSpec(None, description="You have it already", generate_examples=False)
+    }
     return get(
         path,
         summary=summary,
-        responses=problems("VALIDATION_FAILED", *waits, *codes),
+        responses=problems("VALIDATION_FAILED", *waits, *codes) | (unchanged if tagged else {}),
+        response_headers=[etag] if tagged else [],
         response_description="Found",
         tags=[_tag(path)],
         opt={SCOPE: scope, PROJECTIONS: projections},
     )
+
+
+def _header(name: str, value: str, description: str) -> ResponseHeader:
+    return ResponseHeader(name=name, value=value, description=description, documentation_only=True)
 
 
 def _tag(path: str) -> str:

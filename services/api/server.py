@@ -42,7 +42,7 @@ async def serve_api(
     )
     serving = asyncio.ensure_future(server.serve())
     asked = asyncio.ensure_future(stopping.wait())
-    _log.info("api serving", url=f"http://{host}:{port}")
+    _log.info("api starting", url=f"http://{host}:{port}")
     try:
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
         if not asked.done():

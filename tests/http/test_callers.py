@@ -39,7 +39,9 @@ async def test_auth_dev_refuses_whoever_may_not_be_on_this_machine(
         assert (response.status_code, response.json()["code"]) == (403, "ACCESS_DENIED"), path
 
 
-@pytest.mark.parametrize("host", ["localhost:4000", "LOCALHOST", "127.0.0.1", "[::1]:4000", "127.9.9.9:1"])
+@pytest.mark.parametrize(
+    "host", ["localhost:4000", "LOCALHOST", "127.0.0.1", "[::1]:4000", "127.9.9.9:1"]
+)
 async def test_auth_dev_takes_every_loopback_name(api: Api, host: str) -> None:
     headers = {"Host": host, "Origin": f"http://{host}"}
     response = await api.client.get("/health/live", headers=headers)

@@ -1,5 +1,6 @@
 """The four commands: what they answer, where it can be read, and what they refuse."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -156,9 +157,7 @@ async def test_an_amount_that_is_no_exact_decimal_string_is_refused(
         ({"modifiers": ["25", 59]}, "$.modifiers[1]"),
     ],
 )
-async def test_a_field_that_is_wrong_is_named(
-    api: Api, changes: dict[str, Any], path: str
-) -> None:
+async def test_a_field_that_is_wrong_is_named(api: Api, changes: dict[str, Any], path: str) -> None:
     account_id = await open_account(api)
     response = await api.post("/v1/charges", charge_body(account_id, **changes))
     assert response.status_code == 400
@@ -245,8 +244,6 @@ async def test_a_traceparent_that_is_none_is_ignored(api: Api) -> None:
 
 
 async def test_sixty_four_callers_on_one_account_are_all_booked(api: Api) -> None:
-    import asyncio
-
     account_id = await open_account(api)
     responses = await asyncio.gather(
         *(api.post("/v1/charges", charge_body(account_id, "1.25")) for _ in range(64))

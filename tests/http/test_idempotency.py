@@ -119,9 +119,11 @@ async def test_commands_without_a_key_are_all_new(api: Api) -> None:
 @pytest.mark.parametrize("key", ["", " ", "a" * 256, "caf\u00e9", "a\tb"])
 async def test_a_key_that_is_not_printable_or_too_long_is_refused(api: Api, key: str) -> None:
     account_id = await open_account(api)
-    request = api.client.build_request("POST", "/v1/payments", json=payment_body(account_id))
-    request.headers["Idempotency-Key"] = key.encode("latin-1")  # type: ignore[assignment]  # httpx takes bytes too
-    response = await api.client.send(request)
+    response = await api.client.post(
+        "/v1/payments",
+        json=payment_body(account_id),
+        headers=[(b"Idempotency-Key", key.encode("latin-1"))],
+    )
     assert (response.status_code, response.json()["code"]) == (400, "VALIDATION_FAILED")
     assert response.json()["errors"][0]["path"] == "header:Idempotency-Key"
 

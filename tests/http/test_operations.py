@@ -2,16 +2,19 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
-import pytest
+import asyncpg
+import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from services.api.auth import SCOPE
 from services.api.body import decode
-from services.api.document import document
+from services.api.document import document, shapes_of
 from services.api.examples import EXAMPLES
+from tests.fixtures.databases import with_database
 from tests.fixtures.http_api import Api
 
 
@@ -37,13 +40,15 @@ async def test_a_missing_migration_is_named(api: Api) -> None:
 
 
 async def test_a_postgres_that_is_away_is_named_without_its_address(api: Api) -> None:
-    admin = await api.database.admin()
-    name = await admin.fetchval("SELECT current_database()")
-    await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    await admin.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+    name = urlsplit(api.database.url).path.removeprefix("/")
+    server = await asyncpg.connect(with_database(api.database.url, "postgres"))
+    try:
+        await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+    finally:
+        await server.close()
     response = await api.client.get("/health/ready")
     assert (response.status_code, response.json()["code"]) == (503, "UNAVAILABLE")
     assert [error["path"] for error in response.json()["errors"]] == ["postgres"]
@@ -112,10 +117,12 @@ async def test_only_payments_require_a_key_in_the_document(api: Api) -> None:
     assert required == ["post /v1/payments"]
 
 
-@pytest.mark.parametrize("shape", EXAMPLES, ids=lambda shape: shape.__name__)
-def test_an_example_is_what_its_struct_takes(shape: type) -> None:
-    decoded = decode(shape, json.dumps(EXAMPLES[shape]).encode())
-    assert isinstance(decoded, shape)
+async def test_an_example_is_what_its_struct_takes_and_writes(api: Api) -> None:
+    shapes = shapes_of(api.app)
+    assert shapes.keys() - EXAMPLES.keys() == {"ProblemDetails"}
+    for name, example in EXAMPLES.items():
+        decoded = decode(shapes[name], json.dumps(example).encode())
+        assert msgspec.json.decode(msgspec.json.encode(decoded)) == example, name
 
 
 async def test_every_route_of_v1_names_its_scope(api: Api) -> None:

@@ -34,7 +34,12 @@ async def test_an_unknown_route(api: Api) -> None:
 
 
 async def test_an_id_that_cannot_be_one(api: Api) -> None:
-    for path in ("/v1/accounts/acc_1", "/v1/accounts/%00", "/v1/charges/pay_1", "/v1/invoices/x%0a"):
+    for path in (
+        "/v1/accounts/acc_1",
+        "/v1/accounts/%00",
+        "/v1/charges/pay_1",
+        "/v1/invoices/x%0a",
+    ):
         check(await api.client.get(path), 404, "NOT_FOUND")
 
 

@@ -135,9 +135,7 @@ async def test_the_trial_balance_is_zero_in_every_currency(api: Api) -> None:
     await api.post("/v1/charges", charge_body(account_id))
     await api.post("/v1/payments", payment_body(account_id), key="k")
     yen = (
-        await api.post(
-            "/v1/accounts", {"patient_id": "p1", "facility": "tokyo", "currency": "JPY"}
-        )
+        await api.post("/v1/accounts", {"patient_id": "p1", "facility": "tokyo", "currency": "JPY"})
     ).json()["account_id"]
     money = {"amount": "300", "currency": "JPY"}
     body = charge_body(yen, unit_price=money, currency="JPY")
