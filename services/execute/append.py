@@ -8,7 +8,8 @@ import msgspec
 
 from contracts.columns import columns
 from contracts.event import Event
-from contracts.ids import event_id
+from contracts.ids import AccountId, event_id
+from domain.book import Book
 from domain.decider import Decision, Rejected
 from domain.intake import DiscardIntake, RetryIntake
 from services.commands import BY_COMMAND, decider_of
@@ -20,7 +21,9 @@ from services.execute.envelope import (
     Identity,
     Outcome,
     Refused,
+    is_kept,
 )
+from services.execute.faults import StreamMoved
 from services.execute.load import Books
 from services.execute.rows import (
     Row,
@@ -44,12 +47,14 @@ _REJECTION_STATUS: Final = sql("update_rejected.sql")
 
 # Constraints that a concurrent change trips; after it, the same command decides on what is there.
 _MOVED: Final = frozenset(
-    {"events_have_one_version", "stream_heads_are_one_a_stream", "prices_do_not_overlap"}
+    {
+        "events_have_one_version",
+        "stream_heads_are_one_a_stream",
+        "prices_do_not_overlap",
+        "billing_inbox_takes_a_message_once",
+        "billing_idempotency_answers_a_key_once",
+    }
 )
-
-
-class StreamMoved(Exception):
-    """A stream changed between load and append: load and decide again."""
 
 
 class Decisions:
@@ -88,7 +93,7 @@ class Decisions:
         except Rejected as rejected:
             refused = Refused(code=rejected.code, detail=rejected.detail)
             # A refused message holds no claim, so its repeat is decided again.
-            if isinstance(envelope.identity, HttpIdentity):
+            if isinstance(envelope.identity, HttpIdentity) and is_kept(refused):
                 self._seen[envelope.tenant, envelope.identity] = (envelope.payload_hash, refused)
                 self._rows.add_refused(envelope, refused)
             return refused
@@ -112,27 +117,15 @@ class Decisions:
     def _decide(self, envelope: Envelope) -> Done:
         book, command = self._books[envelope.tenant], envelope.command
         spec = BY_COMMAND[type(command)]
-        self._check_version(envelope)
-        decided = spec.decider.decide(command, book)
         stream_id = spec.stream(command)
+        if envelope.expected_version is not None:
+            _check_version(envelope.expected_version, spec.account(command), stream_id, book)
+        decided = spec.decider.decide(command, book)
         if decided:
             last = self._take(envelope, decided)
         else:
             last = event_id(stream_id, book.versions[stream_id])
         return Done(stream_id=stream_id, version=book.versions[stream_id], token=last)
-
-    def _check_version(self, envelope: Envelope) -> None:
-        expected, account_id = (
-            envelope.expected_version,
-            getattr(envelope.command, "account_id", None),
-        )
-        if expected is None or account_id is None:
-            return
-        head = self._books[envelope.tenant].account(account_id)
-        if head.version != expected:
-            raise AccountVersionConflict(
-                f"account {account_id} is at version {head.version}, not {expected}: read it again"
-            )
 
     def _take(self, envelope: Envelope, decided: Decision) -> str:
         """Book decided events; returns the id of the last one."""
@@ -185,7 +178,8 @@ class Decisions:
     ) -> None:
         """What most batches have none of: a statement for each table that has rows."""
         for statement, kinds, rows in (
-            (_CLAIMS, "tttt", self._rows.claims),
+            # Sorted, so that two batches that want the same ones do not deadlock.
+            (_CLAIMS, "tttt", sorted(self._rows.claims)),
             (_PRICES, "ttttddnt", self._rows.prices),
             (_COUNTERS, "ttn", counters),
             (_SETTLED, "tttt", settled),
@@ -232,3 +226,14 @@ class AccountVersionConflict(Rejected):
     """The caller named a version of the account that is not the current one."""
 
     code = "ACCOUNT_VERSION_CONFLICT"
+
+
+def _check_version(expected: int, named: str | None, stream_id: str, book: Book) -> None:
+    account_id = named or getattr(book.states.get(stream_id), "account_id", None)
+    if account_id is None:
+        return  # Of no account, or of none that is there: the decider says what is missing.
+    head = book.account(AccountId(account_id))
+    if head.version != expected:
+        raise AccountVersionConflict(
+            f"account {account_id} is at version {head.version}, not {expected}: read it again"
+        )

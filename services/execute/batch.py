@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from contracts.columns import columns
 from services.commands import BY_COMMAND
 from services.execute.append import Decisions
 from services.execute.envelope import (
+    IN_FLIGHT,
     KEY_REUSED,
     BusIdentity,
     Envelope,
@@ -19,19 +21,26 @@ from services.execute.envelope import (
     claim_key,
     done_again,
 )
-from services.execute.load import load_books
+from services.execute.load import Account, load_books
 from services.execute.statements import AnyConnection, sql
 
-LOCK_TIMEOUT_SECONDS: Final = 5
-_LOCK: Final = sql("lock_accounts.sql")
-_LOCK_WAITING: Final = sql("lock_accounts_waiting.sql")
 _CLAIM: Final = sql("claim.sql")
 _INBOX: Final = sql("recall_inbox.sql")
 _ANSWERS: Final = sql("recall_answers.sql")
 _ACCOUNT_OF: Final = sql("find_accounts.sql")
+_LOCK: Final = sql("lock_accounts.sql")
+_LOCK_WAITING: Final = sql("lock_accounts_waiting.sql")
 
-Account = tuple[str, str]
-"""Tenant and account id."""
+
+class Stage(Enum):
+    """What a batch is at: what it could be waiting for when its lock timeout strikes."""
+
+    CLAIM = auto()
+    """The tenants' open period."""
+    LOCK = auto()
+    """The accounts."""
+    WRITE = auto()
+    """Counters, and whoever writes the same keys."""
 
 
 class Batch:
@@ -40,30 +49,37 @@ class Batch:
     Without `wait`, commands whose account another transaction holds end in `busy` instead.
     """
 
-    def __init__(self, envelopes: Sequence[Envelope], *, wait: bool) -> None:
+    def __init__(
+        self, envelopes: Sequence[Envelope], *, wait: bool, lock_timeout_seconds: float
+    ) -> None:
         self.envelopes = envelopes
         self.outcomes: dict[int, Outcome] = {}
-        self.busy: set[int] = set()
+        self.busy: dict[int, Account] = {}
+        self.accounts: dict[int, Account] = {}
+        """The account of each command that works under one's lock, as far as it is known."""
+        self.stage = Stage.CLAIM
         self._wait = wait
-        self._accounts: dict[int, Account] = {}
+        self._lock_timeout = f"{max(1, round(lock_timeout_seconds * 1000))}ms"
 
     async def run(self, connection: AnyConnection, now: Callable[[], datetime]) -> None:
         """Execute the batch; raises StreamMoved or the database's error, and then nothing holds."""
-        async with connection.transaction():
+        self._name_accounts()
+        # Every statement must see what was committed before it, whatever the server's default is.
+        async with connection.transaction(isolation="read_committed"):
             await self._claim(connection)
             await self._recall(connection, BusIdentity, _INBOX)
             await self._recall(connection, HttpIdentity, _ANSWERS)
+            self.stage = Stage.LOCK
+            await self._find_accounts(connection)
             locked = await self._lock(connection)
+            self.stage = Stage.WRITE
             remaining = self._open()
             if remaining:
                 envelopes = [self.envelopes[index] for index in remaining]
-                books = await load_books(connection, envelopes, locked, now())
+                accounts = [self.accounts.get(index) for index in remaining]
+                books = await load_books(connection, envelopes, accounts, locked, now())
                 outcomes = await Decisions(books).append(connection, envelopes)
                 self.outcomes.update(zip(remaining, outcomes, strict=True))
-
-    def account_of(self, index: int) -> Account | None:
-        """The account of a command, known once `run` has locked."""
-        return self._accounts.get(index)
 
     def _open(self) -> list[int]:
         return [
@@ -71,6 +87,12 @@ class Batch:
             for index in range(len(self.envelopes))
             if index not in self.outcomes and index not in self.busy
         ]
+
+    def _name_accounts(self) -> None:
+        for index, envelope in enumerate(self.envelopes):
+            account_id = BY_COMMAND[type(envelope.command)].account(envelope.command)
+            if account_id is not None:
+                self.accounts[index] = (envelope.tenant, account_id)
 
     async def _claim(self, connection: AnyConnection) -> None:
         """Take every identity without waiting; one in flight elsewhere leaves the batch."""
@@ -80,18 +102,13 @@ class Batch:
             if envelope.identity is not None
         }
         tenants = sorted({envelope.tenant for envelope in self.envelopes})
-        timeout = f"{LOCK_TIMEOUT_SECONDS}s"
         row = await connection.fetchrow(
-            _CLAIM, ",".join(tenants), timeout, tenants, list(keys.values())
+            _CLAIM, ",".join(tenants), self._lock_timeout, tenants, list(keys.values())
         )
         assert row is not None, "a SELECT without FROM gives a row"
         for index, mine in zip(keys, row["mine"] or (), strict=True):
             if not mine:
-                self.outcomes[index] = Refused(
-                    code="IDEMPOTENCY_IN_FLIGHT",
-                    detail="the same command is being executed right now: try again",
-                    transient=True,
-                )
+                self.outcomes[index] = IN_FLIGHT
 
     async def _recall(self, connection: AnyConnection, kind: type[Any], statement: str) -> None:
         """Answer what was done before with its stored result."""
@@ -106,35 +123,39 @@ class Batch:
                 index = asked[row["n"] - 1]
                 self.outcomes[index] = _recalled(self.envelopes[index], row)
 
+    async def _find_accounts(self, connection: AnyConnection) -> None:
+        """The account of a command that names none: the head of its stream does."""
+        unnamed = [
+            index
+            for index in self._open()
+            if index not in self.accounts and hasattr(self.envelopes[index].command, "account_id")
+        ]
+        if not unnamed:
+            return
+        streams = [
+            (envelope.tenant, stream_of(envelope))
+            for envelope in (self.envelopes[index] for index in unnamed)
+        ]
+        for row in await connection.fetch(_ACCOUNT_OF, *columns(streams, "tt")):
+            index = unnamed[row["n"] - 1]
+            self.accounts[index] = (self.envelopes[index].tenant, row["account_id"])
+
     async def _lock(self, connection: AnyConnection) -> set[Account]:
         """Lock the accounts of the batch; commands of a busy account leave it."""
-        await self._find_accounts(connection)
-        wanted = sorted(set(self._accounts.values()))
+        open_indexes = self._open()
+        wanted = sorted({self.accounts[index] for index in open_indexes if index in self.accounts})
         if not wanted:
             return set()
         statement = _LOCK_WAITING if self._wait else _LOCK
         rows = await connection.fetch(statement, *columns(wanted, "tt"))
         found = {(row["tenant"], row["account_id"]): row["locked"] for row in rows}
-        self.busy = {
-            index for index, account in self._accounts.items() if found.get(account) is False
-        }
+        if not all(found.values()):
+            self.busy = {
+                index: self.accounts[index]
+                for index in open_indexes
+                if index in self.accounts and found.get(self.accounts[index]) is False
+            }
         return {account for account, is_mine in found.items() if is_mine}
-
-    async def _find_accounts(self, connection: AnyConnection) -> None:
-        """The account of each command: the command names it, or the head of its stream does."""
-        unnamed = []
-        for index in self._open():
-            envelope = self.envelopes[index]
-            account_id = account_named(envelope)
-            if account_id is not None:
-                self._accounts[index] = (envelope.tenant, account_id)
-            elif hasattr(envelope.command, "account_id"):
-                unnamed.append((index, envelope.tenant, stream_of(envelope)))
-        if unnamed:
-            streams = columns([(tenant, stream) for _, tenant, stream in unnamed], "tt")
-            for row in await connection.fetch(_ACCOUNT_OF, *streams):
-                index, tenant, _ = unnamed[row["n"] - 1]
-                self._accounts[index] = (tenant, row["account_id"])
 
 
 def account_named(envelope: Envelope) -> str | None:

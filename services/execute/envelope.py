@@ -1,11 +1,15 @@
 """A command on its way into the ledger, and what became of it."""
 
 import hashlib
-from typing import Any, NamedTuple
+import re
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from contracts.ids import split_event_id
+
+# A token of a subject: anything else could be committed but never published.
+TENANT: Final = re.compile(r"[a-z0-9_-]{1,63}")
 
 
 class BusIdentity(NamedTuple):
@@ -76,10 +80,33 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 Outcome = Done | Refused
 
-KEY_REUSED = Refused(
+KEY_REUSED: Final = Refused(
     code="IDEMPOTENCY_KEY_REUSED",
     detail="this identity was used before with other content: use a new one",
 )
+IN_FLIGHT: Final = Refused(
+    code="IDEMPOTENCY_IN_FLIGHT",
+    detail="the same command is being executed right now: try again",
+    transient=True,
+)
+
+# Refusals of what was sent or of the version it was meant for, not of what it asks: once that is
+# mended (a price published, the account read again), the same key may be used again.
+_NOT_KEPT: Final = frozenset(
+    {
+        "VALIDATION_FAILED",
+        "CODE_INVALID",
+        "CODE_UNVERIFIED",
+        "PRICE_NOT_FOUND",
+        "CURRENCY_UNSUPPORTED",
+        "ACCOUNT_VERSION_CONFLICT",
+    }
+)
+
+
+def is_kept(refused: Refused) -> bool:
+    """Whether a refusal is the answer to its Idempotency-Key from now on."""
+    return not refused.transient and refused.code not in _NOT_KEPT
 
 
 def claim_key(tenant: str, identity: Identity) -> int:

@@ -6,67 +6,59 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import asyncpg
 import structlog
 
-from services.execute.attempt import attempt, utc_now
-from services.execute.batch import Account, account_named, stream_of
-from services.execute.envelope import Envelope, Outcome
+from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
+from services.execute.batch import account_named, stream_of
+from services.execute.envelope import TENANT, Envelope, Outcome, Refused
+from services.execute.faults import refusal_of
+from services.execute.job import Entry, Job
+from services.execute.waiting import WaitingRoom
 
 BATCH_MAX: Final = 500
 _log = structlog.get_logger()
 
 
-class _Job:
-    """What one caller handed over; it is woken when the last of its commands has an outcome."""
-
-    def __init__(self, envelopes: Sequence[Envelope]) -> None:
-        self.future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._outcomes: dict[int, Outcome] = {}
-        self._count = len(envelopes)
-
-    def settle(self, index: int, outcome: Outcome) -> None:
-        self._outcomes[index] = outcome
-        if len(self._outcomes) == self._count and not self.future.done():
-            self.future.set_result([self._outcomes[at] for at in range(self._count)])
-
-    def fail(self, error: BaseException) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-class _Entry(NamedTuple):
-    """A queued command: its job and its place there."""
-
-    envelope: Envelope
-    job: _Job
-    place: int
-
-
 class Executor:
     """Executes commands in group commits on a few lanes; commands of one account share a lane.
 
-    A command whose account another process holds goes to a lane of its own that waits, and later
-    commands of that account queue behind it, so the order per account is kept.
+    Commands whose account another process holds leave for the waiting room, and later commands of
+    that account queue behind them, so the order per account is kept. A command that names no
+    account (IssueInvoice without one) keeps no order with those of its account.
     """
 
     def __init__(
-        self, pool: asyncpg.Pool, *, lanes: int = 2, now: Callable[[], datetime] = utc_now
+        self,
+        pool: asyncpg.Pool,
+        *,
+        lanes: int = 2,
+        now: Callable[[], datetime] = utc_now,
+        lock_timeout_seconds: float = 5,
     ) -> None:
-        self._pool = pool
-        self._now = now
-        self._queues: list[deque[_Entry]] = [deque() for _ in range(lanes)]
+        self._ledger = Ledger(pool, now, lock_timeout_seconds)
+        self._queues: list[deque[Entry]] = [deque() for _ in range(lanes)]
         self._wakers = [asyncio.Event() for _ in range(lanes)]
-        self._waiting: dict[Account, deque[_Entry]] = {}
+        self._room = WaitingRoom(
+            self._ledger,
+            self._execute,
+            self._start,
+            batch_max=BATCH_MAX,
+            # A connection stays free for each lane and for those who wait together.
+            slots=max(1, pool.get_max_size() - lanes - 1),
+        )
         self._tasks: set[asyncio.Task[None]] = set()
-        # Waiting lanes hold a connection each; one connection stays free for each normal lane.
-        self._wait_slots = asyncio.Semaphore(max(1, pool.get_max_size() - lanes))
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         for lane in range(len(self._queues)):
             self._start(self._run_lane(lane))
+        self._start(self._room.run())
         return self
 
     async def __aexit__(
@@ -75,9 +67,17 @@ class Executor:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """End in order: what runs is finished, what is queued fails with LedgerUnavailable."""
+        self._close()
+        try:
+            async with asyncio.timeout(self._ledger.lock_timeout_seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("executor closed in the middle of a batch")
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def execute(self, envelope: Envelope) -> Outcome:
         """Execute one command; raises LedgerUnavailable."""
@@ -88,18 +88,34 @@ class Executor:
 
         After LedgerUnavailable some may have been committed: repeat all of them.
         """
+        if self._closed:
+            raise _closed()
         if not envelopes:
             return []
-        job = _Job(envelopes)
-        for index, envelope in enumerate(envelopes):
-            lane = self._lane(envelope)
-            self._queues[lane].append(_Entry(envelope, job, index))
-            self._wakers[lane].set()
+        job = Job(envelopes)
+        for place, envelope in enumerate(envelopes):
+            refused = self._queue(envelope, job, place)
+            if refused is not None:
+                job.settle(place, refused)
         return await job.future
 
-    def _lane(self, envelope: Envelope) -> int:
-        key = account_named(envelope) or stream_of(envelope)
-        return zlib.crc32(key.encode(errors="surrogatepass")) % len(self._queues)
+    def _queue(self, envelope: Envelope, job: Job, place: int) -> Refused | None:
+        """Queue a command in its lane; returns the refusal of one that has none."""
+        try:
+            if not TENANT.fullmatch(envelope.tenant):
+                return Refused(
+                    code="VALIDATION_FAILED",
+                    detail=f"a tenant is named by {TENANT.pattern}, unlike {envelope.tenant!r}",
+                )
+            account_id = account_named(envelope)
+            key = account_id or stream_of(envelope)
+            lane = zlib.crc32(key.encode(errors="surrogatepass")) % len(self._queues)
+        except Exception as fault:  # a broken command is refused; those beside it go on
+            return refusal_of(envelope, fault)
+        account = None if account_id is None else (envelope.tenant, account_id)
+        self._queues[lane].append(Entry(envelope, job, place, account))
+        self._wakers[lane].set()
+        return None
 
     async def _run_lane(self, lane: int) -> None:
         queue, waker = self._queues[lane], self._wakers[lane]
@@ -107,51 +123,64 @@ class Executor:
             await waker.wait()
             waker.clear()
             while queue:
-                entries = [queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))]
-                await self._execute([entry for entry in entries if not self._queued_behind(entry)])
+                taken = [queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))]
+                free = [entry for entry in taken if not self._room.queue_behind(entry)]
+                if free:
+                    self._room.take_in(await self._execute(free, None))
 
-    def _queued_behind(self, entry: _Entry) -> bool:
-        """Whether commands of its account are waiting; then it waits behind them."""
-        account_id = account_named(entry.envelope)
-        waiting = self._waiting.get((entry.envelope.tenant, account_id)) if account_id else None
-        if waiting is None:
-            return False
-        waiting.append(entry)
-        return True
-
-    async def _execute(self, entries: list[_Entry], *, wait: bool = False) -> None:
-        if not entries:
-            return
-        envelopes = [entry.envelope for entry in entries]
+    async def _execute(self, entries: list[Entry], wait_seconds: float | None) -> list[Entry]:
+        """Execute commands and settle them; returns those whose account is busy, in order."""
+        self._running += 1
+        self._idle.clear()
         try:
-            attempted = await attempt(self._pool, envelopes, wait=wait, now=self._now)
+            envelopes = [entry.envelope for entry in entries]
+            attempted = await attempt(self._ledger, envelopes, wait_seconds=wait_seconds)
         except Exception as error:  # handed to the callers, who repeat or report it
-            for entry in entries:
-                entry.job.fail(error)
-            return
-        for index, account in sorted(attempted.busy.items()):
-            self._wait(account, entries[index])
+            _fail(entries, error)
+            return []
+        except asyncio.CancelledError:
+            _fail(entries, _closed())
+            raise
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
         for index, outcome in attempted.outcomes.items():
             entries[index].job.settle(entries[index].place, outcome)
-
-    def _wait(self, account: Account, entry: _Entry) -> None:
-        waiting = self._waiting.get(account)
-        if waiting is None:
-            self._waiting[account] = deque([entry])
-            self._start(self._run_waiting(account))
-        else:
-            waiting.append(entry)
-
-    async def _run_waiting(self, account: Account) -> None:
-        waiting = self._waiting[account]
-        async with self._wait_slots:
-            _log.debug("account busy, waiting for its lock", tenant=account[0], account=account[1])
-            while waiting:
-                entries = [waiting.popleft() for _ in range(min(BATCH_MAX, len(waiting)))]
-                await self._execute(entries, wait=True)
-        del self._waiting[account]
+        busy = []
+        for index, account in sorted(attempted.busy.items()):
+            entries[index].account = account
+            busy.append(entries[index])
+        if self._closed:
+            _fail(busy, _closed())
+            return []
+        return busy
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            # Without the lane its callers would wait for ever.
+            _log.critical("a lane of the executor died, it takes no more commands", exc_info=fault)
+            self._close()
+
+    def _close(self) -> None:
+        self._closed = True
+        queued = [entry for queue in self._queues for entry in queue]
+        for queue in self._queues:
+            queue.clear()
+        _fail([*queued, *self._room.drain()], _closed())
+
+
+def _fail(entries: Sequence[Entry], error: Exception) -> None:
+    for entry in entries:
+        entry.job.fail(error)
+
+
+def _closed() -> LedgerUnavailable:
+    return LedgerUnavailable("the executor is closed: repeat the command elsewhere")

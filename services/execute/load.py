@@ -1,6 +1,6 @@
 """Load what a batch is decided on: heads, accounts, open items, prices and settings, set by set."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -18,10 +18,12 @@ from domain.tax import TaxRule, TaxRules
 from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem, invoice_counter
 from services.commands import BY_COMMAND, DECIDERS, Needs
 from services.execute.envelope import Envelope
+from services.execute.faults import StreamMoved
 from services.execute.statements import AnyConnection, sql
 
+Account = tuple[str, str]
+"""Tenant and account id."""
 Books = dict[str, Book]
-Pairs = Iterable[tuple[str, str]]
 
 _decode_zones: Final = msgspec.json.Decoder(dict[str, str]).decode
 _decode_rules: Final = msgspec.json.Decoder(
@@ -49,16 +51,23 @@ def decode_state(stream_id: str, state: bytes) -> Any:
 async def load_books(
     connection: AnyConnection,
     envelopes: Sequence[Envelope],
-    locked: Pairs,
+    accounts: Sequence[Account | None],
+    locked: set[Account],
     recorded_at: datetime,
 ) -> Books:
-    """The books of the batch's tenants; call it in a statement after the locks were had."""
+    """The books of the batch's tenants; call it in a statement after the locks were had.
+
+    `accounts` are those of the envelopes, as far as they are known. Raises StreamMoved when one
+    was opened, or a stream of one was made, after the locks.
+    """
     tenants = sorted({envelope.tenant for envelope in envelopes})
     books = await _books(connection, tenants, recorded_at)
     await _load_accounts(connection, books, locked)
     wanted = {(envelope.tenant, _stream(envelope)) for envelope in envelopes}
     wanted |= await _load_items(connection, books, envelopes)
-    await _load_heads(connection, books, wanted)
+    guards = await _load_heads(connection, books, wanted)
+    if len(locked) != len(set(accounts)):
+        _check_locks(guards, envelopes, accounts, locked)
     await _load_prices(connection, books, envelopes)
     await _load_counters(connection, books, envelopes)
     return books
@@ -82,11 +91,10 @@ async def _books(connection: AnyConnection, tenants: list[str], recorded_at: dat
     return books
 
 
-async def _load_accounts(connection: AnyConnection, books: Books, locked: Pairs) -> None:
-    pairs = sorted(locked)
-    if not pairs:
+async def _load_accounts(connection: AnyConnection, books: Books, locked: set[Account]) -> None:
+    if not locked:
         return
-    for row in await connection.fetch(_ACCOUNTS, *columns(pairs, "tt")):
+    for row in await connection.fetch(_ACCOUNTS, *columns(list(locked), "tt")):
         books[row["tenant"]].accounts[row["account_id"]] = AccountHead(
             account_id=row["account_id"],
             version=row["version"],
@@ -102,23 +110,23 @@ async def _load_items(
     connection: AnyConnection, books: Books, envelopes: Sequence[Envelope]
 ) -> set[tuple[str, str]]:
     """Fill in open items; returns the streams that they stand for."""
-    whole: set[tuple[str, str]] = set()
-    named: set[tuple[str, str, str]] = set()
+    whole: set[tuple[str, str, ItemKind]] = set()
+    named: set[tuple[str, str, ItemKind, str]] = set()
     for envelope in envelopes:
         command, needs = envelope.command, BY_COMMAND[type(envelope.command)].needs
         if Needs.OPEN_INVOICES in needs:
-            whole.add((envelope.tenant, command.account_id))
+            whole.add((envelope.tenant, command.account_id, ItemKind.INVOICE))
         elif isinstance(command, CreateDraftInvoice):
+            kind = (envelope.tenant, command.account_id, ItemKind.CHARGE)
             if command.charge_ids is None:
-                whole.add((envelope.tenant, command.account_id))
+                whole.add(kind)
             else:
-                account = (envelope.tenant, command.account_id)
-                named |= {(*account, charge_id) for charge_id in command.charge_ids}
+                named |= {(*kind, charge_id) for charge_id in command.charge_ids}
     rows = []
     if whole:
-        rows += await connection.fetch(_ITEMS, *columns(sorted(whole), "tt"))
-    if named := {item for item in named if item[:2] not in whole}:
-        rows += await connection.fetch(_NAMED_ITEMS, *columns(sorted(named), "ttt"))
+        rows += await connection.fetch(_ITEMS, *columns(list(whole), "ttt"))
+    if named := {item for item in named if item[:3] not in whole}:
+        rows += await connection.fetch(_NAMED_ITEMS, *columns(list(named), "tttt"))
     for row in rows:
         item = OpenItem(
             kind=ItemKind(row["kind"]),
@@ -134,11 +142,34 @@ async def _load_items(
 
 async def _load_heads(
     connection: AnyConnection, books: Books, wanted: set[tuple[str, str]]
-) -> None:
-    for row in await connection.fetch(_HEADS, *columns(sorted(wanted), "tt")):
-        book, stream_id = books[row["tenant"]], row["stream_id"]
+) -> dict[tuple[str, str], Account | None]:
+    """Fill in states; returns the account whose lock guards each stream, if one does."""
+    guards: dict[tuple[str, str], Account | None] = {}
+    for row in await connection.fetch(_HEADS, *columns(list(wanted), "tt")):
+        tenant, stream_id, account_id = row["tenant"], row["stream_id"], row["account_id"]
+        book = books[tenant]
         book.states[stream_id] = decode_state(stream_id, row["state"])
         book.versions[stream_id] = row["version"]
+        guards[tenant, stream_id] = None if account_id is None else (tenant, account_id)
+    return guards
+
+
+def _check_locks(
+    guards: dict[tuple[str, str], Account | None],
+    envelopes: Sequence[Envelope],
+    accounts: Sequence[Account | None],
+    locked: set[Account],
+) -> None:
+    """Raises StreamMoved when an account, or a stream of one, was made after the locks."""
+    for envelope, account in zip(envelopes, accounts, strict=True):
+        guard = guards.get((envelope.tenant, _stream(envelope)))
+        made = (
+            guard is not None
+            if account is None
+            else account not in locked and (account in guards or guard == account)
+        )
+        if made:
+            raise StreamMoved(f"{_stream(envelope)} was made after the locks were had")
 
 
 async def _load_prices(

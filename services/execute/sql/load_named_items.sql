@@ -1,6 +1,6 @@
 -- These items, as far as they are open.
 SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number
   FROM open_items i
-  JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[])
-    AS w (tenant, account_id, item_id)
-    USING (tenant, account_id, item_id)
+  JOIN unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[])
+    AS w (tenant, account_id, kind, item_id)
+    USING (tenant, account_id, kind, item_id)
