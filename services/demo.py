@@ -1,6 +1,7 @@
 """The main job, shown: a clinic's day goes in on the bus and comes out as a ledger that adds up."""
 
 import asyncio
+import statistics
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,13 +27,14 @@ from services.status import Status, read_status
 
 TENANT: Final = "demo"
 CATCH_UP_SECONDS_MAX: Final = 300.0
-_POLL_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.05
+_TELL_SECONDS: Final = 1.0
 
 Tell = Callable[[str], None]
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What the demo found: the figures, an account with its ledger, the trial balance, the audit."""
+    """What the demo found: figures, an account with its ledger, the trial balance, the audit."""
 
     status: Status
     account: dict[str, Any]
@@ -41,6 +43,16 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     audit: Report
     messages: int
     work_seconds: float
+    lags: "Lags"
+
+
+class Lags(msgspec.Struct, frozen=True, kw_only=True):
+    """How long events waited, as seen from outside, in seconds: the median and the longest."""
+
+    published_p50: float
+    published_max: float
+    projected_p50: float
+    projected_max: float
 
 
 class DidNotCatchUp(Exception):
@@ -61,7 +73,8 @@ async def show(addresses: Addresses, *, patients: int, tell: Tell) -> Shown:
         begun = time.perf_counter()
         settings = StreamSettings()
         await send(client, _messages(day, settings))
-        status = await _caught_up(pool, client, settings, tell)
+        watch = Watch()
+        status = await _caught_up(pool, client, settings, tell, watch)
         work_seconds = time.perf_counter() - begun
         tell("reading the account, its ledger and the trial balance")
         account = await _account(query, day)
@@ -78,6 +91,7 @@ async def show(addresses: Addresses, *, patients: int, tell: Tell) -> Shown:
         audit=audit,
         messages=len(day) + 1,
         work_seconds=work_seconds,
+        lags=watch.lags(),
     )
 
 
@@ -114,21 +128,54 @@ def _messages(day: list[CloudEvent], settings: StreamSettings) -> list[Outgoing]
 
 
 async def _caught_up(
-    pool: asyncpg.Pool, client: Client, settings: StreamSettings, tell: Tell
+    pool: asyncpg.Pool, client: Client, settings: StreamSettings, tell: Tell, watch: "Watch"
 ) -> Status:
     """Wait until nothing moves any more."""
-    deadline = time.monotonic() + CATCH_UP_SECONDS_MAX
+    begun = told = time.monotonic()
     while True:
         status = await read_status(pool, client, settings)
-        tell(
-            f"{status.charges} charges, {status.events} events, {status.published} published, "
-            f"{status.projected} projected, {status.intake_pending} messages to go"
-        )
+        now = time.monotonic()
+        watch.look(status, now)
+        if now - told > _TELL_SECONDS or status.caught_up():
+            told = now
+            tell(
+                f"{status.charges} charges, {status.events} events, {status.published} published, "
+                f"{status.projected} in the read models"
+            )
         if status.caught_up():
             return status
-        if status.halted or time.monotonic() > deadline:
-            raise DidNotCatchUp(f"after {CATCH_UP_SECONDS_MAX:.0f} s or a halt: {status}")
+        if status.halted or now - begun > CATCH_UP_SECONDS_MAX:
+            raise DidNotCatchUp(f"after {now - begun:.0f} s: {status}")
         await asyncio.sleep(_POLL_SECONDS)
+
+
+class Watch:
+    """Sees when a head of the log was first there, published and in the read models."""
+
+    def __init__(self) -> None:
+        self._heads: list[tuple[int, float]] = []
+        self._published: list[float] = []
+        self._projected: list[float] = []
+
+    def look(self, status: Status, now: float) -> None:
+        """Take in one look; the error is the time between two."""
+        if not self._heads or status.events > self._heads[-1][0]:
+            self._heads.append((status.events, now))
+        for seen, position in (
+            (self._published, status.published),
+            (self._projected, status.projected),
+        ):
+            while len(seen) < len(self._heads) and self._heads[len(seen)][0] <= position:
+                seen.append(now - self._heads[len(seen)][1])
+
+    def lags(self) -> Lags:
+        """What was seen; a lag shorter than the time between two looks is 0."""
+        return Lags(
+            published_p50=statistics.median(self._published),
+            published_max=max(self._published),
+            projected_p50=statistics.median(self._projected),
+            projected_max=max(self._projected),
+        )
 
 
 async def _account(query: Query, day: list[CloudEvent]) -> dict[str, Any]:

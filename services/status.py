@@ -52,5 +52,5 @@ async def read_status(pool: asyncpg.Pool, client: Client, settings: StreamSettin
     consumer = await ask(
         client, f"CONSUMER.INFO.{settings.intake}.intake", answer=_Consumer
     )
-    row = await pool.fetchrow(_STATUS)
+    (row,) = await pool.fetch(_STATUS)
     return Status(intake_pending=consumer.num_pending + consumer.num_ack_pending, **dict(row))

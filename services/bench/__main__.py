@@ -1,5 +1,6 @@
 """`just bench`: measure everything on an embedded, durable stack; `--quick` in under a minute."""
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -25,6 +26,7 @@ from services.bench.replay import replay
 from services.embedded.stack import EmbeddedStack, StackOptions, running_stack
 from services.execute.executor import Executor
 from services.logging import configure_logging
+from services.sagas.worker import connect as connect_temporal
 from services.up import PROCESSES, everything
 from services.wiring import migrate, open_pool
 
@@ -148,8 +150,14 @@ async def _replay(bench: Bench) -> list[Figure]:
 
 
 async def _encounters(bench: Bench) -> list[Figure]:
-    value = await bench_encounters(bench.stack, bench.executor, bench.writer)
-    return [_figure("encounters", value, "encounters/s")]
+    address = bench.stack.addresses.temporal_address or ""
+    client = await connect_temporal(address, "default", bench.writer, asyncio.Event())
+    if client is None:
+        raise RuntimeError("the benchmark was stopped")
+    found = await bench_encounters(
+        client, bench.executor, bench.writer, first=40_000_000, count=bench.count(4_000)
+    )
+    return [_figure("encounters", found.encounters_per_second, "encounters/s")]
 
 
 async def _end_to_end(bench: Bench) -> list[Figure]:

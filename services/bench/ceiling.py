@@ -22,7 +22,7 @@ from services.bench.workload import (
 )
 from services.execute.append import Decisions
 from services.execute.executor import BATCH_MAX
-from services.execute.load import sql
+from services.execute.statements import sql
 
 _APPEND: Final = sql("append.sql")
 

@@ -67,9 +67,7 @@ async def _run(
     published: list[tuple[int, float]] = []
     seen: list[tuple[int, float]] = []
     begun = time.perf_counter()
-    producing = asyncio.create_task(
-        _produce(client, settings, first, count, rate, published)
-    )
+    producing = asyncio.create_task(_produce(client, settings, first, count, rate, published))
     while (projected := await _projected(pool) - base) < count:
         seen.append((projected, time.perf_counter()))
         if time.perf_counter() - begun > _SECONDS_MAX:
@@ -99,9 +97,7 @@ async def _produce(
         published.append((done + size, sent_at))
 
 
-def _lags(
-    published: Sequence[tuple[int, float]], seen: Sequence[tuple[int, float]]
-) -> list[float]:
+def _lags(published: Sequence[tuple[int, float]], seen: Sequence[tuple[int, float]]) -> list[float]:
     """From the sending of a chunk to the first look at which its last charge was visible."""
     counts = [count for count, _ in seen]
     return [seen[bisect.bisect_left(counts, last)][1] - sent_at for last, sent_at in published]
@@ -110,5 +106,7 @@ def _lags(
 async def _projected(pool: asyncpg.Pool) -> int:
     """The position that every read model has seen; one charge is one event."""
     return int(
-        await pool.fetchval("SELECT coalesce(min(checkpoint), 0) FROM projections WHERE stage = 'live'")
+        await pool.fetchval(
+            "SELECT coalesce(min(checkpoint), 0) FROM projections WHERE stage = 'live'"
+        )
     )

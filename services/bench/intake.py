@@ -30,14 +30,16 @@ async def intake(
     """Charges per second from the bus to committed; the messages are on the stream beforehand."""
     events = charge_events(first, count)
     await send(client, (outgoing(TENANT, event, settings) for event in events))
-    taking = Taking(executor, pool, stream=settings.intake, prefix_tokens=int(bool(settings.prefix)))
+    taking = Taking(
+        executor, pool, stream=settings.intake, prefix_tokens=int(bool(settings.prefix))
+    )
     consumer = DurableConsumer(stream=settings.intake, name="bench")
     before = await _outbox(pool)
     stopping = asyncio.Event()
     async with durable_feed(client, consumer) as feed:
         begun = time.perf_counter()
         working = asyncio.create_task(Intake(taking, feed).run(stopping))
-        while await _outbox(pool) < before + count and not working.done():
+        while await _outbox(pool) < before + count and not working.done():  # noqa: ASYNC110 # the table is the only sign
             await asyncio.sleep(_POLL_SECONDS)
         seconds = time.perf_counter() - begun
         stopping.set()

@@ -6,15 +6,16 @@ import time
 
 import click
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from services.cli.progress import Progress
 from services.cli.running import json_option, print_json, run, settings_with
+from services.cli.up import stack_options
 from services.demo import DidNotCatchUp, Shown, show
 from services.logging import configure_logging
 from services.query import ProblemAnswered
-from services.cli.up import stack_options
 from services.up import everything
 
 
@@ -101,49 +102,75 @@ def _summary(shown: Shown, seconds: float) -> Summary:
 
 def _print(shown: Shown) -> None:
     console = Console()
-    console.print(_account(shown), _ledger(shown), _trial_balance(shown))
-    status = shown.status
-    rate = status.events / shown.work_seconds
-    console.print(
-        f"{shown.messages} messages became {status.charges} charges and {status.events} events in "
-        f"{shown.work_seconds:.1f} s ({rate:.0f} events/s), every one published once and projected; "
-        f"{status.rejected} messages rejected, {status.encounters_parked} encounter parked.",
-        highlight=False,
-    )
+    console.print(_account(shown), _ledger(shown), _trial_balance(shown), _work(shown))
     audit = shown.audit
     verdict = "nothing wrong" if not audit.findings else f"{len(audit.findings)} FINDINGS"
-    console.print(f"Audit: verified through {audit.verified_through}, {verdict}.")
+    console.print(
+        f"Audit: every event, leaf, balance, read model and message through "
+        f"{audit.verified_through} verified, {verdict}.",
+        highlight=False,
+    )
     for finding in audit.findings:
         console.print(f"  {finding}")
 
 
 def _account(shown: Shown) -> Table:
-    table = Table(title="An account", title_justify="left", show_header=False)
-    for name in ("account_id", "patient_id", "name", "facility", "balance", "credit"):
-        value = shown.account.get(name)
-        text = f"{value['amount']} {value['currency']}" if isinstance(value, dict) else value
-        table.add_row(name, str(text))
+    account = shown.account
+    table = _table("An account of the day", show_header=False)
+    table.add_row("account", account["account_id"])
+    table.add_row("patient", f"{account['name']} ({account['patient_id']})")
+    table.add_row("facility", account["facility"])
+    for name in ("charged", "adjusted", "paid", "balance"):
+        table.add_row(name, _money(account[name]))
     return table
 
 
 def _ledger(shown: Shown) -> Table:
-    table = Table("date", "entry", "account", "amount", "balance", title="Its ledger")
-    table.title_justify = "left"
+    table = _table("Its ledger", "position", "event", "account", "amount", "balance")
     for line in shown.ledger:
-        table.add_row(*(str(line.get(name, "")) for name in _LINE))
+        table.add_row(
+            str(line["position"]),
+            line["type"],
+            line["name"],
+            _money(line["amount"]),
+            _money(line["balance"]),
+        )
     return table
-
-
-_LINE = ("booked_on", "event_id", "gl_account", "amount", "balance")
 
 
 def _trial_balance(shown: Shown) -> Table:
-    table = Table(
-        "account", "name", "currency", "debit", "credit", "balance", title="Trial balance"
-    )
-    table.title_justify = "left"
+    columns = ("gl_account", "name", "currency", "debit", "credit", "balance")
+    table = _table("Trial balance", "account", *columns[1:])
     for row in shown.trial_balance["rows"]:
-        table.add_row(
-            *(row[name] for name in ("gl_account", "name", "currency", "debit", "credit", "balance"))
-        )
+        table.add_row(*(row[name] for name in columns))
     return table
+
+
+def _work(shown: Shown) -> Table:
+    status, lags = shown.status, shown.lags
+    rate = status.events / shown.work_seconds
+    table = _table("The work", show_header=False)
+    table.add_row("messages sent", f"{shown.messages}")
+    table.add_row("charges, events", f"{status.charges}, {status.events}")
+    table.add_row("throughput", f"{rate:,.0f} events/s over {shown.work_seconds:.1f} s")
+    table.add_row("log to stream", _lag(lags.published_p50, lags.published_max))
+    table.add_row("log to read models", _lag(lags.projected_p50, lags.projected_max))
+    table.add_row("rejected, to be mended", f"{status.rejected} messages")
+    table.add_row("parked, to be mended", f"{status.encounters_parked} encounter")
+    return table
+
+
+def _table(title: str, *columns: str, show_header: bool = True) -> Table:
+    table = Table(title=title, title_justify="left", show_header=show_header, box=box.SIMPLE)
+    for column in columns:
+        right = column in ("position", "amount", "debit", "credit", "balance")
+        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+    return table
+
+
+def _money(money: dict[str, str]) -> str:
+    return f"{money['amount']} {money['currency']}"
+
+
+def _lag(median: float, longest: float) -> str:
+    return f"{median:.2f} s (median), {longest:.2f} s (longest)"

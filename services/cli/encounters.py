@@ -23,6 +23,11 @@ from services.logging import configure_logging
 from services.settings import Settings
 from services.wiring import writing
 
+_PARKED = (
+    "SELECT stream_id, state FROM stream_heads WHERE tenant = $1 AND stream_id LIKE 'enc\\_%'"
+    " AND convert_from(state, 'UTF8') LIKE '{\"type\":\"attention_required\"%' ORDER BY stream_id"
+)
+
 
 class ParkedEncounter(msgspec.Struct, frozen=True, kw_only=True):
     """An encounter that waits for somebody, and why."""
@@ -54,16 +59,13 @@ def list_parked(tenant: str, data_dir: Path | None, as_json: bool) -> None:
 
 
 async def _list(settings: Settings, tenant: str) -> list[ParkedEncounter]:
-    async with writing(settings) as wired, wired.pool.acquire() as connection:
-        async with connection.transaction():
-            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-            rows = await connection.fetch(
-                "SELECT stream_id, state FROM stream_heads"
-                " WHERE tenant = $1 AND stream_id LIKE 'enc\\_%'"
-                " AND convert_from(state, 'UTF8') LIKE '{\"type\":\"attention_required\"%'"
-                " ORDER BY stream_id",
-                tenant,
-            )
+    async with (
+        writing(settings) as wired,
+        wired.pool.acquire() as connection,
+        connection.transaction(),
+    ):
+        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        rows = await connection.fetch(_PARKED, tenant)
     states = [(row["stream_id"], decode_state(row["stream_id"], row["state"])) for row in rows]
     return [
         ParkedEncounter(

@@ -1,12 +1,14 @@
 """The intake process: batches off the stream, into the ledger, acknowledged after the commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 import structlog
 from prometheus_client import Counter, Histogram
 
+from relay.consumer import Delivery
+from relay.inbox import DurableFeed
 from services.execute.attempt import LedgerUnavailable
 from services.intake.reading import Arrived
 from services.intake.taking import Taking
@@ -24,36 +26,10 @@ _SECONDS: Final = Histogram("daybook_intake_batch_seconds", "Time a batch takes 
 _log = structlog.get_logger()
 
 
-class Delivered(Protocol):
-    """A message that waits for its acknowledgement."""
-
-    @property
-    def subject(self) -> str: ...
-    @property
-    def headers(self) -> Mapping[str, str] | None: ...
-    @property
-    def payload(self) -> bytes: ...
-    @property
-    def sequence(self) -> int: ...
-
-
-class Deliveries(Protocol):
-    """A durable consumer of the intake stream."""
-
-    def batches(self) -> AsyncIterator[Sequence[Delivered]]:
-        """Batches in order, for ever."""
-
-    async def ack(self, messages: Sequence[Delivered]) -> None:
-        """They are settled; returns when the server knows."""
-
-    async def nak(self, messages: Sequence[Delivered], *, delay_seconds: float) -> None:
-        """Deliver them again, after a while."""
-
-
 class Intake:
     """Takes what is delivered until it is cancelled or told to stop; loses nothing either way."""
 
-    def __init__(self, taking: Taking, deliveries: Deliveries) -> None:
+    def __init__(self, taking: Taking, deliveries: DurableFeed) -> None:
         self._taking = taking
         self._deliveries = deliveries
         self._slots = asyncio.Semaphore(_IN_FLIGHT_MAX)
@@ -76,14 +52,14 @@ class Intake:
             finally:
                 ended.cancel()
 
-    async def _settle(self, messages: Sequence[Delivered]) -> None:
+    async def _settle(self, messages: Sequence[Delivery]) -> None:
         try:
             with _SECONDS.time():
                 await self._take(messages)
         finally:
             self._slots.release()
 
-    async def _take(self, messages: Sequence[Delivered]) -> None:
+    async def _take(self, messages: Sequence[Delivery]) -> None:
         arrived = [
             Arrived(message.subject, message.headers, message.payload, message.sequence)
             for message in messages
@@ -104,7 +80,7 @@ class Intake:
         if taken.settled:
             await self._deliveries.ack([messages[index] for index in taken.settled])
 
-    async def _postpone(self, messages: Sequence[Delivered], away: LedgerUnavailable) -> None:
+    async def _postpone(self, messages: Sequence[Delivery], away: LedgerUnavailable) -> None:
         """Postgres is away: everything comes again, after longer and longer pauses."""
         self._failures += 1
         delay_seconds = min(_AWAY_SECONDS_MAX, _AGAIN_SECONDS * 2**self._failures)

@@ -102,7 +102,7 @@ def _encounter(
                 quantity=service.quantity,
                 service_on=service.service_date,
                 modifiers=service.modifiers,
-                unit_price=service.unit_price and service.unit_price.money,
+                unit_price=service.unit_price.money if service.unit_price else None,
             )
             for service in message.services
         ),

@@ -48,15 +48,15 @@ class Delivered(Protocol):
 
 
 class Deliveries(Protocol):
-    """The durable consumer of the stream of events."""
+    """The durable consumer of the stream of events; it is given back what it gave."""
 
     def batches(self) -> AsyncIterator[Sequence[Delivered]]:
         """Batches in order, for ever."""
 
-    async def ack(self, messages: Sequence[Delivered]) -> None:
+    async def ack(self, messages: Sequence[Any]) -> None:
         """They are settled; returns when the server knows."""
 
-    async def in_progress(self, messages: Sequence[Delivered]) -> None:
+    async def in_progress(self, messages: Sequence[Any]) -> None:
         """They are worked on: do not deliver them to somebody else yet."""
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import asyncpg
 import structlog
+from asyncpg.pool import PoolConnectionProxy
 
 from relay.tree import ensure_log
 
@@ -20,6 +21,8 @@ ROLES: Final = {
 SEARCH_PATH: Final = "daybook, read, public"
 # An arbitrary constant that every release agrees on ("daybook" in ASCII).
 _LOCK: Final = 0x6461_7962_6F6F_6B
+
+AnyConnection = asyncpg.Connection | PoolConnectionProxy
 
 _log = structlog.get_logger()
 
@@ -51,7 +54,7 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
     return applied
 
 
-async def missing_migrations(connection: asyncpg.Connection) -> list[str]:
+async def missing_migrations(connection: AnyConnection) -> list[str]:
     """The migrations of this release that the database does not have yet."""
     try:
         rows = await connection.fetch("SELECT name FROM daybook.schema_migrations")

@@ -32,4 +32,3 @@ def missing_of(pool: asyncpg.Pool) -> Callable[[], Awaitable[dict[str, str]]]:
         return {}
 
     return missing
-
