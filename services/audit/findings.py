@@ -58,6 +58,9 @@ MEANING: Final = {
 }
 
 
+_RANK: Final = {check: rank for rank, check in enumerate(Check)}
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is not as the events say, and its place where it has one."""
 
@@ -150,5 +153,10 @@ class Findings:
         )
 
     def ordered(self) -> tuple[Finding, ...]:
-        """By position; what has none comes last, in the order it was found."""
-        return tuple(sorted(self.kept, key=lambda one: (one.position is None, one.position or 0)))
+        """What is wrong with the log itself, then what does not follow from it; by position."""
+        return tuple(sorted(self.kept, key=_order))
+
+
+def _order(finding: Finding) -> tuple[bool, bool, int, int]:
+    rank, position = _RANK[finding.check], finding.position
+    return rank > _RANK[Check.BALANCE], position is None, position or 0, rank
