@@ -8,7 +8,6 @@ import pytest
 from contracts.bus import partition_of
 from contracts.cloudevent import from_nats
 from contracts.event import Metadata
-from relay import metrics
 from relay.connection import Client
 from relay.jetstream import StreamSettings, create_stream, events_config, find_stream
 from relay.lease import LeaseLost
@@ -21,7 +20,7 @@ from relay.publisher import (
 from relay.stream import StreamDiverged
 from tests.bus.conftest import Publishing
 from tests.fixtures.committing import TYPE, append, body_of, commit, commit_many
-from tests.fixtures.relaying import sequence_all, take_lease
+from tests.fixtures.relaying import counted, sequence_all, take_lease
 from tests.fixtures.streams import assert_whole, stored, until_published
 from tests.fixtures.waiting import until
 
@@ -29,7 +28,7 @@ from tests.fixtures.waiting import until
 def refusals() -> float:
     """How many batches were refused because of where the stream ends."""
     return sum(
-        metrics.PUBLISH_ERRORS.labels(str(code))._value.get()
+        counted("daybook_publish_errors_total", code=str(code))
         for code in (WRONG_LAST_SEQUENCE, DUPLICATE_IN_BATCH)
     )
 
@@ -200,12 +199,12 @@ async def test_what_the_server_refuses_stops_everything_behind_it_until_it_is_ta
     await commit(admin, "demo", ("big", 1), body=b'"' + b"x" * 4_000 + b'"')
     await commit_many(admin, "demo", "chg_", 20)
     await sequence_all(pool)
-    errors = metrics.PUBLISH_ERRORS.labels("10054")._value.get()
+    errors = counted("daybook_publish_errors_total", code="10054")
     async with publishing() as task:
         with pytest.raises(Unpublishable, match="big-1 at position 21") as caught:
             await task
     assert (caught.value.position, caught.value.code) == (21, 10054)
-    assert metrics.PUBLISH_ERRORS.labels("10054")._value.get() > errors
+    assert counted("daybook_publish_errors_total", code="10054") > errors
     assert len(await stored(client, streams.events)) == 20
     found = await find_stream(client, streams.events)
     assert found is not None

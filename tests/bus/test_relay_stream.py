@@ -7,7 +7,6 @@ import asyncpg
 import msgspec
 import pytest
 
-from relay import metrics
 from relay.connection import Client
 from relay.jetstream import (
     StreamSettings,
@@ -20,7 +19,7 @@ from relay.publisher import run_publisher
 from relay.stream import REBUILD_SECONDS_MIN, Cooldown, find_loss
 from tests.bus.conftest import Publishing
 from tests.fixtures.committing import commit_many
-from tests.fixtures.relaying import sequence_all, take_lease
+from tests.fixtures.relaying import counted, sequence_all, take_lease
 from tests.fixtures.streams import assert_whole, stored, until_published
 from tests.fixtures.waiting import until
 
@@ -138,11 +137,11 @@ async def test_what_retention_took_is_not_published_again(relay: Relay) -> None:
             " WHERE position <= 30"
         )
     await relay.client.jetstream().purge_stream(relay.streams.events, seq=31)
-    rebuilds = metrics.STREAM_REBUILDS._value.get()
+    rebuilds = counted("daybook_stream_rebuilds_total")
     async with relay.publishing():
         await relay.add(5, "chg_")
         await until_published(relay.client, relay.streams, 55)
-    assert metrics.STREAM_REBUILDS._value.get() == rebuilds
+    assert counted("daybook_stream_rebuilds_total") == rebuilds
     assert [m.sequence for m in await stored(relay.client, relay.streams.events)][:1] == [31]
     await delete(relay)
     async with relay.publishing():
@@ -155,7 +154,7 @@ async def test_a_stream_that_is_full_has_lost_nothing(relay: Relay) -> None:
     """By bytes: the server drops the oldest messages to stay below the limit."""
     limited = msgspec.structs.replace(relay.streams, events_bytes_max=20_000)
     lease = await take_lease(relay.pool, "relay.publisher", "test")
-    rebuilds = metrics.STREAM_REBUILDS._value.get()
+    rebuilds = counted("daybook_stream_rebuilds_total")
     task = asyncio.create_task(run_publisher(relay.pool, relay.client, lease, limited))
     await relay.add(5, "chg_")
     await until_published(relay.client, relay.streams, 55)
@@ -166,7 +165,7 @@ async def test_a_stream_that_is_full_has_lost_nothing(relay: Relay) -> None:
     assert found.state.first_seq > 1
     async with relay.pool.acquire() as connection:
         assert await find_loss(connection, found, limited) is None
-    assert metrics.STREAM_REBUILDS._value.get() == rebuilds
+    assert counted("daybook_stream_rebuilds_total") == rebuilds
 
 
 async def test_a_stream_made_by_hand_gets_its_configuration(relay: Relay) -> None:
