@@ -1,20 +1,28 @@
-"""The write path against a real Postgres."""
+"""The write path against a real Postgres: what a command leaves behind."""
 
-import hashlib
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import date
 
+import asyncpg
 import pytest
 
-from contracts import ids
-from contracts.money import Money
-from domain.account import OpenAccount
-from domain.charge import CaptureCharge
-from domain.invoice import CreateDraftInvoice, IssueInvoice
-from domain.payment import PostPayment
-from services.execute.envelope import BusIdentity, Done, Envelope, Refused
+from services.execute.envelope import Done, Refused
 from services.execute.executor import Executor
 from tests.fixtures.databases import Database
+from tests.fixtures.write_path import (
+    account_id,
+    all_done,
+    assert_books_straight,
+    capture,
+    codes,
+    draft,
+    envelope,
+    invoice_id,
+    issue,
+    message,
+    open_account,
+    pay,
+)
 
 
 @pytest.fixture
@@ -23,80 +31,177 @@ async def executor(database: Database) -> AsyncIterator[Executor]:
         yield executor
 
 
-def envelope(command: object, *, key: str | None = None, tenant: str = "demo", payload: bytes = b"x") -> Envelope:
-    identity = None if key is None else BusIdentity("intake", "/meter", key)
-    return Envelope(
-        tenant=tenant,
-        command=command,
-        actor="bus:/meter",
-        correlation_id="c-1",
-        identity=identity,
-        payload_hash=hashlib.sha256(payload).digest(),
-    )
+@pytest.fixture
+async def admin(database: Database) -> asyncpg.Pool:
+    return await database.admin()
 
 
-def account_id(patient: str, tenant: str = "demo") -> ids.AccountId:
-    return ids.AccountId(ids.derive("acc", tenant, patient, "USD"))
-
-
-def open_account(patient: str, tenant: str = "demo") -> OpenAccount:
-    return OpenAccount(
-        account_id=account_id(patient, tenant),
-        patient_id=patient,
-        name=None,
-        facility="north",
-        currency="USD",
-    )
-
-
-def capture(patient: str, number: int, minor: int = 12500, tenant: str = "demo") -> CaptureCharge:
-    return CaptureCharge(
-        charge_id=ids.ChargeId(ids.derive("chg", tenant, patient, str(number))),
-        account_id=account_id(patient, tenant),
-        facility="north",
-        code="99213",
-        system="cpt",
-        quantity=1,
-        service_on=date(2026, 1, 2),
-        currency="USD",
-        unit_price=Money.of(minor, "USD"),
-    )
-
-
-async def test_a_charge_is_captured_invoiced_and_paid(executor: Executor, database: Database) -> None:
-    invoice_id = ids.InvoiceId(ids.derive("inv", "1"))
+async def test_a_charge_is_captured_invoiced_and_paid_in_one_batch(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
     outcomes = await executor.execute_all(
         [
-            envelope(open_account("p1")),
-            envelope(capture("p1", 1)),
-            envelope(capture("p1", 2, 500)),
-            envelope(CreateDraftInvoice(invoice_id=invoice_id, account_id=account_id("p1"))),
-            envelope(IssueInvoice(invoice_id=invoice_id, account_id=account_id("p1"))),
-            envelope(
-                PostPayment(
-                    payment_id=ids.PaymentId(ids.derive("pay", "1")),
-                    account_id=account_id("p1"),
-                    amount=Money.of(14000, "USD"),
-                    method="cash",
-                )
-            ),
+            envelope(open_account()),
+            envelope(capture(name=1)),
+            envelope(capture(name=2)),
+            envelope(draft()),
+            envelope(issue()),
+            envelope(pay(minor=26_000)),
         ]
     )
-    assert all(isinstance(outcome, Done) for outcome in outcomes), outcomes
-    admin = await database.admin()
+    assert all_done(outcomes)
     head = await admin.fetchrow("SELECT * FROM account_heads")
     assert (head["receivable_minor"], head["credit_minor"], head["version"]) == (0, 1000, 7)
     assert await admin.fetchval("SELECT count(*) FROM open_items") == 0
-    assert await admin.fetchval("SELECT sum(amount_minor) FROM ledger_entries") == 0
+    await assert_books_straight(admin)
 
 
-async def test_the_same_message_is_taken_once(executor: Executor, database: Database) -> None:
-    await executor.execute(envelope(open_account("p1")))
-    charge = envelope(capture("p1", 1), key="m-1")
-    first, second = await executor.execute_all([charge, charge])
-    third = await executor.execute(charge)
-    assert [outcome.replayed for outcome in (first, second, third)] == [False, True, True]
-    assert first.token == second.token == third.token
-    other = await executor.execute(envelope(capture("p1", 1), key="m-1", payload=b"other"))
-    assert isinstance(other, Refused)
-    assert other.code == "IDEMPOTENCY_KEY_REUSED"
+async def test_a_command_that_settles_an_invoice_is_one_outbox_row_of_two_events(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    commands = [open_account(), capture(), draft(), issue(), pay(minor=12_500)]
+    outcomes = await executor.execute_all([envelope(command) for command in commands])
+    rows = await admin.fetch("SELECT event_ids FROM billing_outbox ORDER BY id")
+    assert [len(row["event_ids"]) for row in rows] == [1, 1, 1, 1, 2]
+    paid = outcomes[-1]
+    assert isinstance(paid, Done)
+    assert rows[-1]["event_ids"] == [f"{paid.stream_id}-1", f"{invoice_id('1')}-3"]
+    assert paid.token == f"{invoice_id('1')}-3"
+
+
+async def test_outbox_rows_lie_in_the_order_of_the_commands(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute(envelope(open_account()))
+    outcomes = await executor.execute_all([envelope(capture(name=n)) for n in range(300)])
+    rows = await admin.fetch("SELECT event_ids FROM billing_outbox ORDER BY id OFFSET 1")
+    assert [row["event_ids"] for row in rows] == [
+        [outcome.token] for outcome in outcomes if isinstance(outcome, Done)
+    ]
+
+
+async def test_two_commands_on_one_stream_in_one_batch_both_hold(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute_all([envelope(open_account()), envelope(capture())])
+    outcomes = await executor.execute_all([envelope(draft()), envelope(issue())])
+    assert [outcome.version for outcome in outcomes if isinstance(outcome, Done)] == [1, 2]
+    await assert_books_straight(admin)
+
+
+async def test_64_callers_on_one_account_all_hold_and_are_counted(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute(envelope(open_account()))
+    outcomes = await asyncio.gather(
+        *(executor.execute(envelope(capture(name=n), message(str(n)))) for n in range(64))
+    )
+    assert all_done(list(outcomes))
+    head = await admin.fetchrow("SELECT version, receivable_minor FROM account_heads")
+    assert tuple(head) == (65, 64 * 12_500)
+    await assert_books_straight(admin)
+
+
+async def test_a_refused_command_leaves_the_batch_and_nothing_behind(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute(envelope(open_account()))
+    outcomes = await executor.execute_all(
+        [
+            envelope(capture(name=1)),
+            envelope(capture(name=2, quantity=0)),
+            envelope(capture("nobody", 3)),
+            envelope(capture(name=4)),
+        ]
+    )
+    assert codes(outcomes) == ["done", "VALIDATION_FAILED", "NOT_FOUND", "done"]
+    assert await admin.fetchval("SELECT count(*) FROM events") == 3
+    await assert_books_straight(admin)
+
+
+async def test_a_command_that_decides_nothing_answers_with_its_stream(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute_all([envelope(open_account()), envelope(capture())])
+    again = await executor.execute(envelope(capture()))
+    assert isinstance(again, Done)
+    assert (again.version, again.token) == (1, f"{again.stream_id}-1")
+    assert await admin.fetchval("SELECT count(*) FROM billing_outbox") == 2
+
+
+async def test_a_batch_may_span_tenants_that_know_nothing_of_each_other(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    outcomes = await executor.execute_all(
+        [
+            envelope(open_account()),
+            envelope(capture()),
+            envelope(open_account(), tenant="other"),
+            envelope(capture(), tenant="other"),
+            envelope(capture(), tenant="third"),
+        ]
+    )
+    assert codes(outcomes) == ["done", "done", "done", "done", "NOT_FOUND"]
+    for tenant in ("demo", "other", "third"):
+        await assert_books_straight(admin, tenant)
+
+
+@pytest.mark.parametrize("tenant", ["demo,other", "", "Demo", "a.b", "a" * 64, "demo\0"])
+async def test_a_tenant_that_is_no_subject_token_is_refused(
+    executor: Executor, tenant: str
+) -> None:
+    outcomes = await executor.execute_all(
+        [envelope(open_account(), tenant=tenant), envelope(open_account())]
+    )
+    assert codes(outcomes) == ["VALIDATION_FAILED", "done"]
+
+
+async def test_the_account_version_that_a_caller_names_must_be_the_current_one(
+    executor: Executor,
+) -> None:
+    await executor.execute_all([envelope(open_account()), envelope(capture(name=1))])
+    stale = await executor.execute(envelope(capture(name=2), expected_version=1))
+    assert isinstance(stale, Refused)
+    assert (stale.code, stale.transient) == ("ACCOUNT_VERSION_CONFLICT", False)
+    assert "is at version 2, not 1" in stale.detail
+    assert isinstance(
+        await executor.execute(envelope(capture(name=2), expected_version=2)), Done
+    )
+
+
+async def test_of_two_commands_that_name_the_same_version_one_holds(executor: Executor) -> None:
+    await executor.execute(envelope(open_account()))
+    outcomes = await executor.execute_all(
+        [envelope(capture(name=n), expected_version=1) for n in (1, 2)]
+    )
+    assert codes(outcomes) == ["done", "ACCOUNT_VERSION_CONFLICT"]
+
+
+async def test_a_command_that_names_no_account_is_held_to_the_version_of_its_own(
+    executor: Executor,
+) -> None:
+    await executor.execute_all([envelope(c) for c in (open_account(), capture(), draft())])
+    stale = await executor.execute(envelope(issue(None), expected_version=1))
+    assert codes([stale]) == ["ACCOUNT_VERSION_CONFLICT"]
+    assert codes([await executor.execute(envelope(issue(None), expected_version=3))]) == ["done"]
+
+
+async def test_an_invoice_is_issued_without_naming_its_account(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute_all([envelope(c) for c in (open_account(), capture(), draft())])
+    assert codes([await executor.execute(envelope(issue(None)))]) == ["done"]
+    assert await admin.fetchval("SELECT version FROM account_heads") == 4
+    await assert_books_straight(admin)
+
+
+async def test_a_second_account_of_a_patient_and_currency_is_refused(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute(envelope(open_account()))
+    namesake = open_account(account_id=account_id("another"))
+    outcomes = await executor.execute_all(
+        [envelope(capture()), envelope(namesake), envelope(open_account("p2"))]
+    )
+    assert codes(outcomes) == ["done", "ALREADY_EXISTS", "done"]
+    await assert_books_straight(admin)
