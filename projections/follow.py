@@ -108,7 +108,7 @@ class Follower:
         Raises FenceLost, Halted, LogIncomplete, and what Postgres raises when it is away.
         """
         received = Received()
-        for run in _dense_runs(batch):
+        for run in _dense_runs(batch) if batch else ():
             if run[0].position > self.checkpoint + 1:
                 received.gaps += 1
                 await self.catch_up(run[0].position - 1, received)
@@ -201,7 +201,11 @@ class Follower:
 
 def _dense_runs(batch: Sequence[Recorded]) -> Iterator[Sequence[Recorded]]:
     """The batch in order, cut wherever a position is missing or comes twice."""
-    ordered = sorted(batch, key=_position)  # linear when it is in order already, as it mostly is
+    positions = [recorded.position for recorded in batch]
+    if positions == list(range(positions[0], positions[0] + len(positions))):
+        yield batch  # as it mostly is
+        return
+    ordered = sorted(batch, key=_position)
     start = 0
     for end in range(1, len(ordered) + 1):
         if end == len(ordered) or ordered[end].position != ordered[end - 1].position + 1:

@@ -20,6 +20,8 @@ from projections.statements import AnyConnection, AnyPool
 SWITCH_TRIES_MAX: Final = 20
 # Waiting longer for somebody's long query would hold up every query that comes behind us.
 SWITCH_LOCK_TIMEOUT: Final = "1s"
+# A process that is paused while it switches holds up the live build's owner for so long at most.
+SWITCH_IDLE_TIMEOUT: Final = "10s"
 
 Sums = dict[tuple[str, str, str], Decimal]
 Progress = Callable[[int, int], None]
@@ -181,7 +183,12 @@ async def _switch(pool: AnyPool, follower: Follower) -> None:
 
 async def _show(connection: AnyConnection, follower: Follower) -> None:
     build = follower.build
-    await connection.execute("SELECT set_config('lock_timeout', $1, true)", SWITCH_LOCK_TIMEOUT)
+    await connection.execute(
+        "SELECT set_config('lock_timeout', $1, true),"
+        " set_config('idle_in_transaction_session_timeout', $2, true)",
+        SWITCH_LOCK_TIMEOUT,
+        SWITCH_IDLE_TIMEOUT,
+    )
     # The live build's owner takes this lock for every batch: the two now stand still together.
     await connection.execute(
         "SELECT FROM read.projections WHERE name = $1 AND stage = 'live' FOR UPDATE", build.name

@@ -1,6 +1,6 @@
 """An event as projections see it: decoded, with its place in the log and its metadata's time."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -46,8 +46,8 @@ def decoded(type_: str, body: bytes) -> Event:
         return Undecodable(reason=f"the body is no {type_}: {error}")
 
 
-def require_decoded(run: Iterable[Recorded]) -> None:
-    """Raises UndecodableEvent for the first event that this release cannot read."""
-    for recorded in run:
-        if isinstance(recorded.event, Undecodable):
-            raise UndecodableEvent(recorded.event.reason)
+def require_decoded(run: Sequence[Recorded]) -> None:
+    """Raises UndecodableEvent if this release cannot read one of the events."""
+    if Undecodable in {recorded.event.__class__ for recorded in run}:
+        reasons = [item.event.reason for item in run if isinstance(item.event, Undecodable)]
+        raise UndecodableEvent(reasons[0])

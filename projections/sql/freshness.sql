@@ -4,7 +4,8 @@ SELECT l.position,
        extract(epoch FROM clock_timestamp() - coalesce(l.committed_at, e.recorded_at))::float8
            AS committed_ago_seconds,
        (SELECT min(coalesce(p.checkpoint, 0)) FROM unnest($4::text[]) AS asked (name)
-          LEFT JOIN (SELECT * FROM read.projections WHERE stage = 'live') p USING (name)
+          LEFT JOIN (SELECT name, checkpoint FROM read.projections WHERE stage = 'live') p
+         USING (name)
        ) AS checkpoint,
        (SELECT position FROM daybook.log_head) AS head,
        (SELECT min(name) FROM read.projections

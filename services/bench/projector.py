@@ -15,11 +15,10 @@ from contracts.catalogue import encode, wire_type
 from contracts.ids import event_id
 from projections.freshness import lags
 from projections.projection import REGISTRY
-from services.adapters.postgres.migrate import migrate
-from services.adapters.postgres.pool import open_pool
 from services.bench.visits import CHARGES_PER_VISIT, STARTED_AT, TENANT, visits
 from services.projector.feed import Delivery
 from services.projector.serve import POOL_SIZE, serve_projector
+from services.wiring import migrate, open_pool
 
 DATABASE: Final = "bench_projector"
 BATCH: Final = 500

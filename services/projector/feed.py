@@ -19,7 +19,9 @@ from projections.statements import AnyPool
 from services.projector.mailbox import Batch, Mailbox
 
 # How long the feed waits for a projection before that one is on its own.
-PATIENCE_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 1.0
+# Projections of a process start together: one that came a moment late would read all by itself.
+GATHER_SECONDS: Final = 0.25
 # How long an event may be in the log and not have come on the stream.
 STREAM_LATE_SECONDS: Final = 1.0
 # How often the log is asked for news while the stream brings none.
@@ -112,6 +114,7 @@ class Feed:
     async def _read_stream(self, open_stream: OpenStream) -> None:
         while True:
             await self._restart.wait()
+            await asyncio.sleep(GATHER_SECONDS)
             self._restart.clear()
             try:
                 async with open_stream(self._position) as stream:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from projections.builds import Build, ensure_building, ensure_live
+from projections.builds import Build, ensure_building, ensure_live, live_build
 from projections.follow import AWAY, FenceLost, Follower, Halted, LogIncomplete, Received
 from projections.log import replay
 from projections.projection import Projection
@@ -58,8 +58,7 @@ async def _own_live(owning: Owning, projection: Projection) -> None:
     async with owning.pool.acquire() as connection:
         live = await ensure_live(connection, projection)
     if live.version > projection.version:
-        _log.warning("a newer release shows this projection", build=live.lease)
-        await owning.watch.look()
+        await _until_ours(owning, projection, live)
     elif live.version < projection.version:
         await _upgrade(owning, projection)
     else:
@@ -74,6 +73,14 @@ async def _own_live(owning: Owning, projection: Projection) -> None:
             seconds=owning.lease_seconds,
             body=follow,
         )
+
+
+async def _until_ours(owning: Owning, projection: Projection, live: Build) -> None:
+    """Leave the tables of a newer release alone, until this one's are rolled back to."""
+    _log.warning("a newer release shows this projection", build=live.lease, version=live.version)
+    shown: Build | None = live
+    while shown is not None and shown.version > projection.version:
+        shown = live_build(await owning.watch.look(), projection.name)
 
 
 async def _upgrade(owning: Owning, projection: Projection) -> None:

@@ -41,7 +41,7 @@ async def in_order(read_models: ReadModels) -> dict[str, Contents]:
 
 @given(plan=st.lists(slices, min_size=1, max_size=8))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 async def test_gaps_doubles_and_disorder_end_in_the_same_tables(
     read_models: ReadModels,

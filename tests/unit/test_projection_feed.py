@@ -91,7 +91,13 @@ class Bus:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PATIENCE_SECONDS", "STREAM_LATE_SECONDS", "POLL_SECONDS", "RETRY_SECONDS"):
+    for name in (
+        "PATIENCE_SECONDS",
+        "GATHER_SECONDS",
+        "STREAM_LATE_SECONDS",
+        "POLL_SECONDS",
+        "RETRY_SECONDS",
+    ):
         monkeypatch.setattr(feeding, name, 0.02)
 
 

@@ -47,7 +47,11 @@ CREATE POLICY parked_events_of_the_current_tenants ON read.parked_events
     USING (tenant = ANY ((SELECT daybook.current_tenants())::text[]));
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON read.projections, read.parked_events TO daybook_projector;
-GRANT SELECT ON read.projections, read.parked_events TO daybook_reader, daybook_auditor;
+GRANT SELECT ON read.projections, read.parked_events TO daybook_auditor;
+GRANT SELECT ON read.parked_events TO daybook_reader;
+-- Not `error`: it may quote a row of whichever tenant the projection halted at.
+GRANT SELECT (name, build, version, stage, status, checkpoint, halted_position, updated_at)
+    ON read.projections TO daybook_reader;
 
 CREATE FUNCTION read.build_schema(projection text, code_version integer, build_number integer)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -116,7 +120,9 @@ BEGIN
                  ORDER BY c.oid LOOP
         PERFORM read.show_table(target, seen);
     END LOOP;
-    UPDATE read.projections SET stage = 'retired' WHERE name = projection AND stage = 'live';
+    UPDATE read.projections
+       SET stage = 'retired', status = 'following', halted_position = NULL, error = NULL
+     WHERE name = projection AND stage = 'live';
     UPDATE read.projections SET stage = 'live'
      WHERE name = projection AND build = build_number;
 END $$;
