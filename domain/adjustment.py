@@ -53,7 +53,7 @@ def decide(command: ApplyAdjustment, book: Book) -> Decision:
     match book.states.get(command.adjustment_id):
         case None:
             return _apply(command, book)
-        case Applied():
+        case _:
             return []  # Applying twice is a retry, not an error.
 
 

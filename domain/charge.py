@@ -52,7 +52,7 @@ def decide(command: CaptureCharge, book: Book) -> Decision:
     match book.states.get(command.charge_id):
         case None:
             return [(command.charge_id, _capture(command, book))]
-        case Captured():
+        case _:
             return []  # Capturing twice is a retry, not an error.
 
 

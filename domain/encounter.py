@@ -85,7 +85,10 @@ def decide(command: EncounterCommand, book: Book) -> Decision:
     match command, book.states.get(stream):
         case RecordEncounter(), None:
             return [(stream, command.encounter)]
-        case RecordEncounter(), state if state.digest == digest_of(command.encounter):
+        case (
+            RecordEncounter(),
+            Received(digest=known) | AttentionRequired(digest=known) | Billed(digest=known),
+        ) if known == digest_of(command.encounter):
             return []  # Recorded before: the sender repeated itself.
         case RecordEncounter(), _:
             raise AlreadyExists(

@@ -71,7 +71,7 @@ def decide(command: IntakeCommand, book: Book) -> Decision:
             raise NotFound(f"there is no rejected message {stream}")
 
 
-def evolve(state: IntakeState | None, event: IntakeEvent) -> IntakeState | None:
+def evolve(_state: IntakeState | None, event: IntakeEvent) -> IntakeState:
     """The rejected message after an event."""
     match event:
         case IntakeRejected():
@@ -80,8 +80,6 @@ def evolve(state: IntakeState | None, event: IntakeEvent) -> IntakeState | None:
             return Settled(outcome="retried")
         case IntakeDiscarded():
             return Settled(outcome="discarded")
-        case _:
-            return state
 
 
 INTAKE = Decider("rej", decide, evolve, IntakeState)

@@ -55,7 +55,7 @@ def decide(command: PostPayment, book: Book) -> Decision:
     match book.states.get(command.payment_id):
         case None:
             return _post(command, book)
-        case Posted():
+        case _:
             return []  # Posting twice is a retry, not an error.
 
 

@@ -41,7 +41,7 @@ def decide(command: PublishPriceList, book: Book) -> Decision:
         case None:
             _check(command, book)
             return [(command.price_list_id, event) for event in _publish(command)]
-        case Published():
+        case _:
             return []  # Publishing twice is a retry, not an error.
 
 

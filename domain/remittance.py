@@ -68,7 +68,9 @@ def decide(command: RemittanceCommand, book: Book) -> Decision:
     match command, book.states.get(command.remittance_id):
         case RecordRemittance(), None:
             return [(command.remittance_id, _tied(command.remittance))]
-        case RecordRemittance(), state if state.digest == digest_of(command.remittance):
+        case RecordRemittance(), Working(digest=known) | Completed(digest=known) if (
+            known == digest_of(command.remittance)
+        ):
             return []  # Recorded before: the payer repeated itself.
         case RecordRemittance(), _:
             raise AlreadyExists(
