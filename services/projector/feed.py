@@ -24,6 +24,8 @@ PATIENCE_SECONDS: Final = 1.0
 GATHER_SECONDS: Final = 0.25
 # How long an event may be in the log and not have come on the stream.
 STREAM_LATE_SECONDS: Final = 1.0
+# A stream that is back counts as soon as it is so near to what Postgres gave.
+NEAR_EVENTS: Final = 1_000
 # How often the log is asked for news while the stream brings none.
 POLL_SECONDS: Final = 0.1
 RETRY_SECONDS: Final = 1.0
@@ -129,11 +131,12 @@ class Feed:
         async for deliveries in stream.batches():
             if not self._mailboxes:
                 return
-            size = sum(len(delivery.payload) for delivery in deliveries)
-            events = [recorded_of(delivery) for delivery in deliveries]
-            if events[-1].position > self._position:
+            if deliveries[-1].sequence > self._position - NEAR_EVENTS:
                 self._silent = False
-            await self._hand(Batch(events=events, size=size))
+            new = [delivery for delivery in deliveries if delivery.sequence > self._position]
+            if new:
+                size = sum(len(delivery.payload) for delivery in new)
+                await self._hand(Batch(events=[recorded_of(item) for item in new], size=size))
 
     async def _watch_log(self) -> None:
         """Read Postgres when the log has had events for a while that the stream did not bring."""
