@@ -2,19 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 import asyncpg
 import structlog
 
 from services.api.problems import unavailable
+from services.execute.faults import is_away
 
-_AWAY: Final = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
 _log = structlog.get_logger()
 
 
@@ -23,14 +17,11 @@ def outage_as_problem() -> Iterator[None]:
     """Answer 503 when Postgres is away, or when no projector has made the read models yet."""
     try:
         yield
-    except _AWAY as away:
-        _log.warning("database unavailable", reason=str(away))
-        raise unavailable("the database is away: repeat the request") from away
-    except asyncpg.InterfaceError as fault:
-        if "clos" not in str(fault):
-            raise
-        _log.warning("database unavailable", reason=str(fault))
-        raise unavailable("the database is away: repeat the request") from fault
     except asyncpg.UndefinedTableError as missing:
         _log.warning("read model missing", reason=str(missing))
         raise unavailable("the read models are not built yet: start the projector") from missing
+    except Exception as fault:
+        if not is_away(fault):
+            raise
+        _log.warning("database unavailable", reason=repr(fault))
+        raise unavailable("the database is away: repeat the request") from fault

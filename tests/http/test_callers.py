@@ -10,42 +10,39 @@ from tests.fixtures.visits import account_body, charge_body, open_account, payme
 OTHER = {"x-test-tenant": "other"}
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Forwarded": "for=192.0.2.1"},
-        {"X-Forwarded-For": "192.0.2.1"},
-        {"X-Forwarded-Host": "daybook.example"},
-        {"x-forwarded-anything": ""},
-        {"Via": "1.1 proxy"},
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Origin": "http://127.0.0.1:4001"},
-        {"Origin": "https://127.0.0.1:4000"},
-        {"Host": "evil.example"},
-        {"Host": "evil.example:4000"},
-        {"Host": "127.0.0.1.evil.example"},
-        {"Host": "localhost.evil.example"},
-        {"Host": "10.0.0.1:4000"},
-        {"Host": "0.0.0.0:4000"},
-        {"Host": "[::ffff:10.0.0.1]:4000"},
-    ],
+STRANGERS = (
+    {"Forwarded": "for=192.0.2.1"},
+    {"X-Forwarded-For": "192.0.2.1"},
+    {"X-Forwarded-Host": "daybook.example"},
+    {"x-forwarded-anything": ""},
+    {"Via": "1.1 proxy"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://127.0.0.1:4001"},
+    {"Origin": "https://127.0.0.1:4000"},
+    {"Host": "evil.example"},
+    {"Host": "evil.example:4000"},
+    {"Host": "127.0.0.1.evil.example"},
+    {"Host": "localhost.evil.example"},
+    {"Host": "10.0.0.1:4000"},
+    {"Host": "0.0.0.0:4000"},
+    {"Host": "[::ffff:10.0.0.1]:4000"},
 )
-async def test_auth_dev_refuses_whoever_may_not_be_on_this_machine(
-    api: Api, headers: dict[str, str]
-) -> None:
-    for path in ("/v1/payments", "/health/live", "/metrics", "/schema/openapi.json"):
-        response = await api.client.get(path, headers=headers)
-        assert (response.status_code, response.json()["code"]) == (403, "ACCESS_DENIED"), path
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost:4000", "LOCALHOST", "127.0.0.1", "[::1]:4000", "127.9.9.9:1"]
-)
-async def test_auth_dev_takes_every_loopback_name(api: Api, host: str) -> None:
-    headers = {"Host": host, "Origin": f"http://{host}"}
-    response = await api.client.get("/health/live", headers=headers)
-    assert response.status_code == 200
+async def test_auth_dev_refuses_whoever_may_not_be_on_this_machine(api: Api) -> None:
+    for headers in STRANGERS:
+        for path in ("/v1/payments", "/health/live", "/metrics", "/schema/openapi.json"):
+            response = await api.client.get(path, headers=headers)
+            found = (response.status_code, response.json()["code"])
+            assert found == (403, "ACCESS_DENIED"), (path, headers)
+
+
+async def test_auth_dev_takes_every_loopback_name(api: Api) -> None:
+    for host in ("localhost:4000", "LOCALHOST", "127.0.0.1", "[::1]:4000", "127.9.9.9:1"):
+        headers = {"Host": host, "Origin": f"http://{host}"}
+        response = await api.client.get("/health/live", headers=headers)
+        assert response.status_code == 200, host
 
 
 def test_nothing_is_served_without_a_way_to_know_callers() -> None:
@@ -64,22 +61,22 @@ def test_auth_dev_is_served_on_loopback(host: str) -> None:
     assert authentication(Settings(auth="dev", api_host=host)) is authenticate_dev
 
 
-@pytest.mark.parametrize(
-    ("path", "scope"),
-    [
-        ("/v1/accounts", "billing:account:write"),
-        ("/v1/charges", "billing:charge:write"),
-        ("/v1/payments", "billing:payment:post"),
-        ("/v1/price-lists", "billing:pricelist:manage"),
-    ],
-)
-async def test_a_command_takes_its_own_scope(api: Api, path: str, scope: str) -> None:
-    others = {"x-test-scopes": " ".join(ALL_SCOPES - {scope})}
-    denied = await api.post(path, {}, key="k", **others)
-    assert (denied.status_code, denied.json()["code"]) == (403, "ACCESS_DENIED")
-    assert scope in denied.json()["detail"]
-    admitted = await api.post(path, {}, key="k", **{"x-test-scopes": scope})
-    assert admitted.json()["code"] == "VALIDATION_FAILED"
+SCOPES = {
+    "/v1/accounts": "billing:account:write",
+    "/v1/charges": "billing:charge:write",
+    "/v1/payments": "billing:payment:post",
+    "/v1/price-lists": "billing:pricelist:manage",
+}
+
+
+async def test_a_command_takes_its_own_scope(api: Api) -> None:
+    for path, scope in SCOPES.items():
+        others = {"x-test-scopes": " ".join(ALL_SCOPES - {scope})}
+        denied = await api.post(path, {}, key="k", **others)
+        assert (denied.status_code, denied.json()["code"]) == (403, "ACCESS_DENIED")
+        assert scope in denied.json()["detail"]
+        admitted = await api.post(path, {}, key="k", **{"x-test-scopes": scope})
+        assert admitted.json()["code"] == "VALIDATION_FAILED"
 
 
 async def test_queries_take_the_scope_to_read_and_reports_their_own(api: Api) -> None:

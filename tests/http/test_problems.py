@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
 
 from domain.decider import Rejected
 from services.api.codes import CODES
@@ -74,25 +73,24 @@ async def test_a_streamed_body_over_the_limit(api: Api) -> None:
     check(response, 413, "BODY_TOO_LARGE")
 
 
-@pytest.mark.parametrize(
-    "media_type", ["text/plain", "application/x-www-form-urlencoded", "application/msgpack", ""]
-)
-async def test_a_body_that_is_not_json(api: Api, media_type: str) -> None:
+async def test_a_body_that_is_not_json(api: Api) -> None:
     body = json.dumps(account_body())
-    request = api.client.build_request("POST", "/v1/accounts", content=body)
-    request.headers["Content-Type"] = media_type
-    check(await api.client.send(request), 415, "MEDIA_TYPE_UNSUPPORTED")
+    for media_type in ("text/plain", "application/x-www-form-urlencoded", "application/cbor", ""):
+        request = api.client.build_request("POST", "/v1/accounts", content=body)
+        request.headers["Content-Type"] = media_type
+        check(await api.client.send(request), 415, "MEDIA_TYPE_UNSUPPORTED")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
-async def test_a_body_that_cannot_be_read(api: Api, body: bytes) -> None:
+async def test_a_body_that_cannot_be_read(api: Api) -> None:
     headers = {"Content-Type": "application/json"}
-    response = await api.client.post("/v1/accounts", content=body, headers=headers)
-    problem = check(response, 400, "VALIDATION_FAILED")
-    assert problem["errors"]
+    for body in (b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"patient_id":"\\ud800"}'):
+        response = await api.client.post("/v1/accounts", content=body, headers=headers)
+        problem = check(response, 400, "VALIDATION_FAILED")
+        assert problem["errors"], body
 
 
 async def test_a_query_parameter_that_is_wrong_is_named(api: Api) -> None:
+    await api.catch_up()
     for query, path in (
         ("limit=0", "query:limit"),
         ("limit=many", "query:limit"),
@@ -102,13 +100,11 @@ async def test_a_query_parameter_that_is_wrong_is_named(api: Api) -> None:
         ("date_from=yesterday", "query:date_from"),
         ("account_id=1", "query:account_id"),
     ):
-        await api.catch_up()
         problem = check(await api.client.get(f"/v1/invoices?{query}"), 400, "VALIDATION_FAILED")
         assert [error["path"] for error in problem["errors"]] == [path], query
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-async def test_what_is_in_the_books_is_never_changed(api: Api, method: str) -> None:
+async def test_what_is_in_the_books_is_never_changed(api: Api) -> None:
     account_id = await open_account(api)
     charge = await api.post("/v1/charges", charge_body(account_id))
     payment = await api.post("/v1/payments", payment_body(account_id), key="k")
@@ -117,7 +113,8 @@ async def test_what_is_in_the_books_is_never_changed(api: Api, method: str) -> N
         payment.headers["location"],
         f"/v1/accounts/{account_id}/ledger",
     ):
-        check(await api.client.request(method, path), 409, "LEDGER_IMMUTABLE")
+        for method in ("PUT", "PATCH", "DELETE"):
+            check(await api.client.request(method, path), 409, "LEDGER_IMMUTABLE")
 
 
 async def test_a_correlation_id_that_cannot_be_taken_over_is_refused(api: Api) -> None:
@@ -146,11 +143,22 @@ async def test_a_fault_tells_nothing_of_itself(api: Api) -> None:
 
 
 async def test_a_fault_in_a_query_tells_nothing_of_itself(api: Api) -> None:
+    account_id = await open_account(api)
+    await api.catch_up()
+    admin = await api.database.admin()
+    await admin.execute("UPDATE read.account_balances SET name = 'secret'")
+    response = await api.client.get(f"/v1/accounts/{account_id}")
+    check(response, 500, "INTERNAL")
+    assert "secret" not in response.text
+    assert "malformed" not in response.text
+
+
+async def test_a_schema_of_another_release_is_an_outage(api: Api) -> None:
     await api.catch_up()
     admin = await api.database.admin()
     await admin.execute("REVOKE SELECT ON read.invoices FROM daybook_reader")
     response = await api.client.get("/v1/invoices")
-    check(response, 500, "INTERNAL")
+    check(response, 503, "UNAVAILABLE")
     assert "permission" not in response.text
 
 

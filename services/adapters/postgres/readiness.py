@@ -10,6 +10,12 @@ import structlog
 from services.adapters.postgres.migrate import missing_migrations
 
 _PATIENCE_SECONDS: Final = 2.0
+_AWAY: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that ends while it begins
+)
 _log = structlog.get_logger()
 
 
@@ -22,7 +28,7 @@ def missing_of(pool: asyncpg.Pool) -> Callable[[], Awaitable[dict[str, str]]]:
                 async with pool.acquire() as connection:
                     # A newer release may have migrated ahead of this process: that is no lack.
                     unapplied = await missing_migrations(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as away:
+        except _AWAY as away:
             # The reason may hold addresses and names, which are for the log and not for callers.
             _log.warning("not ready", reason=repr(away))
             return {"postgres": "Postgres does not answer"}
