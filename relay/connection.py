@@ -1,6 +1,7 @@
 """The NATS client of all our processes: it never stops reconnecting, and reads headers quickly."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -24,6 +25,16 @@ class Client(NatsClient):
     tests/bus/test_connection.py compares them with what the client does by itself, so that a
     release that changes them is noticed.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.when_disconnected: set[Callable[[], None]] = set()
+        """Called when the connection breaks: no answer to what was sent on it will come."""
+
+    async def disconnected(self) -> None:
+        """The library's callback for a connection that broke."""
+        for call in tuple(self.when_disconnected):
+            call()
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         """The headers of a message. The client looks at every character of them in Python, which
@@ -80,6 +91,7 @@ async def connect(url: str, *, name: str) -> Client:
         max_outstanding_pings=2,
         pending_size=32 * 1024 * 1024,
         error_cb=_report,
+        disconnected_cb=client.disconnected,
     )
     version = client.connected_server_version
     if (version.major, version.minor) < SERVER_MIN:

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 from nats.aio.msg import Msg
+from nats.errors import ConnectionReconnectingError
 
 from relay.connection import Client
 from relay.message import Message
@@ -55,9 +56,11 @@ async def open_pipe(client: Client) -> AsyncIterator["Pipe"]:
     """A pipe with an inbox of its own for the answers."""
     pipe = Pipe(client)
     subscription = await client.subscribe(f"{pipe.inbox}.*", cb=pipe.answered)
+    client.when_disconnected.add(pipe.disconnected)
     try:
         yield pipe
     finally:
+        client.when_disconnected.discard(pipe.disconnected)
         pipe.forget()
         if not client.is_closed:
             await subscription.unsubscribe()
@@ -80,7 +83,8 @@ class Pipe:
         """Put messages on their way as one batch; the future has the answer, or raises Refused.
 
         With `expected_last` they are stored only if that is the last sequence of the stream.
-        Raises ConnectionReconnectingError while there is no connection.
+        Raises ConnectionReconnectingError while there is no connection, and so does the future when
+        it breaks before the answer.
         """
         token = str(next(self._tokens))
         answer: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
@@ -96,6 +100,13 @@ class Pipe:
         """Expect no more answers to what was sent."""
         for answer in self._waiting.values():
             answer.cancel()
+        self._waiting.clear()
+
+    def disconnected(self) -> None:
+        """What was sent may have been stored or not, and no answer will tell."""
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(ConnectionReconnectingError())
         self._waiting.clear()
 
     async def answered(self, message: Msg) -> None:

@@ -63,7 +63,7 @@ async def _stored(sent: _Sent) -> int:
     try:
         async with asyncio.timeout(ACK_SECONDS_MAX):
             await sent.answer
-    except (Refused, TimeoutError) as error:
+    except (Refused, errors.Error, TimeoutError) as error:
         reason = str(error) or f"no answer within {ACK_SECONDS_MAX} s; may we publish there?"
         raise NotStored(f"{sent.messages} messages from {sent.first} on: {reason}") from error
     return sent.messages
