@@ -1,6 +1,7 @@
 """What an audit finds: which check, where, what should be there and what is."""
 
 from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -58,6 +59,17 @@ MEANING: Final = {
 }
 
 
+SINCE_ANYWHERE: Final = (
+    Check.POSITIONS,
+    Check.LOG_HEAD,
+    Check.LEAVES,
+    Check.TILES,
+    Check.BODIES,
+    Check.BALANCE,
+    Check.LEDGER_ENTRIES,
+)
+"""What can be verified without the events before a position."""
+
 _RANK: Final = {check: rank for rank, check in enumerate(Check)}
 
 
@@ -102,12 +114,12 @@ class CheckCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Findings:
-    """Collects findings and counts; of each check the first ones are kept."""
+    """Collects findings and counts of some checks; of each check the first ones are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, checks: Iterable[Check]) -> None:
         self.kept: list[Finding] = []
         self._found: Counter[Check] = Counter()
-        self._checked: Counter[Check] = Counter()
+        self._checked = Counter(dict.fromkeys(checks, 0))
 
     def add(self, check: Check, what: str, **place: str | int | None) -> None:
         """Note a finding; `place` has the other fields of `Finding`."""
@@ -149,7 +161,7 @@ class Findings:
         return tuple(
             CheckCount(check=check, checked=self._checked[check], findings=self._found[check])
             for check in Check
-            if check in self._checked or check in self._found
+            if check in self._checked
         )
 
     def ordered(self) -> tuple[Finding, ...]:

@@ -16,7 +16,7 @@ from services.audit.accounts import Accounts
 from services.audit.bodies import Bodies
 from services.audit.claims import Claims
 from services.audit.counters import Counters
-from services.audit.findings import Findings
+from services.audit.findings import SINCE_ANYWHERE, Check, Findings
 from services.audit.heads import StreamHeads
 from services.audit.ledger import Ledger
 from services.audit.log import Order
@@ -120,7 +120,10 @@ class _Audit:
         self._worker = worker
         self._head = head
         self._since = since
-        self._findings = findings = Findings()
+        checks = tuple(Check) if since == 1 else (*SINCE_ANYWHERE, Check.STREAM)
+        self._findings = findings = Findings(
+            check for check in checks if stream or check is not Check.STREAM
+        )
         self._bodies = bodies = Bodies(findings)
         self._order = Order(findings, head.log_id, head.partitions, since - 1)
         self._tree = Tree(findings)

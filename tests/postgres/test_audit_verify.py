@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from contracts.log import EMPTY_ROOT, tree_root
-from services.audit.findings import MEANING, Check
+from services.audit.findings import MEANING, SINCE_ANYWHERE, Check
 from services.audit.verify import CannotVerify, Progress, verify
 from tests.fixtures.audited import (
     CHARGE,
@@ -124,6 +124,7 @@ async def test_since_a_position_the_log_is_verified_from_there_on(audited: Audit
     report = await audited.verify(since=8)
     assert (report.findings, report.root) == ((), whole.root)
     assert (report.since, report.verified_through, report.events) == (8, HEAD, HEAD - 7)
+    assert tuple(count.check for count in report.checks) == SINCE_ANYWHERE
     await audited.damage(
         "UPDATE events SET metadata = metadata || ' ' WHERE stream_id = $1", CHARGE
     )
