@@ -25,6 +25,10 @@ def test_every_file_that_is_listed_as_long_is_long() -> None:
     assert [path for path in rules_of_size.LONG if not any(p.startswith(path) for p in long)] == []
 
 
+def test_every_file_that_is_listed_for_its_sleeps_is_there() -> None:
+    assert rules_of_code.SLEEPING.keys() <= {text.path for text in texts()}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_has_a_readme(package: str) -> None:
     readme = ROOT / package / "README.md"
