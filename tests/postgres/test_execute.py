@@ -164,9 +164,7 @@ async def test_the_account_version_that_a_caller_names_must_be_the_current_one(
     assert isinstance(stale, Refused)
     assert (stale.code, stale.transient) == ("ACCOUNT_VERSION_CONFLICT", False)
     assert "is at version 2, not 1" in stale.detail
-    assert isinstance(
-        await executor.execute(envelope(capture(name=2), expected_version=2)), Done
-    )
+    assert isinstance(await executor.execute(envelope(capture(name=2), expected_version=2)), Done)
 
 
 async def test_of_two_commands_that_name_the_same_version_one_holds(executor: Executor) -> None:

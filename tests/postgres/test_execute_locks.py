@@ -1,0 +1,320 @@
+"""Locks: nobody waits for another's account, nobody deadlocks, and numbers have no gap."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from typing import Any
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from contracts.ids import PriceListId, derive
+from contracts.money import Money
+from contracts.price_list import Price
+from domain.price_list import PublishPriceList
+from services.execute.envelope import Envelope, Outcome, Refused
+from services.execute.executor import Executor
+from tests.fixtures.databases import Database
+from tests.fixtures.waiting import until
+from tests.fixtures.write_path import (
+    account_id,
+    all_done,
+    assert_books_straight,
+    capture,
+    codes,
+    draft,
+    envelope,
+    issue,
+    message,
+    open_account,
+)
+
+PATIENTS = ("p1", "p2", "p3", "p4")
+
+
+@pytest.fixture
+async def admin(database: Database) -> asyncpg.Pool:
+    pool = await database.admin()
+    async with Executor(await database.pool("daybook_writer", 4)) as executor:
+        opened = await executor.execute_all([envelope(open_account(p)) for p in PATIENTS])
+    assert all_done(opened)
+    return pool
+
+
+@pytest.fixture
+async def executor(database: Database, admin: asyncpg.Pool) -> AsyncIterator[Executor]:
+    pool = await database.pool("daybook_writer", 8)
+    async with Executor(pool, lock_timeout_seconds=1) as executor:
+        yield executor
+
+
+@asynccontextmanager
+async def held(admin: asyncpg.Pool, *patients: str) -> AsyncIterator[asyncpg.Connection]:
+    """Accounts locked by somebody at a terminal."""
+    async with admin.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "SELECT FROM account_heads WHERE account_id = ANY ($1) FOR UPDATE",
+            [account_id(patient) for patient in patients],
+        )
+        yield connection
+
+
+async def waiting_sessions(admin: asyncpg.Pool) -> int:
+    return await admin.fetchval(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+
+async def test_others_commit_while_a_busy_account_is_waited_for(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    async with held(admin, "p1"):
+        blocked = asyncio.ensure_future(executor.execute(envelope(capture("p1"))))
+        others = await executor.execute_all([envelope(capture(p)) for p in PATIENTS[1:]])
+        assert all_done(others)
+        await until(lambda: _is_waiting(admin))
+        others = await executor.execute_all([envelope(capture(p, 2)) for p in PATIENTS[1:]])
+        assert all_done(others)
+        assert not blocked.done()
+    assert codes([await blocked]) == ["done"]
+    await assert_books_straight(admin)
+
+
+async def _is_waiting(admin: asyncpg.Pool) -> bool:
+    return await waiting_sessions(admin) > 0
+
+
+async def test_what_waits_in_vain_is_told_to_come_again(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    async with held(admin, "p1"):
+        outcomes = await executor.execute_all(
+            [envelope(capture(p, n), message(f"{p}-{n}")) for p in PATIENTS[:2] for n in range(50)]
+        )
+    assert codes(outcomes) == ["LOCK_TIMEOUT"] * 50 + ["done"] * 50
+    assert isinstance(outcomes[0], Refused)
+    assert outcomes[0].transient
+    assert "operation timed out" in outcomes[0].detail
+    again = await executor.execute(envelope(capture("p1", 0), message("p1-0")))
+    assert codes([again]) == ["done"]
+
+
+async def test_commands_of_a_busy_account_keep_their_order(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    async with held(admin, "p1"):
+        first = asyncio.ensure_future(
+            executor.execute_all([envelope(capture("p1", 1)), envelope(capture("p2", 1))])
+        )
+        await until(lambda: _has_charge(admin, "p2"))
+        later = asyncio.ensure_future(
+            executor.execute_all([envelope(c) for c in (draft("p1"), issue("p1"))])
+        )
+        last = asyncio.ensure_future(executor.execute(envelope(capture("p1", 2))))
+        await until(lambda: _is_waiting(admin))
+    assert all_done([*await first, *await later, await last])
+    order = await admin.fetch(
+        "SELECT event_ids FROM billing_outbox o JOIN events e ON e.tenant = o.tenant"
+        " AND e.stream_id || '-' || e.version = o.event_ids[1]"
+        " WHERE e.partition_key = $1 ORDER BY o.id",
+        account_id("p1"),
+    )
+    kinds = [row["event_ids"][0][:3] for row in order]
+    assert kinds == ["acc", "chg", "inv", "inv", "chg"]
+    await assert_books_straight(admin)
+
+
+async def _has_charge(admin: asyncpg.Pool, patient: str) -> bool:
+    return bool(
+        await admin.fetchval(
+            "SELECT count(*) FROM open_items WHERE account_id = $1", account_id(patient)
+        )
+    )
+
+
+async def test_many_accounts_held_at_once_are_all_answered_in_time(
+    database: Database, admin: asyncpg.Pool
+) -> None:
+    patients = [f"q{n}" for n in range(40)]
+    pool = await database.pool("daybook_writer", 5)
+    loop = asyncio.get_running_loop()
+    async with Executor(pool, lock_timeout_seconds=0.5) as executor:
+        await executor.execute_all([envelope(open_account(patient)) for patient in patients])
+        async with held(admin, *patients):
+            started = loop.time()
+            outcomes = await executor.execute_all([envelope(capture(p)) for p in patients])
+            took = loop.time() - started
+    assert set(codes(outcomes)) == {"LOCK_TIMEOUT"}
+    # One after the other within the few connections would be 40 times the timeout.
+    assert took < 40 * 0.5
+
+
+async def test_a_held_counter_holds_up_only_those_who_draw_from_it(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute_all(
+        [envelope(c) for c in (capture("p1"), draft("p1", "1"), issue("p1", "1"))]
+    )
+    await executor.execute_all([envelope(c) for c in (capture("p2"), draft("p2", "2"))])
+    async with admin.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM counters FOR UPDATE")
+        outcomes = await executor.execute_all(
+            [envelope(issue("p2", "2")), *(envelope(capture("p3", n)) for n in range(20))]
+        )
+    assert codes(outcomes) == ["LOCK_TIMEOUT", *["done"] * 20]
+    assert codes([await executor.execute(envelope(issue("p2", "2")))]) == ["done"]
+    await assert_books_straight(admin)
+
+
+async def test_a_period_that_is_being_closed_holds_up_only_its_tenant(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    await executor.execute(envelope(open_account(), tenant="other"))
+    async with admin.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('period/' || 'demo', 0))"
+        )
+        outcomes = await executor.execute_all(
+            [
+                *(envelope(capture("p1", n)) for n in range(20)),
+                *(envelope(capture("p1", n), tenant="other") for n in range(20)),
+            ]
+        )
+    assert codes(outcomes) == ["LOCK_TIMEOUT"] * 20 + ["done"] * 20
+
+
+async def test_a_period_cannot_be_closed_under_a_running_batch(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    async with held(admin, "p1"):
+        blocked = asyncio.ensure_future(executor.execute(envelope(capture("p1"))))
+        await until(lambda: _is_waiting(admin))
+        closed = await admin.fetchval(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended('period/' || 'demo', 0))"
+        )
+        assert closed is False
+    assert codes([await blocked]) == ["done"]
+
+
+async def _until_settled(executor: Executor, asked: list[Envelope]) -> list[Outcome]:
+    """As intake and clients do: what is refused for the moment only comes again."""
+    outcomes: list[Outcome | None] = [None] * len(asked)
+    while True:
+        left = [
+            index
+            for index, outcome in enumerate(outcomes)
+            if outcome is None or (isinstance(outcome, Refused) and outcome.transient)
+        ]
+        if not left:
+            return [outcome for outcome in outcomes if outcome is not None]
+        found = await executor.execute_all([asked[index] for index in left])
+        for index, outcome in zip(left, found, strict=True):
+            outcomes[index] = outcome
+
+
+def _invoicing(worker: int, random_: random.Random) -> list[Any]:
+    """Charges, drafts and issues of all accounts, mixed with what fails its transaction."""
+    commands: list[Any] = []
+    for n in range(12):
+        patient = random_.choice(PATIENTS)
+        name = f"{worker}-{n}"
+        charge = capture(patient, name)
+        commands += [
+            charge,
+            draft(patient, name, charge_ids=(charge.charge_id,)),
+            capture(patient, f"poison-{name}", facility="nor\0th"),
+            issue(patient, name),
+        ]
+    return commands
+
+
+async def test_processes_that_hammer_the_same_accounts_leave_no_gap_and_no_double(
+    database: Database, admin: asyncpg.Pool
+) -> None:
+    pool = await database.pool("daybook_writer", 16)
+
+    async def work(worker: int) -> list[Outcome]:
+        asked = [envelope(command) for command in _invoicing(worker, random.Random(worker))]
+        return await _until_settled((here, there)[worker % 2], asked)
+
+    async with Executor(pool) as here, Executor(pool) as there:
+        with capture_logs() as logs:
+            outcomes = await asyncio.gather(*(work(worker) for worker in range(6)))
+    told = [code for found in outcomes for code in codes(found)]
+    assert told.count("done") == 6 * 12 * 3
+    assert told.count("VALIDATION_FAILED") == 6 * 12
+    assert len([log for log in logs if log["event"] == "command failed"]) == 6 * 12
+    numbers = await admin.fetch("SELECT key FROM claims WHERE kind = 'invoice_number'")
+    drawn = sorted(int(row["key"].rpartition("-")[2]) for row in numbers)
+    assert drawn == list(range(1, 6 * 12 + 1))
+    await assert_books_straight(admin)
+
+
+async def test_a_new_patient_of_two_processes_gets_one_account_and_all_charges(
+    database: Database, admin: asyncpg.Pool
+) -> None:
+    pool = await database.pool("daybook_writer", 16)
+    async with Executor(pool) as here, Executor(pool) as there:
+        for round_ in range(10):
+            patient = f"new-{round_}"
+            opened = open_account(patient, unless_open=True)
+            outcomes = await asyncio.gather(
+                *(
+                    executor.execute_all([envelope(opened), envelope(capture(patient, n))])
+                    for n, executor in enumerate((here, there))
+                )
+            )
+            assert all_done([outcome for found in outcomes for outcome in found])
+    await assert_books_straight(admin)
+
+
+async def test_an_account_opened_between_lock_and_load_is_found_out(
+    database: Database, admin: asyncpg.Pool
+) -> None:
+    pool = await database.pool("daybook_writer", 8)
+    async with Executor(pool) as here, Executor(pool) as there, admin.acquire() as other:
+        # Whoever loads settings waits for this lock: that is after the accounts were locked.
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("LOCK TABLE tax_rules IN ACCESS EXCLUSIVE MODE")
+        opened = open_account("new", unless_open=True)
+        late = asyncio.ensure_future(
+            here.execute_all([envelope(opened), envelope(capture("new", 1))])
+        )
+        await until(lambda: _is_waiting(admin))
+        early = asyncio.ensure_future(there.execute(envelope(opened)))
+        await until(lambda: _are_waiting(admin, 2))
+        await transaction.rollback()
+        assert all_done([*await late, await early])
+    await assert_books_straight(admin)
+
+
+async def _are_waiting(admin: asyncpg.Pool, count: int) -> bool:
+    return await waiting_sessions(admin) >= count
+
+
+async def test_price_lists_of_two_processes_never_overlap(
+    database: Database, admin: asyncpg.Pool
+) -> None:
+    def published(name: str) -> PublishPriceList:
+        price = Price(
+            facility="*",
+            code="99213",
+            unit_price=Money.of(100, "USD"),
+            valid_from=date(2026, 1, 1),
+        )
+        return PublishPriceList(
+            price_list_id=PriceListId(derive("prl", name)), name=name, prices=(price,)
+        )
+
+    pool = await database.pool("daybook_writer", 16)
+    async with Executor(pool) as here, Executor(pool) as there:
+        outcomes = await asyncio.gather(
+            *((here, there)[n % 2].execute(envelope(published(str(n)))) for n in range(8))
+        )
+    assert sorted(codes(list(outcomes))) == ["VALIDATION_FAILED"] * 7 + ["done"]
+    await assert_books_straight(admin)
