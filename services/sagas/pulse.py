@@ -8,8 +8,8 @@ from typing import Final
 
 from temporalio import activity
 
-HEARTBEAT_TIMEOUT: Final = timedelta(seconds=10)
-_PULSE_SECONDS: Final = 3.0
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=5)
+PULSE: Final = timedelta(seconds=1)
 
 
 @asynccontextmanager
@@ -25,5 +25,5 @@ async def heartbeats() -> AsyncIterator[None]:
 
 async def _beat() -> None:
     while True:
-        await asyncio.sleep(_PULSE_SECONDS)
+        await asyncio.sleep(PULSE.total_seconds())
         activity.heartbeat()

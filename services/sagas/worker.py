@@ -17,6 +17,7 @@ from services.sagas.codec import PayloadKeys, SealedPayloads
 from services.sagas.consumer import Deliveries, SagaConsumer
 from services.sagas.converter import sealed_by
 from services.sagas.posting import Posting
+from services.sagas.pulse import PULSE
 from services.sagas.starting import TASK_QUEUE, Starting
 from services.sagas.table import SAGAS
 
@@ -68,6 +69,7 @@ def make_worker(
         max_concurrent_activities=ACTIVITIES_MAX,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
         max_cached_workflows=CACHED_WORKFLOWS_MAX,
+        max_heartbeat_throttle_interval=PULSE,
         graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),
     )
 
@@ -80,6 +82,7 @@ async def serve_worker(
     pool: asyncpg.Pool,
     deliveries: Deliveries,
     stopping: asyncio.Event,
+    task_queue: str = TASK_QUEUE,
 ) -> None:
     """Work on sagas until `stopping`; what is under way ends, or is done again by another worker.
 
@@ -89,5 +92,6 @@ async def serve_worker(
     client = await connect(address, namespace, pool, stopping)
     if client is None:
         return
-    async with make_worker(client, executor, pool):
-        await SagaConsumer(Starting(client, pool), pool).run(deliveries, stopping)
+    consumer = SagaConsumer(Starting(client, pool, task_queue=task_queue), pool)
+    async with make_worker(client, executor, pool, task_queue=task_queue):
+        await consumer.run(deliveries, stopping)

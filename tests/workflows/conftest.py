@@ -1,0 +1,58 @@
+"""A clinic with its worker, on a server that can skip time."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.converter import DataConverter
+from temporalio.testing import WorkflowEnvironment
+
+from services.execute.executor import Executor
+from services.sagas.codec import PayloadKeys, SealedPayloads
+from services.sagas.converter import sealed_by
+from services.sagas.worker import make_worker
+from tests.fixtures.databases import Database
+from tests.workflows.clinic import Clinic, ServedClinic, new_tenant, serve
+
+
+@pytest.fixture
+async def clinic(database: Database) -> AsyncIterator[Clinic]:
+    """A clinic without Temporal, to run activities by hand."""
+    pool = await database.pool("daybook_writer", 8)
+    async with Executor(pool) as executor:
+        yield Clinic(
+            tenant=new_tenant(),
+            executor=executor,
+            pool=pool,
+            admin=await database.admin(),
+        )
+
+
+@pytest.fixture
+async def sealed(database: Database) -> DataConverter:
+    """Payloads are sealed as in earnest."""
+    return sealed_by(SealedPayloads(PayloadKeys(await database.pool("daybook_writer", 2))))
+
+
+@pytest.fixture
+async def skipping(
+    temporal_test_server: str, sealed: DataConverter
+) -> AsyncIterator[WorkflowEnvironment]:
+    """A server of the test's own whose time can be skipped."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=temporal_test_server, data_converter=sealed
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture
+def idle_clinic(skipping: WorkflowEnvironment, clinic: Clinic) -> ServedClinic:
+    """A clinic whose server has no worker: what is started only waits."""
+    return serve(clinic, skipping.client)
+
+
+@pytest.fixture
+async def busy_clinic(idle_clinic: ServedClinic) -> AsyncIterator[ServedClinic]:
+    """A clinic with a worker; two codes have prices."""
+    await idle_clinic.publish(A=10_000, B=2_500)
+    async with make_worker(idle_clinic.client, idle_clinic.executor, idle_clinic.pool):
+        yield idle_clinic

@@ -1,0 +1,120 @@
+"""Records a golden history of each way that a saga can take; replayed for ever by test_replay.py.
+
+Run it by name, `pytest tests/workflows/record_histories.py`, for a way that has no history yet. A
+history that is there stays: workflows that began with an older release must still end with this
+one. It is removed only when no such workflow can run any more.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from domain.encounter import AttentionRequired, Billed
+from domain.remittance import Completed
+from services.sagas import workflow_ids
+from services.sagas.converter import PLAIN
+from services.sagas.starting import RESUME
+from services.sagas.table import REMITTANCE_POSTING
+from services.sagas.worker import make_worker
+from tests.workflows.clinic import Clinic, ServedClinic, claim, serve
+from tests.workflows.test_replay import HISTORIES
+
+
+@pytest.fixture
+async def environment(temporal_test_server: str) -> AsyncIterator[WorkflowEnvironment]:
+    """A server with readable payloads, that does not note which machine recorded."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=temporal_test_server, data_converter=PLAIN, identity="recorder"
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture
+async def recorded(environment: WorkflowEnvironment, clinic: Clinic) -> AsyncIterator[ServedClinic]:
+    """A clinic whose workflow ids do not change from one recording to the next."""
+    served = serve(clinic, environment.client)
+    served.tenant = "clinic"
+    await served.publish(A=10_000)
+    async with make_worker(served.client, served.executor, served.pool):
+        yield served
+
+
+async def _keep(clinic: ServedClinic, name: str, workflow_id: str) -> None:
+    handle = clinic.client.get_workflow_handle(workflow_id)
+    await handle.result()
+    path = HISTORIES / f"{name}.json"
+    if not path.exists():
+        path.write_text((await handle.fetch_history()).to_json() + "\n")
+
+
+async def _waits(clinic: Clinic) -> bool:
+    return bool(await clinic.admin.fetchval("SELECT count(*) FROM saga_waits"))
+
+
+async def test_record_encounters_together(recorded: ServedClinic) -> None:
+    clinic = recorded
+    bad = clinic.encounter("bad", "UNKNOWN")
+    await clinic.record(clinic.encounter("e1", "A"), bad, clinic.encounter("e2", "A"))
+    [first, _, last] = events = await clinic.new_events()
+    await clinic.consumer.take(events)
+    together = workflow_ids.of_batch("encounter", "clinic", first.position, last.position)
+    await clinic.settle(clinic.are([bad.encounter_id], AttentionRequired))
+    await _keep(clinic, "encounters_together_one_parked", together)
+
+
+async def test_record_encounter_resumed(recorded: ServedClinic) -> None:
+    clinic = recorded
+    encounter = clinic.encounter("e", "A", "LATER")
+    await clinic.record(encounter)
+    for _ in range(2):
+        await clinic.settle(clinic.are([encounter.encounter_id], AttentionRequired))
+        await clinic.resume(encounter)
+    await clinic.settle(clinic.are([encounter.encounter_id], AttentionRequired))
+    await clinic.publish(LATER=100)
+    await clinic.resume(encounter)
+    await clinic.settle(clinic.are([encounter.encounter_id], Billed))
+    own = workflow_ids.of_one("encounter", "clinic", encounter.encounter_id)
+    await _keep(clinic, "encounter_parked_and_resumed", own)
+
+
+async def test_record_remittances_together(
+    recorded: ServedClinic, environment: WorkflowEnvironment
+) -> None:
+    clinic = recorded
+    soon, late = clinic.encounter("soon", "A"), clinic.encounter("late", "A")
+    one, two = clinic.remittance("r1", claim(soon, 100)), clinic.remittance("r2", claim(late, 200))
+    await clinic.receive(one, two)
+    [first, last] = events = await clinic.new_events()
+    await clinic.consumer.take(events)
+    await clinic.settle(lambda: _waits(clinic))
+    await clinic.record(soon)
+    await clinic.settle(clinic.are([one.remittance_id], Completed))
+    await environment.sleep(timedelta(minutes=11))
+    together = workflow_ids.of_batch("remittance", "clinic", first.position, last.position)
+    await _keep(clinic, "remittances_together_one_handed_over", together)
+    await clinic.record(late)
+    await clinic.settle(clinic.are([two.remittance_id], Completed))
+    own = workflow_ids.of_one("remittance", "clinic", two.remittance_id)
+    await _keep(clinic, "remittance_handed_over_and_woken", own)
+
+
+async def test_record_remittance_given_up(
+    recorded: ServedClinic, environment: WorkflowEnvironment
+) -> None:
+    clinic = recorded
+    encounter = clinic.encounter("e", "A")
+    remittance = clinic.remittance("r", claim(encounter, 100))
+    own = workflow_ids.of_one("remittance", "clinic", remittance.remittance_id)
+    await clinic.receive(remittance)
+    await clinic.settle(lambda: _waits(clinic))
+    # Resumed while it waits, which finds nothing new.
+    await clinic.client.get_workflow_handle(own).signal(RESUME)
+    await environment.sleep(timedelta(days=31))
+    await clinic.settle(clinic.are([remittance.remittance_id], Completed))
+    await _keep(clinic, "remittance_given_up", own)
+    await clinic.record(encounter)
+    await clinic.settle(clinic.are([encounter.encounter_id], Billed))
+    await clinic.starting.resume(REMITTANCE_POSTING, "clinic", remittance.remittance_id)
+    await _keep(clinic, "remittance_parked_and_resumed", own)

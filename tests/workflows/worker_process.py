@@ -1,0 +1,75 @@
+"""A worker process of its own, to be killed: `python -m tests.workflows.worker_process JSON`."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from relay.connection import connect
+from relay.inbox import DurableConsumer, DurableFeed, durable_feed
+from relay.jetstream import StreamSettings
+from services.adapters.postgres.pool import open_pool
+from services.execute.executor import Executor
+from services.sagas.consumer import CONSUMER
+from services.sagas.table import filter_subjects
+from services.sagas.worker import serve_worker
+
+
+class WorkerArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """Where its servers are, and what it calls its streams and its task queue."""
+
+    postgres_url: str
+    nats_url: str
+    temporal_address: str
+    prefix: str
+    ack_seconds: float = 5.0
+
+
+@asynccontextmanager
+async def saga_feed(arguments: WorkerArguments) -> AsyncIterator[DurableFeed]:
+    """The durable consumer of the sagas."""
+    streams = StreamSettings(prefix=arguments.prefix)
+    consumer = DurableConsumer(
+        stream=streams.events,
+        name=CONSUMER,
+        filter_subjects=tuple(streams.subject(subject) for subject in filter_subjects()),
+        ack_seconds=arguments.ack_seconds,
+    )
+    client = await connect(arguments.nats_url, name="worker")
+    try:
+        async with durable_feed(client, consumer) as feed:
+            yield feed
+    finally:
+        await client.close()
+
+
+async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
+    """Run a worker until `stopping`."""
+    pool = await open_pool(arguments.postgres_url, "daybook_writer", size_max=6)
+    try:
+        async with Executor(pool) as executor, saga_feed(arguments) as feed:
+            await serve_worker(
+                address=arguments.temporal_address,
+                namespace="default",
+                executor=executor,
+                pool=pool,
+                deliveries=feed,
+                stopping=stopping,
+                task_queue=arguments.prefix,
+            )
+    finally:
+        await pool.close()
+
+
+async def main() -> None:
+    """Work until SIGTERM."""
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    await work(msgspec.json.decode(sys.argv[1], type=WorkerArguments), stopping)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
