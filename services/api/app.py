@@ -16,6 +16,7 @@ from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
 from services.api.problems import HANDLERS
 from services.api.reading import provide_reading
+from services.api.reference import Reference
 from services.api.routes import immutable
 from services.api.telemetry import before_send
 
@@ -73,7 +74,7 @@ def create_app(dependencies: Dependencies) -> Litestar:
             version=version("daybook"),
             description=DESCRIPTION,
             use_handler_docstrings=True,
-            render_plugins=[JsonDocument(), YamlDocument()],
+            render_plugins=[Reference(), JsonDocument(), YamlDocument()],
         ),
         # Requests are logged by structlog, whose settings are the process's.
         logging_config=None,

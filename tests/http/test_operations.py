@@ -76,6 +76,20 @@ async def test_the_document_is_valid_openapi(api: Api) -> None:
     assert (await api.client.get("/schema/openapi.yaml")).status_code == 200
 
 
+async def test_the_reference_shows_every_operation_and_loads_nothing(api: Api) -> None:
+    response = await api.client.get("/schema")
+    assert (response.status_code, response.headers["content-type"]) == (
+        200,
+        "text/html; charset=utf-8",
+    )
+    found = document(api.app)
+    for path, item in found["paths"].items():
+        assert response.text.count(f"<code>{path}</code>") == len(item), path
+    assert "<script" not in response.text
+    assert "src=" not in response.text
+    assert "https:" not in response.text
+
+
 def _operations(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [
         (f"{method} {path}", operation)
