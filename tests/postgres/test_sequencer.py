@@ -249,8 +249,10 @@ async def test_a_damaged_log_is_not_written_on(
             pass
 
 
-async def test_a_log_that_was_never_created_is_named(database: Database) -> None:
-    pool = await database.pool("daybook_sequencer")
+async def test_a_log_that_was_never_created_is_named(
+    pool: asyncpg.Pool, admin: asyncpg.Pool
+) -> None:
+    await admin.execute("DELETE FROM log_head")
     async with pool.acquire() as connection:
         with pytest.raises(LogBroken, match="never created"):
             await load_log(connection)
