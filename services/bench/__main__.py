@@ -80,7 +80,8 @@ async def _run(quick: bool, only: tuple[str, ...]) -> list[Figure]:
     if not only or "end to end" in only:
         async with AsyncExitStack() as undo:
             stack = await undo.enter_async_context(everything(StackOptions(usual_ports=False)))
-            figures += await _end_to_end(await _open(stack, quick, undo))
+            bench = await _open(stack, quick, undo)
+            figures += [*await _end_to_end(bench), *await _replay(bench)]
     return _against_the_ceiling(figures)
 
 
@@ -211,7 +212,6 @@ PARTS: Final[dict[str, Measure]] = {
     "intake": _intake,
     "sequencer": _sequencer,
     "publisher": _publisher,
-    "replay": _replay,
     "projector": _projector,
     "encounters": _encounters,
 }

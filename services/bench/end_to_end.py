@@ -17,6 +17,10 @@ from services.intake.sending import outgoing
 _POLL_SECONDS = 0.005
 _CHUNK = 250
 _SECONDS_MAX = 600
+_SETTLED = (
+    "SELECT (SELECT count(*) FROM billing_outbox) AS waiting,"
+    " (SELECT position FROM log_head) AS head"
+)
 
 
 class EndToEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +67,7 @@ async def _run(
     rate: float | None,
 ) -> tuple[float, list[float]]:
     """Seconds until all are in the read models, and the lag of every published chunk."""
-    base = await _projected(pool)
+    base = await _settled(pool)
     published: list[tuple[int, float]] = []
     seen: list[tuple[int, float]] = []
     begun = time.perf_counter()
@@ -101,6 +105,15 @@ def _lags(published: Sequence[tuple[int, float]], seen: Sequence[tuple[int, floa
     """From the sending of a chunk to the first look at which its last charge was visible."""
     counts = [count for count, _ in seen]
     return [seen[bisect.bisect_left(counts, last)][1] - sent_at for last, sent_at in published]
+
+
+async def _settled(pool: asyncpg.Pool) -> int:
+    """The head of the log, once everything that was before is in order and projected."""
+    while True:
+        row = await pool.fetchrow(_SETTLED)
+        if row is not None and row["waiting"] == 0 and row["head"] == await _projected(pool):
+            return int(row["head"])
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _projected(pool: asyncpg.Pool) -> int:

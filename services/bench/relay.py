@@ -14,7 +14,6 @@ from contracts.ids import event_id
 from relay.connection import Client
 from relay.jetstream import StreamSettings, delete_stream, find_stream
 from relay.lease import Lease, acquire
-from relay.outbox import measure_backlog
 from relay.publisher import run_publisher
 from relay.sequencer import Sequencer
 from services.bench.visits import CHARGES_PER_VISIT, STARTED_AT, TENANT, visits
@@ -23,7 +22,8 @@ from services.wiring import migrate, open_pool
 EVENTS: Final = 60_000
 SECONDS_MAX: Final = 120.0
 POOL_SIZE: Final = 6
-_POLL_SECONDS: Final = 0.01
+_POLL_SECONDS: Final = 0.02
+_PROGRESS: Final = "SELECT position FROM relay_progress WHERE stream = $1"
 _METADATA: Final = b'{"actor":"bus:bench","command":"CaptureCharge","correlation_id":"bench"}'
 
 
@@ -61,8 +61,7 @@ async def _publish(pool: asyncpg.Pool, client: Client, streams: StreamSettings, 
         try:
             async with asyncio.timeout(SECONDS_MAX):
                 while not publishing.done():
-                    backlog = await measure_backlog(connection, streams.events)
-                    if backlog.relay_position == head:
+                    if await connection.fetchval(_PROGRESS, streams.events) == head:
                         return head / (time.perf_counter() - begun)
                     await asyncio.sleep(_POLL_SECONDS)
             raise RuntimeError("the publisher ended") from publishing.exception()
