@@ -18,7 +18,12 @@ from services.execute.load import Account
 
 _ATTEMPTS_MAX: Final = 8
 _BACKOFF_SECONDS: Final = 0.01
-_AGAIN: Final = (StreamMoved, asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_AGAIN: Final = (
+    StreamMoved,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.InvalidCachedStatementError,  # a migration changed a table under a prepared statement
+)
 
 
 class LedgerUnavailable(Exception):

@@ -74,7 +74,7 @@ async def test_the_same_key_from_16_callers_at_two_processes_is_one_charge(
 
         async def call(executor: Executor) -> list[str]:
             """As a client does that is told to come again."""
-            seen = []
+            seen: list[str] = []
             while not seen or seen[-1] == "IDEMPOTENCY_IN_FLIGHT":
                 seen += codes([await executor.execute(asked)])
             return seen

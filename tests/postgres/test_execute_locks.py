@@ -52,21 +52,22 @@ async def executor(database: Database, admin: asyncpg.Pool) -> AsyncIterator[Exe
 
 
 @asynccontextmanager
-async def held(admin: asyncpg.Pool, *patients: str) -> AsyncIterator[asyncpg.Connection]:
+async def held(admin: asyncpg.Pool, *patients: str) -> AsyncIterator[None]:
     """Accounts locked by somebody at a terminal."""
     async with admin.acquire() as connection, connection.transaction():
         await connection.execute(
             "SELECT FROM account_heads WHERE account_id = ANY ($1) FOR UPDATE",
             [account_id(patient) for patient in patients],
         )
-        yield connection
+        yield
 
 
 async def waiting_sessions(admin: asyncpg.Pool) -> int:
-    return await admin.fetchval(
+    found = await admin.fetchval(
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
+    return int(found)
 
 
 async def test_others_commit_while_a_busy_account_is_waited_for(
