@@ -1,6 +1,7 @@
 """Decodes each event once, for every check that needs to know what happened."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -58,10 +59,9 @@ class Bodies:
         return Recorded(position, tenant, stream_id, version, key, type_, recorded_at, event)
 
     def _event(self, row: Row, type_: str) -> Event:
-        try:
-            _decode_metadata(row["metadata"])
-        except msgspec.MsgspecError as error:
-            self._add(row, Check.BODIES, f"unreadable metadata: {error}")
+        problem = _metadata_problem(row["metadata"])
+        if problem is not None:
+            self._add(row, Check.BODIES, problem)
         try:
             return decode(type_, row["body"])
         except UnknownEventType as error:
@@ -73,6 +73,15 @@ class Bodies:
 
     def _add(self, row: Row, check: Check, what: str, **values: str) -> None:
         self._findings.add(check, what, **place(row), **values)
+
+
+@lru_cache(maxsize=1_024)  # the events of a command, and mostly of a batch, have the same
+def _metadata_problem(metadata: bytes) -> str | None:
+    try:
+        _decode_metadata(metadata)
+    except (msgspec.MsgspecError, ValueError) as error:
+        return f"unreadable metadata: {error}"
+    return None
 
 
 def place(row: Row) -> dict[str, str | int | None]:

@@ -76,6 +76,8 @@ async def verify(
     async with pool.acquire() as reader, pool.acquire() as worker:
         async with _snapshot(reader, worker):
             head = await _head(worker)
+            if not 1 <= since <= head.position + 1:
+                raise CannotVerify(f"the log goes from 1 to {head.position}, not from {since}")
             audit = _Audit(reader, worker, head, since, stream)
             await audit.run(lambda events: report(audit.progress(events, begun)))
         if stream is not None:

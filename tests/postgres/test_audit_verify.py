@@ -80,6 +80,12 @@ async def test_a_pool_of_one_connection_is_refused(database: Database) -> None:
         await verify(await database.pool("daybook_auditor", 1))
 
 
+@pytest.mark.parametrize("since", [0, HEAD + 2])
+async def test_a_beginning_outside_the_log_is_refused(audited: AuditedLedger, since: int) -> None:
+    with pytest.raises(CannotVerify, match=f"from 1 to {HEAD}, not from {since}"):
+        await audited.verify(since=since)
+
+
 async def test_the_auditor_needs_no_right_to_write(audited: AuditedLedger) -> None:
     pool = await audited.database.pool("daybook_auditor")
     await audited.verify_with(pool)
@@ -200,7 +206,7 @@ async def test_writes_during_the_audit_give_no_false_finding(audited: AuditedLed
     writing = asyncio.create_task(go_on())
     try:
         pool = await audited.database.pool("daybook_auditor")
-        heads = set()
+        heads: set[int] = set()
         while len(heads) < 4:
             report = await audited.verify_with(pool)
             assert report.findings == ()

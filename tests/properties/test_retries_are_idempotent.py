@@ -23,7 +23,7 @@ from tests.fixtures.tenants import (
 )
 from tests.fixtures.world import World
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=60, deadline=None)
 # A real database for each example is dear, so an example is a tenant.
 few = settings(
     max_examples=20,

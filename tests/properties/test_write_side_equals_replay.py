@@ -11,15 +11,16 @@ from hypothesis import HealthCheck, given, settings
 
 from contracts.catalogue import decode, encode, wire_type
 from services.execute.executor import Executor
+from tests.fixtures.audited import AuditedLedger
 from tests.fixtures.commands import histories
 from tests.fixtures.databases import Database
-from tests.fixtures.tenants import Clock, run_in_postgres, write_side_in_postgres
+from tests.fixtures.tenants import Clock, envelope, run_in_postgres, write_side_in_postgres
 from tests.fixtures.world import Recorded, World, replayed
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=60, deadline=None)
 # A real database for each example is dear, so an example is a tenant.
 few = settings(
-    max_examples=12,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -106,3 +107,21 @@ async def test_the_write_side_in_postgres_is_what_its_events_give(
         (event.stream_id, event.event) for event in world.events
     ]
     assert await write_side_in_postgres(admin, tenant) == replayed(events).write_side()
+
+
+@few
+@given(history=histories(size_max=20))
+async def test_any_history_passes_the_audit(
+    empty_ledger: AuditedLedger, clock: Clock, history: Any
+) -> None:
+    """Half of it waits in the outbox when it is audited; every example is one more tenant."""
+    pool = await empty_ledger.database.pool("daybook_writer", 2)
+    tenant, middle = next(tenants), len(history) // 2
+    async with Executor(pool, lanes=1, now=clock.now) as executor:
+        await run_in_postgres(executor, clock, empty_ledger.admin, tenant, history[:middle])
+        await empty_ledger.sequence()
+        await empty_ledger.project()
+        for command, hours in history[middle:]:
+            clock.pass_by(hours)
+            await executor.execute(envelope(tenant, command))
+    assert list(map(str, await empty_ledger.findings())) == []

@@ -14,7 +14,8 @@ SELECT t.relname AS name, k.names AS keys,
  CROSS JOIN LATERAL (
        SELECT array_agg(a.attname::text ORDER BY p.n) AS names,
               string_agg(format('r.%1$I = f.%1$I', a.attname), ' AND ' ORDER BY p.n) AS same,
-              string_agg(format('coalesce(r.%1$I, f.%1$I)', a.attname), ', ' ORDER BY p.n) AS ordered
+              string_agg(format('coalesce(r.%1$I, f.%1$I)', a.attname), ', ' ORDER BY p.n)
+              AS ordered
          FROM pg_catalog.pg_index i
         CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS p (attnum, n)
          JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = p.attnum

@@ -28,7 +28,8 @@ SELECT sized.key, sized.position, sized.tenant, sized.tenant_position, sized.par
               string_agg(concat_ws('|', line, amount_minor, effective_on - date '2000-01-01',
                                    booked_on - date '2000-01-01', recorded_at = sized.recorded_at,
                                    length(account_id), length(facility), length(gl_account),
-                                   length(currency), account_id || facility || gl_account || currency),
+                                   length(currency),
+                                   account_id || facility || gl_account || currency),
                          '' ORDER BY line) AS text
          FROM daybook.ledger_entries
         WHERE tenant = sized.tenant

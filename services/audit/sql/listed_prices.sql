@@ -1,4 +1,4 @@
--- The amounts of tenant $1's prices from list $2 with these windows, in order; NULL for no such price.
+-- The amounts of tenant $1's prices from list $2 with these windows, in order; NULL for none.
 SELECT p.amount_minor
   FROM unnest($3::text::text[], $4::text::text[], $5::text::text[], $6::text::date[],
               $7::text::date[])
