@@ -1,11 +1,13 @@
 """The API as one Litestar application; everything it works with is handed to it."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final
 
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
 
 from services.api import accounts, charges, health, invoices, payments, price_lists, reports
 from services.api.body import BODY_BYTES_MAX
@@ -48,34 +50,59 @@ BOOKED: Final = (
 
 
 def create_app(dependencies: Dependencies) -> Litestar:
-    """The application; several can live in one process."""
+    """The application; several can live in one process, each with a registry of its own."""
     ledger = Ledger(dependencies)
-    v1 = Router(
-        "/v1",
-        route_handlers=[*ROUTES, immutable(*BOOKED)],
-        middleware=[Admission()],
-        dependencies={
-            "call": provide_call,
-            "ledger": Provide(lambda: ledger, sync_to_thread=False),
-            "reading": provide_reading,
-        },
-    )
     return Litestar(
-        route_handlers=[v1, health.live, health.ready, health.metrics],
+        route_handlers=_routes(),
         middleware=[Gate(dependencies.authenticate)],
         exception_handlers=HANDLERS,
         before_send=[before_send(dependencies.registry)],
         dependencies={
             "dependencies": Provide(lambda: dependencies, sync_to_thread=False),
+            "ledger": Provide(lambda: ledger, sync_to_thread=False),
         },
         request_max_body_size=BODY_BYTES_MAX,
-        openapi_config=OpenAPIConfig(
-            title="Daybook",
-            version=version("daybook"),
-            description=DESCRIPTION,
-            use_handler_docstrings=True,
-            render_plugins=[Reference(), JsonDocument(), YamlDocument()],
-        ),
+        openapi_config=_document(),
         # Requests are logged by structlog, whose settings are the process's.
         logging_config=None,
+    )
+
+
+def routes_app() -> Litestar:
+    """The routes alone, which work with nothing: what the published document is made from."""
+    return Litestar(
+        route_handlers=_routes(),
+        dependencies={
+            name: Provide(_nothing(name), sync_to_thread=False)
+            for name in ("dependencies", "ledger")
+        },
+        openapi_config=_document(),
+        logging_config=None,
+    )
+
+
+def _nothing(name: str) -> Callable[[], None]:
+    def refuse() -> None:
+        raise RuntimeError(f"this application only describes itself: it has no {name}")
+
+    return refuse
+
+
+def _routes() -> list[ControllerRouterHandler]:
+    v1 = Router(
+        "/v1",
+        route_handlers=[*ROUTES, immutable(*BOOKED)],
+        middleware=[Admission()],
+        dependencies={"call": provide_call, "reading": provide_reading},
+    )
+    return [v1, health.live, health.ready, health.metrics]
+
+
+def _document() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Daybook",
+        version=version("daybook"),
+        description=DESCRIPTION,
+        use_handler_docstrings=True,
+        render_plugins=[Reference(), JsonDocument(), YamlDocument()],
     )

@@ -15,8 +15,10 @@ from litestar.routes import HTTPRoute
 from contracts.schema import name_of, schemas_of
 from services.api.auth import SCOPE
 from services.api.calls import KEY
+from services.api.codes import CODES
 from services.api.context import CORRELATION_PATTERN
 from services.api.examples import EXAMPLES
+from services.api.problems import problem_example
 
 DESCRIPTION: Final = """\
 An event-sourced billing ledger. Commands answer 201 with the `version` of what they made and a
@@ -56,6 +58,7 @@ def document(app: Litestar) -> dict[str, Any]:
     for name, example in EXAMPLES.items():
         components[name]["examples"] = [example]
     found["components"]["parameters"] = _COMMON
+    found["components"]["examples"] = {name: problem_example(name) for name in CODES}
     for (path, method), handler in handlers.items():
         _complete(found["paths"][path][method], handler)
     return found
@@ -101,13 +104,18 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     for parameter in parameters:
         if parameter["name"] == "Idempotency-Key" and handler.opt.get(KEY):
             parameter["required"] = True
+    parameters.sort(key=lambda parameter: (parameter["in"], parameter["name"]))
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON]
     body = operation.get("requestBody", {}).get("content", {})
     answer = operation["responses"].get(str(handler.status_code), {}).get("content", {})
     for response in operation["responses"].values():
+        if "headers" in response:  # a set in Litestar, so in another order each time
+            response["headers"] = dict(sorted(response["headers"].items()))
         for content in response.get("content", {}).values():
-            for example in content.get("examples", {}).values():
-                example.pop("id", None)  # Litestar writes its own key into the document
+            if "examples" in content:
+                content["examples"] = {
+                    name: {"$ref": f"#/components/examples/{name}"} for name in content["examples"]
+                }
     for content in (*body.values(), *answer.values()):
         shape = name_of(content["schema"].get("$ref", ""))
         if shape in EXAMPLES:

@@ -110,7 +110,7 @@ def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[Proble
     if code.retry_after_seconds is not None:
         headers = {"Retry-After": str(code.retry_after_seconds)} | headers
     details = ProblemDetails(
-        type=_TYPE + problem.code.lower().replace("_", "-"),
+        type=_type(problem.code),
         title=code.title,
         status=code.status,
         detail=problem.detail,
@@ -121,6 +121,25 @@ def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[Proble
         lag=problem.lag,
     )
     return Response(details, status_code=code.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def problem_example(name: str) -> dict[str, Any]:
+    """An OpenAPI example of a problem."""
+    detail = "what happened this time, and what to do about it"
+    details = ProblemDetails(
+        type=_type(name),
+        title=CODES[name].title,
+        status=CODES[name].status,
+        detail=detail,
+        code=name,
+        message=detail,
+        trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
+    )
+    return {"summary": CODES[name].title, "value": msgspec.to_builtins(details)}
+
+
+def _type(name: str) -> str:
+    return _TYPE + name.lower().replace("_", "-")
 
 
 def _of_framework(

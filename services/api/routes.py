@@ -130,21 +130,8 @@ def problems(*codes: str) -> dict[int, ResponseSpec]:
             description=f"{HTTPStatus(status).phrase}: {', '.join(names)}",
             media_type=PROBLEM_JSON,
             generate_examples=False,
-            examples=[
-                Example(id=name, summary=CODES[name].title, value=_example(name)) for name in names
-            ],
+            # Only the names: what they stand for is the same for every route.
+            examples=[Example(id=name) for name in names],
         )
         for status, names in by_status.items()
-    }
-
-
-def _example(name: str) -> dict[str, Any]:
-    return {
-        "type": f"urn:daybook:problem:{name.lower().replace('_', '-')}",
-        "title": CODES[name].title,
-        "status": CODES[name].status,
-        "detail": "what happened, and what to do about it",
-        "code": name,
-        "message": "what happened, and what to do about it",
-        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     }

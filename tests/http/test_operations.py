@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from services.api import publish
 from services.api.auth import SCOPE
 from services.api.body import decode
 from services.api.document import document, shapes_of
@@ -74,6 +75,15 @@ async def test_the_document_is_valid_openapi(api: Api) -> None:
     OpenAPIV31SpecValidator(found).validate()
     assert found["openapi"].startswith("3.1")
     assert (await api.client.get("/schema/openapi.yaml")).status_code == 200
+
+
+async def test_the_published_document_is_the_one_that_is_served(api: Api) -> None:
+    served = (await api.client.get("/schema/openapi.json")).json()
+    assert json.loads(publish.text()) == served
+
+
+def test_the_published_document_is_up_to_date() -> None:
+    assert publish.FILE.read_text(encoding="utf-8") == publish.text(), "run `just contracts`"
 
 
 async def test_the_reference_shows_every_operation_and_loads_nothing(api: Api) -> None:
