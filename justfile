@@ -65,10 +65,11 @@ fmt:
     {{ run }} ruff check --select I --fix
     {{ run }} ruff format
 
-# Write contracts/schemas from the contracts
+# Write contracts/schemas from the contracts and the routes of the API
 [group('change')]
 contracts:
     {{ run }} python -m contracts.publish
+    {{ run }} python -m services.api.publish
 
 # Pin every dependency in pyproject.toml (`just lock --upgrade` for the newest)
 [group('change')]
