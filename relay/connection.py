@@ -8,6 +8,9 @@ import structlog
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.errors import ConnectionReconnectingError
+from nats.errors import Error as BusError
+
+__all__ = ["BusError", "Client", "ServerTooOld", "connect"]
 
 SERVER_MIN: Final = (2, 12)  # the first with atomic batches
 _VERSION_LINE: Final = b"NATS/1.0\r\n"

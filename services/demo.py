@@ -16,7 +16,6 @@ from relay.connection import Client, connect
 from relay.jetstream import StreamSettings
 from relay.producer import Outgoing, send
 from relay.retained import open_retained
-from services.adapters.postgres.pool import open_pool
 from services.audit.report import Report
 from services.audit.verify import verify
 from services.embedded.addresses import Addresses
@@ -24,6 +23,7 @@ from services.intake.sample import NO_CLOUD_EVENT, clinic_day, price_list
 from services.intake.sending import outgoing
 from services.query import Query
 from services.status import Status, read_status
+from services.wiring import open_pool
 
 TENANT: Final = "demo"
 CATCH_UP_SECONDS_MAX: Final = 300.0

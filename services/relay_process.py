@@ -6,10 +6,9 @@ from typing import Final
 
 import asyncpg
 import structlog
-from nats import errors
 
 from relay import metrics
-from relay.connection import Client
+from relay.connection import BusError, Client
 from relay.draft import OutboxNamesNoEvent
 from relay.jetstream import JetStreamError, StreamSettings, ensure_intake
 from relay.lease import Lease, LeaseLost, lead
@@ -107,7 +106,7 @@ async def _keep_intake(client: Client, streams: StreamSettings) -> None:
     while True:
         try:
             await ensure_intake(client, streams)
-        except (errors.Error, JetStreamError) as error:
+        except (BusError, JetStreamError) as error:
             _log.warning("intake stream not there", stream=streams.intake, error=repr(error))
         await asyncio.sleep(SAMPLE_SECONDS)
 

@@ -9,11 +9,11 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from services.adapters.postgres.migrate import migrate
 from services.embedded.child import Child, OnReport
 from services.embedded.ports import LOOPBACK, choose_ports
 from services.embedded.probes import answers_http
 from services.embedded.stack import EmbeddedStack, StackOptions, running_stack
+from services.wiring import migrate
 
 PROCESSES: Final = ("relay", "intake", "projector", "worker", "api")
 

@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from services.adapters.postgres.migrate import migrate
 from services.cli.progress import Progress
 from services.cli.running import data_dir_option, json_option, print_json, run, settings_with
 from services.embedded.addresses import GivenAddresses
@@ -20,6 +19,7 @@ from services.logging import configure_logging
 from services.processes import SERVE, serve
 from services.settings import Settings
 from services.up import Ready, everything, table_of_addresses
+from services.wiring import migrate
 
 
 @click.command()
