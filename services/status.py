@@ -49,8 +49,6 @@ class _Consumer(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_status(pool: asyncpg.Pool, client: Client, settings: StreamSettings) -> Status:
     """Measure; the pool acts as daybook_auditor."""
-    consumer = await ask(
-        client, f"CONSUMER.INFO.{settings.intake}.intake", answer=_Consumer
-    )
+    consumer = await ask(client, f"CONSUMER.INFO.{settings.intake}.intake", answer=_Consumer)
     (row,) = await pool.fetch(_STATUS)
     return Status(intake_pending=consumer.num_pending + consumer.num_ack_pending, **dict(row))

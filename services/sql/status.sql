@@ -9,6 +9,7 @@ SELECT (SELECT position FROM log_head) AS events,
        (SELECT count(*) FROM stream_heads WHERE stream_id LIKE 'enc\_%'
            AND convert_from(state, 'UTF8') LIKE '{"type":"received"%') AS encounters_open,
        (SELECT count(*) FROM stream_heads WHERE stream_id LIKE 'enc\_%'
-           AND convert_from(state, 'UTF8') LIKE '{"type":"attention_required"%') AS encounters_parked,
+           AND convert_from(state, 'UTF8') LIKE '{"type":"attention_required"%')
+           AS encounters_parked,
        (SELECT count(*) FROM stream_heads WHERE stream_id LIKE 'rem\_%'
            AND convert_from(state, 'UTF8') LIKE '{"type":"working"%') AS remittances_open

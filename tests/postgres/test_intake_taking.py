@@ -52,7 +52,7 @@ def encounter(number: int = 1, **changes: Any) -> dict[str, Any]:
 async def test_an_encounter_is_recorded_with_every_personal_field_sealed(write: Write) -> None:
     taken = await write.taking.take([arrived(1, encounter())])
     assert (taken.taken_count, taken.rejected_count, taken.again) == (1, 0, [])
-    row = await write.admin.fetchrow("SELECT * FROM events")
+    (row,) = await write.admin.fetch("SELECT * FROM events")
     assert row["type"] == "billing.encounter.received.v1"
     for personal in (b"Maisuradze", b"M-123"):
         assert personal not in row["body"]

@@ -78,7 +78,7 @@ async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
             applied.append(name)
         elif known[name] != digest:
             raise MigrationChanged(
-                f"{name} was applied with another text: restore it and put the change into a new file"
+                f"{name} was applied with another text: restore it, change it in a new file"
             )
     return applied
 

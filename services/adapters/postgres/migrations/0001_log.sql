@@ -33,7 +33,7 @@ CREATE TABLE event_log (
     position           bigint      NOT NULL,
     tenant             text        NOT NULL,
     tenant_position    bigint      NOT NULL,
-    partition          smallint    NOT NULL,  -- hash of events.partition_key over log_head.partitions
+    partition          smallint    NOT NULL,  -- hash of events.partition_key, log_head.partitions
     partition_position bigint      NOT NULL,
     stream_id          text        NOT NULL,
     version            bigint      NOT NULL,

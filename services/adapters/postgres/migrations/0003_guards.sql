@@ -45,13 +45,15 @@ DO $$
 DECLARE guarded text;
 BEGIN
     FOREACH guarded IN ARRAY ARRAY[
-        'events', 'billing_outbox', 'event_log', 'tenant_log_heads', 'stream_heads', 'account_heads',
+        'events', 'billing_outbox', 'event_log', 'tenant_log_heads', 'stream_heads',
+        'account_heads',
         'open_items', 'claims', 'counters', 'prices', 'ledger_entries', 'billing_inbox',
         'billing_idempotency', 'billing_intake_rejected', 'subject_keys', 'tenant_settings',
         'facility_settings', 'tax_rules', 'saga_waits']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', guarded);
-        EXECUTE format('CREATE POLICY %I ON %I USING (tenant = ANY ((SELECT current_tenants())::text[]))'
+        EXECUTE format('CREATE POLICY %I ON %I'
+                       ' USING (tenant = ANY ((SELECT current_tenants())::text[]))'
                        ' WITH CHECK (tenant = ANY ((SELECT current_tenants())::text[]))',
                        guarded || '_of_the_current_tenants', guarded);
     END LOOP;
