@@ -138,7 +138,7 @@ class Executor:
         except Exception as error:  # handed to the callers, who repeat or report it
             _fail(entries, error)
             return []
-        except asyncio.CancelledError:
+        except BaseException:  # the lane ends, but its callers are not to wait for ever
             _fail(entries, _closed())
             raise
         finally:
