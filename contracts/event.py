@@ -33,6 +33,11 @@ class Posted(AccountEvent, frozen=True, kw_only=True):
     postings: tuple[Posting, ...] = ()
 
 
+def partition_key(stream_id: str, event: Event) -> str:
+    """What is kept in order on the bus: the account of an account's event, else the stream."""
+    return event.account_id if isinstance(event, AccountEvent) else stream_id
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who caused an event and why; stored, hashed and published beside the body."""
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from contracts.catalogue import UnknownEventType, decode
-from contracts.event import Event, Metadata
+from contracts.event import Event, Metadata, partition_key
 from projections.recorded import Recorded, Undecodable
 from services.audit.findings import Check, Findings
 from services.audit.pages import Row
@@ -52,8 +52,7 @@ class Bodies:
         event = self._event(row, type_)
         if isinstance(event, Undecodable):
             self.broken |= {(tenant, stream_id), (tenant, key)}
-        elif key != getattr(event, "account_id", stream_id):
-            owner = getattr(event, "account_id", stream_id)
+        elif key != (owner := partition_key(stream_id, event)):
             self._add(row, Check.BODIES, "partition_key", expected=owner, found=key)
         position, recorded_at = row["position"] or 0, row["recorded_at"]
         return Recorded(position, tenant, stream_id, version, key, type_, recorded_at, event)

@@ -61,9 +61,12 @@ def _remove_unless_running(data_dir: Path) -> None:
 def remove_ephemeral_dir(data_dir: Path) -> None:
     """Remove everything, Postgres data that lies elsewhere too."""
     area = area_elsewhere(data_dir)
-    if area and area.exists():
-        shutil.rmtree(area.parent)
-    shutil.rmtree(data_dir)
+    for folder in (area.parent if area else None, data_dir):
+        if folder is not None and folder.exists():
+            # Another stack that sweeps abandoned folders may be removing the same files.
+            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                shutil.rmtree(folder)
 
 
 async def hold_data_dir(data_dir: Path) -> Lock:

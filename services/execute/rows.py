@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from contracts.catalogue import encode, wire_type
-from contracts.event import BODY_BYTES_MAX, Event, Metadata, Posted
+from contracts.event import BODY_BYTES_MAX, Event, Metadata, Posted, partition_key
 from contracts.ids import event_id
 from domain.book import Book
 from domain.rejections import Invalid
@@ -49,9 +49,9 @@ class Rows:
         for (stream_id, version, event), body in zip(decided, bodies, strict=True):
             name = event_id(stream_id, version)
             names.append(name)
-            partition_key = getattr(event, "account_id", stream_id)
             type_ = wire_type(type(event))
-            self.events.append((tenant, stream_id, version, type_, partition_key, body, metadata))
+            key = partition_key(stream_id, event)
+            self.events.append((tenant, stream_id, version, type_, key, body, metadata))
             if isinstance(event, Posted):
                 self._add_entries(tenant, name, event)
             self._add_claims(tenant, event)
