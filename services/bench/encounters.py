@@ -17,7 +17,8 @@ from domain.encounter import RecordEncounter
 from services.bench.workload import CODES, CURRENCY, FACILITY, SERVICE_ON, TENANT, check
 from services.execute.envelope import Envelope
 from services.execute.executor import Executor
-from services.sagas.consumer import STREAMS_PER_WORKFLOW_MAX, Noted, SagaConsumer
+from services.sagas.consumer import SagaConsumer
+from services.sagas.meaning import STREAMS_PER_WORKFLOW_MAX, Noted
 from services.sagas.starting import Starting
 from services.sagas.worker import make_worker
 

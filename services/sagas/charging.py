@@ -18,7 +18,7 @@ from domain.encounter import AttentionRequired, Received
 from domain.invoice import CreateDraftInvoice
 from services.execute.envelope import Outcome, Refused
 from services.execute.executor import Executor
-from services.sagas import metrics
+from services.sagas import metrics, waits
 from services.sagas.case import Case, capturing, case_of, closing, invoicing
 from services.sagas.ledger import (
     Connection,
@@ -31,7 +31,7 @@ from services.sagas.ledger import (
 )
 from services.sagas.messages import Encounters, EncountersCharged
 from services.sagas.pulse import heartbeats
-from services.sagas.steps import Step, execute_steps, try_again, unknown
+from services.sagas.steps import Step, execute_steps, this_workflow, try_again, unknown
 
 SERVICES_PER_ROUND_MAX: Final = 2_000
 _log = structlog.get_logger()
@@ -53,18 +53,36 @@ class Charging:
                 found = await read_sources(
                     connection, work.tenant, work.encounter_ids, EncounterReceived
                 )
-            parked = [each.stream_id for each in found if isinstance(each.state, AttentionRequired)]
             cases = [case_of(source) for source in found if isinstance(source.state, Received)]
             for some in _rounds(cases):
                 await self._charge(some, work.tenant, settings)
-        again = [case.again for case in cases if case.again is not None]
+            suspects = [
+                each.stream_id for each in found if isinstance(each.state, AttentionRequired)
+            ]
+            suspects += [case.encounter_id for case in cases if case.problems]
+            parked, again = await self._wait_for(suspects, work)
+        again += [case.again for case in cases if case.again is not None]
         if again:
             raise try_again("encounters", len(again), again[0])
         if missing := sorted(set(work.encounter_ids) - {source.stream_id for source in found}):
             raise unknown("encounter", missing)
-        return EncountersCharged(
-            parked=(*parked, *(case.encounter_id for case in cases if case.problems))
-        )
+        return EncountersCharged(parked=tuple(parked))
+
+    async def _wait_for(
+        self, encounter_ids: Sequence[str], work: Encounters
+    ) -> tuple[list[str], list[str]]:
+        """Have this workflow woken for what is parked; also why others are to be tried again.
+
+        Whoever resumes before we are registered is seen in the look that follows.
+        """
+        await waits.register(self._pool, work.tenant, encounter_ids, this_workflow())
+        async with tenant_view(self._pool, work.tenant) as connection:
+            states = await read_states(connection, work.tenant, encounter_ids)
+        parked = [each for each in encounter_ids if isinstance(states[each], AttentionRequired)]
+        resumed = [each for each in encounter_ids if isinstance(states[each], Received)]
+        done = set(work.encounter_ids).difference(parked, resumed)
+        await waits.forget(self._pool, work.tenant, done, this_workflow())
+        return parked, [f"{encounter_id} was resumed just now" for encounter_id in resumed]
 
     async def _charge(self, cases: Sequence[Case], tenant: str, settings: SagaSettings) -> None:
         await self._capture(cases)

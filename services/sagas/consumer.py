@@ -6,26 +6,30 @@ twice: a crash anywhere leads to the same result.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import asyncpg
 import structlog
 from temporalio.service import RPCError
 
 from contracts.bus import source_of
-from contracts.catalogue import decode
 from contracts.cloudevent import from_nats
-from contracts.invoice import InvoiceIssued
-from services.sagas import metrics, waits, workflow_ids
+from services.sagas import metrics, waits
+from services.sagas.meaning import (
+    STREAMS_PER_WORKFLOW_MAX,
+    Happening,
+    Noted,
+    Target,
+    happenings,
+    signals_of,
+    starts,
+)
 from services.sagas.starting import Starting
-from services.sagas.table import TABLE, Resume, Saga, Start, Wake
+from services.sagas.waits import Wait
 
 CONSUMER: Final = "sagas"
-STREAMS_PER_WORKFLOW_MAX: Final = 100
-# Long encounters share a workflow with fewer others.
-BYTES_PER_WORKFLOW_MAX: Final = 512 * 1024
 # What comes within this time shares workflows: many small ones cost more than they hurry.
 WAIT_SECONDS: Final = 0.25
 
@@ -58,17 +62,6 @@ class Deliveries(Protocol):
 
     async def in_progress(self, messages: Sequence[Any]) -> None:
         """They are worked on: do not deliver them to somebody else yet."""
-
-
-class Noted(NamedTuple):
-    """An event of the table, as the consumer needs it."""
-
-    position: int
-    tenant: str
-    type: str
-    stream_id: str
-    body: bytes
-    recorded_at: datetime
 
 
 def noted(message: Delivered) -> Noted:
@@ -122,14 +115,12 @@ class SagaConsumer:
             *(
                 self._starting.start(saga, tenant, workflow_id, stream_ids)
                 for saga, tenant, workflow_id, stream_ids in starts(events, self._streams_max)
-            ),
-            *(
-                self._starting.resume(meaning.saga, event.tenant, event.stream_id)
-                for event in events
-                if isinstance(meaning := TABLE[event.type], Resume)
-            ),
+            )
         )
-        await self._wake(events)
+        happened = list(happenings(events))
+        waiting = await self._who_waits(happened)
+        signals = signals_of(happened, waiting)
+        await asyncio.gather(*(self._signal(*each) for each in signals.items()))
 
     async def _settle(
         self,
@@ -162,49 +153,23 @@ class SagaConsumer:
         age = datetime.now(UTC) - events[-1].recorded_at
         metrics.CONSUMER_LAG_SECONDS.set(age.total_seconds())
 
-    async def _wake(self, events: Sequence[Noted]) -> None:
-        issued: dict[str, set[str]] = defaultdict(set)
-        for event in events:
-            if isinstance(TABLE[event.type], Wake):
-                invoice = decode(event.type, event.body)
-                if isinstance(invoice, InvoiceIssued):
-                    issued[event.tenant] |= {invoice.invoice_id, invoice.number}
-        waiting = await waits.who_waits(self._pool, issued)
+    async def _who_waits(self, happened: Sequence[Happening]) -> list[Wait]:
+        keys: dict[str, set[str]] = defaultdict(set)
+        for each in happened:
+            keys[each.tenant].update(each.keys)
+        return await waits.who_waits(self._pool, keys)
+
+    async def _signal(self, target: Target, happened: Sequence[Happening]) -> None:
+        if target.workflow_id and await self._starting.signal(
+            target.tenant, target.workflow_id, target.signal
+        ):
+            return
         await asyncio.gather(
-            *(self._starting.wake(tenant, workflow_id) for tenant, workflow_id in waiting)
+            *(
+                self._starting.signal_own(
+                    each.meaning.saga, each.tenant, each.stream_id, each.meaning.signal
+                )
+                for each in happened
+                if each.meaning.or_start
+            )
         )
-
-
-def starts(
-    events: Sequence[Noted], streams_max: int = STREAMS_PER_WORKFLOW_MAX
-) -> Iterator[tuple[Saga, str, str, list[str]]]:
-    """What is to be started: saga, tenant, workflow id and the streams that share it."""
-    together: dict[tuple[Saga, str], list[Noted]] = defaultdict(list)
-    for event in events:
-        meaning = TABLE[event.type]
-        if isinstance(meaning, Start):
-            together[meaning.saga, event.tenant].append(event)
-    for (saga, tenant), all_of_them in together.items():
-        for some in _parts(all_of_them, streams_max):
-            yield saga, tenant, _workflow_id(saga, some), [event.stream_id for event in some]
-
-
-def _workflow_id(saga: Saga, events: Sequence[Noted]) -> str:
-    first, last = events[0], events[-1]
-    if len(events) == 1:
-        return workflow_ids.of_one(saga.kind, first.tenant, first.stream_id)
-    return workflow_ids.of_batch(saga.kind, first.tenant, first.position, last.position)
-
-
-def _parts(events: Sequence[Noted], streams_max: int) -> Iterator[list[Noted]]:
-    part: list[Noted] = []
-    size_bytes = 0
-    for event in events:
-        size_bytes += len(event.body)
-        full = len(part) == streams_max or size_bytes > BYTES_PER_WORKFLOW_MAX
-        if part and full:
-            yield part
-            part, size_bytes = [], len(event.body)
-        part.append(event)
-    if part:
-        yield part

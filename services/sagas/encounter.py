@@ -1,6 +1,6 @@
-"""ChargeFromEncounter: what was done at an encounter becomes charges and an issued invoice.
+"""ChargeFromEncounter: what was done at encounters becomes charges and issued invoices.
 
-A batch shares a workflow. An encounter that needs attention gets one of its own, which waits.
+The encounters of a batch share a workflow, which stays until each of them is billed.
 """
 
 from datetime import timedelta
@@ -11,10 +11,8 @@ from temporalio.common import RetryPolicy
 
 # Structs must not be imported again inside the sandbox: msgspec refuses its proxied datetime.
 with workflow.unsafe.imports_passed_through():
-    from services.sagas import workflow_ids
     from services.sagas.charging import Charging
     from services.sagas.messages import Encounters, EncountersCharged
-    from services.sagas.own import start_own
     from services.sagas.pulse import HEARTBEAT_TIMEOUT
 
 # A refusal of the domain ends in the encounter itself; what fails is Postgres being away, and then
@@ -27,14 +25,14 @@ ATTEMPT_SECONDS_MAX: Final = timedelta(minutes=10)
 
 @workflow.defn(name="ChargeFromEncounter")
 class ChargeFromEncounter:
-    """Charge encounters; a single one stays until it is billed."""
+    """Charge encounters, and those that were parked again when they are mended."""
 
     def __init__(self) -> None:
         self._resumed = False
 
     @workflow.signal
     def resume(self) -> None:
-        """Somebody mended what was wrong."""
+        """Somebody mended an encounter."""
         self._resumed = True
 
     @workflow.run
@@ -43,12 +41,9 @@ class ChargeFromEncounter:
         while True:
             self._resumed = False
             parked = (await self._charge(work)).parked
-            if len(work.encounter_ids) > 1:
-                own = [_own(work.tenant, encounter_id) for encounter_id in parked]
-                await start_own(ChargeFromEncounter.run, own)
-                return
             if not parked:
                 return
+            work = Encounters(tenant=work.tenant, encounter_ids=parked)
             await workflow.wait_condition(lambda: self._resumed)
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(work)
@@ -61,10 +56,3 @@ class ChargeFromEncounter:
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=RETRIES,
         )
-
-
-def _own(tenant: str, encounter_id: str) -> tuple[str, Encounters]:
-    return (
-        workflow_ids.of_one(workflow_ids.ENCOUNTER, tenant, encounter_id),
-        Encounters(tenant=tenant, encounter_ids=(encounter_id,)),
-    )

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Encounters(msgspec.Struct, frozen=True, kw_only=True):
-    """Encounters to be charged; a single one has a workflow of its own and may wait there."""
+    """Encounters to be charged; those that are parked are waited for together."""
 
     tenant: str
     encounter_ids: tuple[str, ...]
@@ -19,10 +19,10 @@ class EncountersCharged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Remittances(msgspec.Struct, frozen=True, kw_only=True):
-    """Remittances to be posted; a single one has a workflow of its own and may wait there long.
+    """Remittances to be posted; those with claims without an invoice wait together.
 
-    What a single one's workflow keeps when it continues as new: `waiting_since`, when it began to
-    wait, and `parked_too`, that somebody asked to try parked claims again.
+    What the workflow keeps when it continues as new: `waiting_since`, when it began to wait, and
+    `parked_too`, that somebody asked to try parked claims again.
     """
 
     tenant: str
@@ -34,15 +34,13 @@ class Remittances(msgspec.Struct, frozen=True, kw_only=True):
 class PostClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Post the open claims of remittances.
 
-    `parked_too` tries the parked ones again; `give_up` parks what has no invoice yet; `hand_over`
-    lets each remittance that waits be woken in a workflow of its own.
+    `parked_too` tries the parked ones again; `give_up` parks what has no invoice yet.
     """
 
     tenant: str
     remittance_ids: tuple[str, ...]
     parked_too: bool = False
     give_up: bool = False
-    hand_over: bool = False
 
 
 class ClaimsPosted(msgspec.Struct, frozen=True, kw_only=True):

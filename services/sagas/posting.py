@@ -18,13 +18,13 @@ from contracts.remittance import ClaimOutcome, ClaimResult, RemittanceReceived
 from domain.remittance import SettleClaims
 from services.execute.envelope import Refused
 from services.execute.executor import Executor
-from services.sagas import metrics, waits, workflow_ids
+from services.sagas import metrics, waits
 from services.sagas.claim import OpenClaim, adjusting, open_claims, paying
 from services.sagas.ledger import SagaSettings, Source, read_settings, read_sources, tenant_view
 from services.sagas.matching import Nothing, NotYet, awaits, match_claims
 from services.sagas.messages import ClaimsPosted, PostClaims
 from services.sagas.pulse import heartbeats
-from services.sagas.steps import Step, execute_steps, try_again, unknown
+from services.sagas.steps import Step, execute_steps, this_workflow, try_again, unknown
 
 CLAIMS_PER_ROUND_MAX: Final = 1_000
 
@@ -77,7 +77,7 @@ class Posting:
         left = await self._look([claim for claim in claims if claim.needs_invoice], work.tenant)
         if left and not work.give_up:
             lasting = [claim for claim in left if not claim.was_parked]
-            await waits.register(self._pool, work.tenant, _waits_of(lasting, work))
+            await waits.register(self._pool, work.tenant, _keys_of(lasting), this_workflow())
             left = await self._look(left, work.tenant)
         for claim in left:
             if work.give_up or claim.was_parked:
@@ -130,15 +130,14 @@ class Posting:
         self, work: PostClaims, found: Sequence[Source], waiting: Sequence[OpenClaim]
     ) -> None:
         """Let this workflow be woken no more for what only settled claims waited for."""
-        waiter = _this_workflow()
         every = {
-            (key, waiter)
+            key
             for source in found
             for claim in source.event.claims
             for key in awaits(work.tenant, claim)
         }
-        done = every.difference(_waits_of(waiting, work))
-        await waits.forget(self._pool, work.tenant, sorted(done))
+        done = every.difference(_keys_of(waiting))
+        await waits.forget(self._pool, work.tenant, done, this_workflow())
 
 
 def _settling(source: Source, claims: Sequence[OpenClaim]) -> Step:
@@ -149,24 +148,8 @@ def _settling(source: Source, claims: Sequence[OpenClaim]) -> Step:
     return Step(source, f"settle/{digest.hex()[:32]}", command, digest)
 
 
-def _waits_of(claims: Iterable[OpenClaim], work: PostClaims) -> list[tuple[str, str]]:
-    """What claims await, each with the workflow that is to be woken."""
-    found = {
-        (key, _waiter(claim.source, work))
-        for claim in claims
-        for key in awaits(work.tenant, claim.claim)
-    }
-    return sorted(found)
-
-
-def _waiter(source: Source, work: PostClaims) -> str:
-    if work.hand_over:
-        return workflow_ids.of_one(workflow_ids.REMITTANCE, source.tenant, source.stream_id)
-    return _this_workflow()
-
-
-def _this_workflow() -> str:
-    return str(activity.info().workflow_id)
+def _keys_of(claims: Iterable[OpenClaim]) -> set[str]:
+    return {key for claim in claims for key in awaits(claim.source.tenant, claim.claim)}
 
 
 def _report(claim: OpenClaim) -> None:

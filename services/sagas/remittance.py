@@ -1,31 +1,24 @@
-"""RemittancePosting: what a payer paid is posted claim by claim, and waits for invoices to come.
+"""RemittancePosting: what payers paid is posted claim by claim, and waits for invoices to come.
 
-A batch shares a workflow. A remittance with claims whose invoice is not issued yet gets one of its
-own, which wakes when one is, and parks what is left after the tenant's time.
+The remittances of a batch share a workflow, which wakes when an invoice is issued that one of them
+waits for, and parks what is left after the tenant's time.
 """
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from temporalio import workflow
 
 # Structs must not be imported again inside the sandbox: msgspec refuses its proxied datetime.
 with workflow.unsafe.imports_passed_through():
-    import msgspec
-
-    from services.sagas import workflow_ids
     from services.sagas.encounter import ATTEMPT_SECONDS_MAX, RETRIES
     from services.sagas.messages import ClaimsPosted, PostClaims, Remittances
-    from services.sagas.own import start_own
     from services.sagas.posting import Posting
     from services.sagas.pulse import HEARTBEAT_TIMEOUT
-
-PATIENCE_TOGETHER: Final = timedelta(minutes=10)
 
 
 @workflow.defn(name="RemittancePosting")
 class RemittancePosting:
-    """Post remittances; a single one stays until each of its claims has an end."""
+    """Post remittances, and stay until each of their claims has an end."""
 
     def __init__(self) -> None:
         self._woken = False
@@ -44,44 +37,28 @@ class RemittancePosting:
     @workflow.run
     async def run(self, work: Remittances) -> None:
         """Post, then wait for the invoices that are still to come."""
-        if len(work.remittance_ids) > 1:
-            await self._post_together(work)
-        else:
-            await self._see_through(work)
-
-    async def _post_together(self, work: Remittances) -> None:
-        """Most invoices come soon; only a remittance that waits long has a workflow of its own."""
-        until = workflow.now() + PATIENCE_TOGETHER
-        posted = await self._post(work.tenant, work.remittance_ids)
-        while posted.waiting and await self._woken_before(until):
-            posted = await self._post(work.tenant, posted.waiting)
-        if posted.waiting:
-            posted = await self._post(work.tenant, posted.waiting, hand_over=True)
-            own = [_own(work.tenant, remittance_id) for remittance_id in posted.waiting]
-            await start_own(RemittancePosting.run, own)
-
-    async def _see_through(self, work: Remittances) -> None:
-        """Stay with one remittance until each of its claims has an end."""
         since = work.waiting_since or workflow.now()
         self._resumed = self._resumed or work.parked_too
-        give_up = False
+        remittance_ids, give_up = work.remittance_ids, False
         while True:
-            posted = await self._post(work.tenant, work.remittance_ids, give_up=give_up)
+            posted = await self._post(work.tenant, remittance_ids, give_up=give_up)
             if not (posted.waiting or self._resumed):
                 return
             give_up = not await self._woken_before(since + timedelta(days=posted.wait_days))
+            if not self._resumed:  # parked claims, which a resume is about, do not wait
+                remittance_ids = posted.waiting
             if workflow.info().is_continue_as_new_suggested() and not give_up:
                 workflow.continue_as_new(
-                    msgspec.structs.replace(work, waiting_since=since, parked_too=self._resumed)
+                    Remittances(
+                        tenant=work.tenant,
+                        remittance_ids=remittance_ids,
+                        waiting_since=since,
+                        parked_too=self._resumed,
+                    )
                 )
 
     async def _post(
-        self,
-        tenant: str,
-        remittance_ids: tuple[str, ...],
-        *,
-        give_up: bool = False,
-        hand_over: bool = False,
+        self, tenant: str, remittance_ids: tuple[str, ...], *, give_up: bool
     ) -> ClaimsPosted:
         parked_too = self._resumed
         self._woken = self._resumed = False
@@ -92,7 +69,6 @@ class RemittancePosting:
                 remittance_ids=remittance_ids,
                 parked_too=parked_too,
                 give_up=give_up,
-                hand_over=hand_over,
             ),
             start_to_close_timeout=ATTEMPT_SECONDS_MAX,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -109,10 +85,3 @@ class RemittancePosting:
         except TimeoutError:
             return False
         return True
-
-
-def _own(tenant: str, remittance_id: str) -> tuple[str, Remittances]:
-    return (
-        workflow_ids.of_one(workflow_ids.REMITTANCE, tenant, remittance_id),
-        Remittances(tenant=tenant, remittance_ids=(remittance_id,)),
-    )

@@ -14,11 +14,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from services.sagas import metrics, waits, workflow_ids
-from services.sagas.table import SAGAS, Saga
+from services.sagas.table import RESUME, SAGAS, Saga
 
 TASK_QUEUE: Final = "daybook"
-RESUME: Final = "resume"
-WAKE: Final = "wake"
 
 _log = structlog.get_logger()
 
@@ -52,27 +50,31 @@ class Starting:
 
     async def resume(self, saga: Saga, tenant: str, stream_id: str) -> None:
         """Have a parked encounter, or parked claims, tried again. Raises RPCError."""
-        await self._signal_own(saga, tenant, stream_id, RESUME)
+        await self.signal_own(saga, tenant, stream_id, RESUME)
 
-    async def wake(self, tenant: str, workflow_id: str) -> None:
-        """Have a workflow look for invoices again; one that has ended is forgotten.
+    async def signal(self, tenant: str, workflow_id: str, signal: str) -> bool:
+        """Signal a workflow that waits; a stream's own is started again when it is gone.
 
-        Raises RPCError.
+        False when a shared one is gone: then it is waited for no more. Raises RPCError.
         """
         named = workflow_ids.read(workflow_id)
         if named.kind in SAGAS:
-            await self._signal_own(SAGAS[named.kind], tenant, named.key, WAKE)
-            return
+            await self.signal_own(SAGAS[named.kind], tenant, named.key, signal)
+            return True
         try:
-            await self._client.get_workflow_handle(workflow_id).signal(WAKE)
+            await self._client.get_workflow_handle(workflow_id).signal(signal)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             await waits.forget_workflow(self._pool, tenant, workflow_id)
-            _log.warning("the workflow to wake has ended", tenant=tenant, workflow_id=workflow_id)
+            _log.warning("the workflow that waited is gone", tenant=tenant, workflow_id=workflow_id)
+            return False
+        metrics.SIGNALLED.labels(signal).inc()
+        _log.info("saga signalled", tenant=tenant, workflow_id=workflow_id, signal=signal)
+        return True
 
-    async def _signal_own(self, saga: Saga, tenant: str, stream_id: str, signal: str) -> None:
-        """Signal the stream's own workflow, and start it where there is none."""
+    async def signal_own(self, saga: Saga, tenant: str, stream_id: str, signal: str) -> None:
+        """Signal the stream's own workflow, and start it where there is none. Raises RPCError."""
         workflow_id = workflow_ids.of_one(saga.kind, tenant, stream_id)
         await self._client.start_workflow(
             saga.workflow.run,
@@ -83,5 +85,5 @@ class Starting:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal=signal,
         )
-        metrics.SIGNALLED.labels(saga.name).inc()
+        metrics.SIGNALLED.labels(signal).inc()
         _log.info("saga signalled", tenant=tenant, workflow_id=workflow_id, signal=signal)

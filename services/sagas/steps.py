@@ -29,8 +29,13 @@ class Step(NamedTuple):
 
 async def execute_steps(executor: Executor, steps: Sequence[Step]) -> list[Outcome]:
     """Execute steps, each for itself, in order per account; raises LedgerUnavailable."""
-    actor = f"saga:{activity.info().workflow_id}"
+    actor = f"saga:{this_workflow()}"
     return await executor.execute_all([_envelope(step, actor) for step in steps])
+
+
+def this_workflow() -> str:
+    """The id of the workflow whose activity this is: who acts, and who is to be woken."""
+    return str(activity.info().workflow_id)
 
 
 def _envelope(step: Step, actor: str) -> Envelope:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from contracts.catalogue import subject_parts
+from contracts.encounter import EncounterResumed
+from contracts.invoice import InvoiceIssued
 from services.sagas import workflow_ids
 from services.sagas.encounter import ChargeFromEncounter
 from services.sagas.messages import Encounters, Remittances
@@ -31,6 +33,8 @@ def _remittances(tenant: str, stream_ids: tuple[str, ...]) -> Remittances:
     return Remittances(tenant=tenant, remittance_ids=stream_ids)
 
 
+RESUME: Final = "resume"
+WAKE: Final = "wake"
 CHARGE_FROM_ENCOUNTER: Final = Saga(workflow_ids.ENCOUNTER, ChargeFromEncounter, _encounters)
 REMITTANCE_POSTING: Final = Saga(workflow_ids.REMITTANCE, RemittancePosting, _remittances)
 
@@ -41,23 +45,32 @@ class Start(NamedTuple):
     saga: Saga
 
 
-class Resume(NamedTuple):
-    """Signal `resume` to the stream's own workflow, and start it when there is none."""
+class Signal(NamedTuple):
+    """Signal the workflows that wait for what happened, as `saga_waits` has it.
+
+    `keys` are the names of what happened. When nobody waits for it, `or_start` starts the stream's
+    own workflow.
+    """
 
     saga: Saga
+    signal: str
+    keys: Callable[[str, Any], tuple[str, ...]]
+    or_start: bool
 
 
-class Wake(NamedTuple):
-    """Signal `wake` to the workflows of `saga_waits` that wait for this invoice."""
-
-    saga: Saga
+def _stream(stream_id: str, _event: EncounterResumed) -> tuple[str, ...]:
+    return (stream_id,)
 
 
-TABLE: Final[dict[str, Start | Resume | Wake]] = {
+def _invoice(_stream_id: str, event: InvoiceIssued) -> tuple[str, ...]:
+    return (event.invoice_id, event.number)
+
+
+TABLE: Final[dict[str, Start | Signal]] = {
     "billing.encounter.received.v1": Start(CHARGE_FROM_ENCOUNTER),
-    "billing.encounter.resumed.v1": Resume(CHARGE_FROM_ENCOUNTER),
+    "billing.encounter.resumed.v1": Signal(CHARGE_FROM_ENCOUNTER, RESUME, _stream, or_start=True),
     "billing.remittance.received.v1": Start(REMITTANCE_POSTING),
-    "billing.invoice.issued.v1": Wake(REMITTANCE_POSTING),
+    "billing.invoice.issued.v1": Signal(REMITTANCE_POSTING, WAKE, _invoice, or_start=False),
 }
 SAGAS: Final = {saga.kind: saga for saga in (CHARGE_FROM_ENCOUNTER, REMITTANCE_POSTING)}
 

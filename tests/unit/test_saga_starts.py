@@ -9,9 +9,19 @@ import pytest
 from contracts.bus import source_of
 from contracts.catalogue import CATALOGUE
 from services.sagas import workflow_ids
-from services.sagas.consumer import BYTES_PER_WORKFLOW_MAX, Noted, noted, starts
-from services.sagas.table import TABLE, Resume, Start, Wake, filter_subjects
+from services.sagas.consumer import noted
+from services.sagas.meaning import (
+    BYTES_PER_WORKFLOW_MAX,
+    Noted,
+    Target,
+    happenings,
+    signals_of,
+    starts,
+)
+from services.sagas.table import TABLE, Signal, Start, filter_subjects
+from services.sagas.waits import Wait
 
+RESUMED = "billing.encounter.resumed.v1"
 ENCOUNTER = "billing.encounter.received.v1"
 REMITTANCE = "billing.remittance.received.v1"
 
@@ -33,7 +43,7 @@ def started(events: list[Noted], streams_max: int = 100) -> list[tuple[str, list
 
 def test_the_table_names_events_that_there_are() -> None:
     assert set(TABLE) <= {entry.wire_type for entry in CATALOGUE}
-    assert {type(meaning) for meaning in TABLE.values()} == {Start, Resume, Wake}
+    assert {type(meaning) for meaning in TABLE.values()} == {Start, Signal}
 
 
 def test_the_filter_takes_the_tables_events_of_every_tenant_and_partition() -> None:
@@ -72,8 +82,28 @@ def test_long_events_share_with_fewer() -> None:
 
 
 def test_what_only_signals_starts_nothing() -> None:
-    batch = [event(1, "billing.encounter.resumed.v1"), event(2, "billing.invoice.issued.v1")]
-    assert started(batch) == []
+    assert started([event(1, RESUMED), event(2, "billing.invoice.issued.v1")]) == []
+
+
+def resumed(position: int, tenant: str = "demo") -> Noted:
+    body = f'{{"encounter_id": "s{position}"}}'.encode()
+    return event(position, RESUMED, tenant)._replace(body=body)
+
+
+def test_a_workflow_is_signalled_once_for_all_that_it_waits_for() -> None:
+    happened = list(happenings([resumed(1), resumed(2), resumed(3)]))
+    one, two, three = happened
+    waiting = [Wait("demo", "s1", "w1"), Wait("demo", "s2", "w1"), Wait("demo", "s2", "w2")]
+    assert signals_of(happened, waiting) == {
+        Target("demo", "w1", "resume"): [one, two],
+        Target("demo", "w2", "resume"): [two],
+        Target("demo", "", "resume"): [three],
+    }
+
+
+def test_a_wait_of_another_tenant_is_not_woken() -> None:
+    happened = list(happenings([resumed(1, tenant="other")]))
+    assert list(signals_of(happened, [Wait("demo", "s1", "w1")])) == [Target("other", "", "resume")]
 
 
 class Message(NamedTuple):

@@ -3,7 +3,10 @@
 import asyncio
 import base64
 import re
+from collections.abc import Sequence
 from datetime import timedelta
+
+import pytest
 
 from contracts.account import AccountOpened
 from contracts.charge import ChargeCaptured
@@ -12,6 +15,7 @@ from contracts.invoice import InvoiceDrafted, InvoiceIssued
 from domain import naming
 from domain.encounter import AttentionRequired, Billed
 from services.sagas import workflow_ids
+from tests.fixtures.waiting import until
 from tests.workflows.clinic import ServedClinic
 
 
@@ -103,19 +107,62 @@ async def test_an_encounter_that_was_not_mended_is_parked_again(busy_clinic: Ser
     assert await clinic.count(InvoiceIssued) == 1
 
 
-async def test_a_resume_comes_through_when_no_workflow_waits(busy_clinic: ServedClinic) -> None:
+async def test_parked_encounters_are_waited_for_together(busy_clinic: ServedClinic) -> None:
     clinic = busy_clinic
-    encounter = clinic.encounter("e", "LATER")
-    await clinic.record(encounter)
-    await clinic.settle(clinic.are([encounter.encounter_id], AttentionRequired))
-    key = workflow_ids.of_one("encounter", clinic.tenant, encounter.encounter_id)
-    await clinic.client.get_workflow_handle(key).terminate()
+    encounters = [clinic.encounter(f"e{number}", "A", f"LATER{number}") for number in range(4)]
+    ids = [each.encounter_id for each in encounters]
+    await clinic.record(*encounters)
+    [first, *_, last] = events = await clinic.new_events_of(EncounterReceived)
+    await clinic.consumer.take(events)
+    await clinic.settle(clinic.are(ids, AttentionRequired))
+    together = workflow_ids.of_batch("encounter", clinic.tenant, first.position, last.position)
+    await until(lambda: _waits_for(clinic, together, ids))
+    # Mended one by one, and two at once of which one is not mended in truth.
+    await clinic.publish(LATER0=100)
+    await clinic.resume(encounters[0])
+    await clinic.settle(clinic.are(ids[:1], Billed))
+    await until(lambda: _waits_for(clinic, together, ids[1:]))
+    await clinic.publish(LATER1=100, LATER3=100)
+    for each in encounters[1:]:
+        await clinic.resume(each)
+    await clinic.settle(clinic.are([ids[1], ids[3]], Billed))
+    await clinic.settle(clinic.are([ids[2]], AttentionRequired))
+    await until(lambda: _waits_for(clinic, together, [ids[2]]))
+    await clinic.publish(LATER2=100)
+    await clinic.resume(encounters[2])
+    await clinic.settle(clinic.are(ids, Billed))
+    await clinic.client.get_workflow_handle(together).result()
+    assert await _waits_for(clinic, together, [])
+    assert await clinic.count(InvoiceIssued) == 8
+
+
+async def _waits_for(clinic: ServedClinic, workflow_id: str, awaited: Sequence[str]) -> bool:
+    rows = await clinic.admin.fetch(
+        "SELECT awaits FROM saga_waits WHERE workflow_id = $1", workflow_id
+    )
+    return {row["awaits"] for row in rows} == set(awaited)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+async def test_a_resume_comes_through_when_the_workflow_is_gone(
+    busy_clinic: ServedClinic, batch: int
+) -> None:
+    clinic = busy_clinic
+    encounters = [clinic.encounter(f"e{number}", "LATER") for number in range(batch)]
+    ids = [each.encounter_id for each in encounters]
+    await clinic.record(*encounters)
+    await clinic.settle(clinic.are(ids, AttentionRequired))
+    [waiter] = {row["workflow_id"] for row in await clinic.admin.fetch("SELECT * FROM saga_waits")}
+    await clinic.client.get_workflow_handle(waiter).terminate()
     await clinic.publish(LATER=700)
-    await clinic.resume(encounter)
-    await clinic.settle(clinic.are([encounter.encounter_id], Billed))
+    for each in encounters:
+        await clinic.resume(each)
+    await clinic.settle(clinic.are(ids, Billed))
     # The first invoice that there is bears the number 0, however late it comes.
-    [billed] = await clinic.events(EncounterBilled)
-    assert billed.invoice_ids == (naming.encounter_invoice_id(encounter.encounter_id, 0),)
+    billed = await clinic.events(EncounterBilled)
+    assert {event.invoice_ids for event in billed} == {
+        (naming.encounter_invoice_id(each.encounter_id, 0),) for each in encounters
+    }
 
 
 async def test_an_encounter_without_services_is_billed_without_an_invoice(

@@ -9,8 +9,8 @@ from temporalio.testing import ActivityEnvironment
 
 from contracts.charge import ChargeCaptured
 from contracts.encounter import EncounterBilled, EncounterReceived
+from contracts.ids import InvoiceId
 from contracts.invoice import InvoiceDrafted, InvoiceIssued
-from domain import naming
 from domain.encounter import AttentionRequired, Billed
 from domain.invoice import CreateDraftInvoice
 from services.execute.attempt import LedgerUnavailable
@@ -166,7 +166,7 @@ async def test_charges_that_a_clerk_has_put_on_an_invoice_are_left_there(
     await clinic.publish(A=10_000)
     encounter = clinic.encounter("e", "A")
     await clinic.record(encounter)
-    clerks = naming.InvoiceId("inv_01h455vb4pex5vsknk084sn02q")
+    clerks = InvoiceId("inv_01h455vb4pex5vsknk084sn02q")
 
     async def draft() -> None:
         account_id = clinic.account_id(encounter)

@@ -12,7 +12,7 @@ from domain.encounter import AttentionRequired, Billed
 from domain.remittance import Completed
 from services.embedded.programs import program
 from services.sagas import workflow_ids
-from services.sagas.starting import WAKE
+from services.sagas.table import WAKE
 from services.sagas.worker import make_worker
 from tests.fixtures.waiting import until
 from tests.workflows.clinic import Clinic, ServedClinic, claim, serve

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
 from contracts.encounter import EncounterReceived
+from contracts.ids import InvoiceId
 from contracts.invoice import InvoiceIssued, InvoicePaid
 from contracts.payment import PaymentPosted
 from contracts.remittance import (
@@ -213,27 +213,30 @@ async def test_parked_claims_are_posted_when_somebody_resumes_them(
     assert (completed.posted.amount, completed.parked.amount) == ("1.00", "2.00")
 
 
-async def test_remittances_that_wait_long_get_workflows_of_their_own(
+async def test_remittances_wait_together_each_until_its_own_end(
     busy_clinic: ServedClinic, skipping: WorkflowEnvironment
 ) -> None:
     clinic = busy_clinic
-    soon, late = clinic.encounter("soon", "A"), clinic.encounter("late", "A")
-    one, two = clinic.remittance("r1", claim(soon, 100)), clinic.remittance("r2", claim(late, 200))
-    await clinic.receive(one, two)
+    soon, late, never = (clinic.encounter(key, "A") for key in ("soon", "late", "never"))
+    remittances = [
+        clinic.remittance(f"r{number}", claim(each, 100))
+        for number, each in enumerate((soon, late, never))
+    ]
+    one, two, three = (each.remittance_id for each in remittances)
+    await clinic.receive(*remittances)
     await clinic.settle(lambda: _is_awaited(clinic))
     [together] = set(await _waits(clinic))
     assert together.startswith("remittances/")
-    # The one whose invoice comes soon never needs a workflow of its own.
     await clinic.record(soon)
-    await clinic.settle(clinic.are([one.remittance_id], Completed))
-    await skipping.sleep(timedelta(minutes=11))
-    await clinic.client.get_workflow_handle(together).result()
-    assert await _waits(clinic) == [_workflow_of(clinic, two)]
-    own = clinic.client.get_workflow_handle(_workflow_of(clinic, two))
-    assert (await own.describe()).status is WorkflowExecutionStatus.RUNNING
+    await clinic.settle(clinic.are([one], Completed))
+    await skipping.sleep(timedelta(days=29))
     await clinic.record(late)
-    await clinic.settle(clinic.are([two.remittance_id], Completed))
-    await own.result()
+    await clinic.settle(clinic.are([two], Completed))
+    assert isinstance(await clinic.state(three), Working)
+    await skipping.sleep(timedelta(days=2))
+    await until(clinic.are([three], Completed))
+    assert await _results(clinic, remittances[2]) == (ClaimResult.PARKED,)
+    await clinic.client.get_workflow_handle(together).result()
     assert await _waits(clinic) == []
 
 
@@ -289,7 +292,7 @@ async def test_a_draft_is_waited_for_until_it_is_issued(busy_clinic: ServedClini
     remittance = clinic.remittance("r", claim(encounter, 100))
     await clinic.receive(remittance)
     await clinic.settle(lambda: _is_awaited(clinic))
-    await clinic.execute(IssueInvoice(invoice_id=naming.InvoiceId(claim_invoice(encounter))))
+    await clinic.execute(IssueInvoice(invoice_id=InvoiceId(claim_invoice(encounter))))
     await clinic.settle(clinic.are([remittance.remittance_id], Completed))
 
 
