@@ -13,10 +13,10 @@ from services.api import accounts, charges, health, invoices, payments, price_li
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
-from services.api.document import DESCRIPTION, JsonDocument, YamlDocument
+from services.api.document import DESCRIPTION, JsonDocument
+from services.api.failures import HANDLERS
 from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
-from services.api.problems import HANDLERS
 from services.api.reading import provide_reading
 from services.api.reference import Reference
 from services.api.routes import immutable
@@ -104,5 +104,5 @@ def _document() -> OpenAPIConfig:
         version=version("daybook"),
         description=DESCRIPTION,
         use_handler_docstrings=True,
-        render_plugins=[Reference(), JsonDocument(), YamlDocument()],
+        render_plugins=[Reference(), JsonDocument()],
     )

@@ -1,25 +1,23 @@
 """Every failure as an RFC 9457 problem: one shape for validation, refusals and faults alike."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
-import structlog
 from litestar import Request, Response
-from litestar.enums import ParamType
-from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
 from msgspec import Meta
 
-from services.api.codes import BY_STATUS, CODES
+from services.api.codes import CODES
 from services.api.context import context_of
-from services.execute.attempt import LedgerUnavailable
 from services.execute.envelope import Refused
 
 PROBLEM_JSON: Final = "application/problem+json"
+# Less than what the server has read of a connection by the time that it answers.
+_READ_AHEAD_BYTES: Final = 4096
 _TYPE: Final = "urn:daybook:problem:"
-_log = structlog.get_logger()
+
+
+OUR_FAULT: Final = "something went wrong on our side; the trace_id finds it in our logs"
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +86,7 @@ def refusal(refused: Refused) -> Problem:
     headers = {"Idempotency-Replayed": "true"} if refused.replayed else {}
     if refused.code == "INTERNAL":
         # Why is in the log of whoever executed it, under the same correlation id.
-        return Problem("INTERNAL", _OUR_FAULT)
+        return Problem("INTERNAL", OUR_FAULT)
     if CODES[refused.code].status != 400:
         return Problem(refused.code, refused.detail, headers=headers)
     errors = [FieldError(path="$", message=refused.detail)]
@@ -100,15 +98,14 @@ def unavailable(detail: str) -> Problem:
     return Problem("UNAVAILABLE", detail)
 
 
-_OUR_FAULT: Final = "something went wrong on our side; the trace_id finds it in our logs"
-
-
 def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[ProblemDetails]:
     """The response to a request that ended with a problem."""
     code = CODES[problem.code]
     headers = problem.headers
     if code.retry_after_seconds is not None:
         headers = {"Retry-After": str(code.retry_after_seconds)} | headers
+    if _may_be_unread(request):
+        headers = {"Connection": "close"} | headers
     details = ProblemDetails(
         type=_type(problem.code),
         title=code.title,
@@ -121,6 +118,17 @@ def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[Proble
         lag=problem.lag,
     )
     return Response(details, status_code=code.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def _may_be_unread(request: Request[Any, Any, Any]) -> bool:
+    """Whether a body that nobody read would be taken for the connection's next request.
+
+    The server then ends the connection, and the client must know before it sends another one.
+    """
+    announced = request.headers.get("content-length", "0")
+    return "transfer-encoding" in request.headers or (
+        not announced.isdecimal() or int(announced) > _READ_AHEAD_BYTES
+    )
 
 
 def problem_example(name: str) -> dict[str, Any]:
@@ -140,77 +148,3 @@ def problem_example(name: str) -> dict[str, Any]:
 
 def _type(name: str) -> str:
     return _TYPE + name.lower().replace("_", "-")
-
-
-def _of_framework(
-    request: Request[Any, Any, Any], refused: HTTPException
-) -> Response[ProblemDetails]:
-    if refused.status_code not in BY_STATUS:
-        return _of_fault(request, refused)
-    return answer(request, _translated(request, refused))
-
-
-def _translated(request: Request[Any, Any, Any], refused: HTTPException) -> Problem:
-    code = BY_STATUS[refused.status_code]
-    headers = {name.title(): value for name, value in (refused.headers or {}).items()}
-    match code:
-        case "NOT_FOUND":
-            return Problem(code, f"there is no {request.scope['path']}")
-        case "METHOD_NOT_ALLOWED":
-            allowed = headers.get("Allow", "others")
-            return Problem(code, f"{request.method} is not one of {allowed}", headers=headers)
-        case _ if isinstance(refused, ValidationException):
-            return _validation(request, refused)
-    return Problem(code, refused.detail, headers=headers)
-
-
-def _validation(request: Request[Any, Any, Any], refused: ValidationException) -> Problem:
-    found = [entry for entry in refused.extra or () if isinstance(entry, dict)]
-    if any(entry.get("source") == ParamType.PATH for entry in found):
-        # An id that cannot be one names nothing.
-        return Problem("NOT_FOUND", f"there is no {request.scope['path']}")
-    errors = [_field_error(entry) for entry in found]
-    if not errors:
-        missing = re.search(r"Missing required (\w+) parameter '([^']+)'", refused.detail)
-        path = f"{missing[1]}:{missing[2]}" if missing else "$"
-        errors = [FieldError(path=path, message="it is required" if missing else refused.detail)]
-    return Problem(
-        "VALIDATION_FAILED",
-        "; ".join(f"{error.path}: {error.message}" for error in errors),
-        errors=errors,
-    )
-
-
-def _field_error(entry: dict[str, Any]) -> FieldError:
-    source, key = entry.get("source", ParamType.QUERY), entry.get("key")
-    if source == "body":
-        return FieldError(path="$", message="a JSON body is required")
-    return FieldError(path=f"{ParamType(source).value}:{key}", message=entry["message"])
-
-
-def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:
-    _log.error(
-        "request failed",
-        method=request.method,
-        path=request.scope["path"],
-        trace_id=context_of(request.scope).trace_id,
-        correlation_id=context_of(request.scope).correlation_id,
-        exc_info=fault,
-    )
-    return answer(request, Problem("INTERNAL", _OUR_FAULT))
-
-
-def _of_outage(
-    request: Request[Any, Any, Any], fault: LedgerUnavailable
-) -> Response[ProblemDetails]:
-    _log.warning("ledger unavailable", path=request.scope["path"], reason=str(fault))
-    detail = "the ledger's database is away: repeat the request with the same Idempotency-Key"
-    return answer(request, unavailable(detail))
-
-
-HANDLERS: Final[ExceptionHandlersMap] = {
-    Problem: answer,
-    HTTPException: _of_framework,
-    LedgerUnavailable: _of_outage,
-    Exception: _of_fault,
-}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from litestar import Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from services.api.document import document
+from services.api.document import Rendered
 
 _CODE: Final = re.compile(r"`([^`]+)`")
 _STYLE: Final = """
@@ -30,14 +30,15 @@ td:first-child { white-space: nowrap }
 
 
 class Reference(OpenAPIRenderPlugin):
-    """The page at /schema; the documents that programs read are linked from it."""
+    """The page at /schema; the document that programs read is linked from it."""
 
     def __init__(self) -> None:
         super().__init__(path="/")
+        self._rendered = Rendered(lambda found: "".join(_page(found)).encode())
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The whole page."""
-        return "".join(_page(document(request.app))).encode()
+        return self._rendered.of(request.app)
 
 
 def _page(found: dict[str, Any]) -> Iterator[str]:
@@ -47,8 +48,7 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
         f"<style>{_STYLE}</style><h1>{title}</h1>{_prose(info['description'])}"
-        '<p><a href="/schema/openapi.json">OpenAPI 3.1 as JSON</a> · '
-        '<a href="/schema/openapi.yaml">as YAML</a></p>'
+        '<p><a href="/schema/openapi.json">OpenAPI 3.1</a></p>'
     )
     for tag, operations in sorted(_by_tag(found).items()):
         yield f"<h2>{escape(tag)}</h2>"

@@ -6,14 +6,11 @@ from typing import Final
 
 import structlog
 from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from services.api.app import create_app
 from services.api.dependencies import Dependencies
 
-# A client that sends its head this slowly holds a connection for nothing.
-_HEADER_MILLISECONDS_MAX: Final = 10_000
 _DRAIN_SECONDS_MAX: Final = 10
 _BACKLOG: Final = 1024
 _log = structlog.get_logger()
@@ -34,7 +31,6 @@ async def serve_api(
         port=port,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS_MAX),
         websockets=False,
         backlog=_BACKLOG,
         # Our own lines say what granian's would, as structlog writes them.

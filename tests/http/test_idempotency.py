@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.naming import account_id
 from services.execute.envelope import HttpIdentity, claim_key
-from tests.fixtures.http_api import Api
+from tests.fixtures.http_api import Api, another_process
 from tests.fixtures.visits import account_body, charge_body, open_account, payment_body
 
 
@@ -25,6 +25,25 @@ async def test_the_same_key_from_sixteen_callers_at_once_has_one_effect(api: Api
     replayed = [response.headers.get("idempotency-replayed") for response in responses]
     assert sorted(replayed, key=str) == [None, *["true"] * 15]
     assert await _counted(api, "billing.payment.posted.v1") == 1
+
+
+async def test_one_key_at_two_processes_has_one_effect(api: Api) -> None:
+    account = await open_account(api)
+    async with another_process(api) as elsewhere:
+        responses = await asyncio.gather(
+            *(
+                process.post("/v1/payments", payment_body(account), key="k")
+                for _ in range(8)
+                for process in (api, elsewhere)
+            )
+        )
+    done = [response for response in responses if response.status_code == 201]
+    busy = [response.json()["code"] for response in responses if response not in done]
+    assert len({response.text for response in done}) == 1
+    assert set(busy) <= {"IDEMPOTENCY_IN_FLIGHT"}
+    assert await _counted(api, "billing.payment.posted.v1") == 1
+    again = await api.post("/v1/payments", payment_body(account), key="k")
+    assert again.text == done[0].text
 
 
 async def test_a_repeat_is_answered_with_the_first_answer(api: Api) -> None:

@@ -1,12 +1,13 @@
 """The read models over HTTP: what they answer, page by page, and as fresh as asked."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
 from contracts.ids import InvoiceId, derive
 from domain.invoice import CreateDraftInvoice, IssueInvoice
 from services.execute.envelope import Done, Envelope
-from tests.fixtures.http_api import Api
+from tests.fixtures.http_api import Api, api_over
 from tests.fixtures.visits import charge_body, open_account, payment_body
 
 
@@ -215,6 +216,31 @@ async def test_a_query_waits_for_its_token_or_says_how_far_behind_it_is(api: Api
     await api.catch_up()
     account = await _get(api, f"/v1/accounts/{account_id}?after={token}")
     assert account["balance"]["amount"] == "125.00"
+
+
+async def test_a_query_is_answered_as_soon_as_the_read_model_is_there(api: Api) -> None:
+    account_id = await open_account(api)
+    await api.catch_up()
+    token = (await api.post("/v1/charges", charge_body(account_id))).json()["token"]
+    async with api_over(api.database, patience_seconds=60) as patient:
+        asked = asyncio.create_task(_get(patient, f"/v1/accounts/{account_id}?after={token}"))
+        await api.catch_up()
+        assert (await asked)["balance"]["amount"] == "125.00"
+
+
+async def test_waiting_queries_do_not_keep_others_from_reading(api: Api) -> None:
+    account_id = await open_account(api)
+    await api.catch_up()
+    token = (await api.post("/v1/charges", charge_body(account_id))).json()["token"]
+    async with api_over(api.database, patience_seconds=60) as patient:
+        waiting = [
+            asyncio.create_task(_get(patient, f"/v1/accounts/{account_id}?after={token}"))
+            for _ in range(3 * patient.dependencies.reader.get_max_size())
+        ]
+        assert (await _get(patient, f"/v1/accounts/{account_id}"))["balance"]["amount"] == "0.00"
+        await api.catch_up()
+        for answer in await asyncio.gather(*waiting):
+            assert answer["balance"]["amount"] == "125.00"
 
 
 async def test_a_token_that_is_none_is_refused(api: Api) -> None:

@@ -74,6 +74,17 @@ async def test_commands_and_health_over_a_socket(database: Database) -> None:
         assert missing.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_body_over_the_limit_leaves_the_server_well(database: Database) -> None:
+    async with _served(database) as (client, _):
+        headers = {"Content-Type": "application/json"}
+        for _ in range(10):
+            refused = await client.post("/v1/accounts", content=b" " * 3_000_000, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (413, "BODY_TOO_LARGE")
+            lost = await client.post("/v1/nothing", content=b" " * 100_000, headers=headers)
+            assert (lost.status_code, lost.json()["code"]) == (404, "NOT_FOUND")
+            assert (await client.post("/v1/accounts", json=account_body())).status_code < 500
+
+
 async def test_a_stop_lets_requests_in_flight_end(database: Database) -> None:
     async with _served(database) as (client, stopping):
         account_id = (await client.post("/v1/accounts", json=account_body())).json()["account_id"]

@@ -1,0 +1,98 @@
+"""What ends a request without a problem of ours: the framework's refusals, outages and faults."""
+
+import re
+from typing import Any, Final
+
+import structlog
+from litestar import Request, Response
+from litestar.enums import ParamType
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from services.api.codes import BY_STATUS
+from services.api.context import context_of
+from services.api.problems import (
+    OUR_FAULT,
+    FieldError,
+    Problem,
+    ProblemDetails,
+    answer,
+    unavailable,
+)
+from services.execute.attempt import LedgerUnavailable
+
+_log = structlog.get_logger()
+
+
+def _of_framework(
+    request: Request[Any, Any, Any], refused: HTTPException
+) -> Response[ProblemDetails]:
+    if refused.status_code not in BY_STATUS:
+        return _of_fault(request, refused)
+    return answer(request, _translated(request, refused))
+
+
+def _translated(request: Request[Any, Any, Any], refused: HTTPException) -> Problem:
+    code = BY_STATUS[refused.status_code]
+    headers = {name.title(): value for name, value in (refused.headers or {}).items()}
+    match code:
+        case "NOT_FOUND":
+            return Problem(code, f"there is no {request.scope['path']}")
+        case "METHOD_NOT_ALLOWED":
+            allowed = headers.get("Allow", "others")
+            return Problem(code, f"{request.method} is not one of {allowed}", headers=headers)
+        case _ if isinstance(refused, ValidationException):
+            return _validation(request, refused)
+    return Problem(code, refused.detail, headers=headers)
+
+
+def _validation(request: Request[Any, Any, Any], refused: ValidationException) -> Problem:
+    found = [entry for entry in refused.extra or () if isinstance(entry, dict)]
+    if any(entry.get("source") == ParamType.PATH for entry in found):
+        # An id that cannot be one names nothing.
+        return Problem("NOT_FOUND", f"there is no {request.scope['path']}")
+    errors = [_field_error(entry) for entry in found]
+    if not errors:
+        missing = re.search(r"Missing required (\w+) parameter '([^']+)'", refused.detail)
+        path = f"{missing[1]}:{missing[2]}" if missing else "$"
+        errors = [FieldError(path=path, message="it is required" if missing else refused.detail)]
+    return Problem(
+        "VALIDATION_FAILED",
+        "; ".join(f"{error.path}: {error.message}" for error in errors),
+        errors=errors,
+    )
+
+
+def _field_error(entry: dict[str, Any]) -> FieldError:
+    source, key = entry.get("source", ParamType.QUERY), entry.get("key")
+    if source == "body":
+        return FieldError(path="$", message="a JSON body is required")
+    return FieldError(path=f"{ParamType(source).value}:{key}", message=entry["message"])
+
+
+def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:
+    _log.error(
+        "request failed",
+        method=request.method,
+        path=request.scope["path"],
+        trace_id=context_of(request.scope).trace_id,
+        correlation_id=context_of(request.scope).correlation_id,
+        exc_info=fault,
+    )
+    return answer(request, Problem("INTERNAL", OUR_FAULT))
+
+
+def _of_outage(
+    request: Request[Any, Any, Any], fault: LedgerUnavailable
+) -> Response[ProblemDetails]:
+    _log.warning("ledger unavailable", path=request.scope["path"], reason=str(fault))
+    detail = "the ledger's database is away: repeat the request with the same Idempotency-Key"
+    return answer(request, unavailable(detail))
+
+
+HANDLERS: Final[ExceptionHandlersMap] = {
+    Problem: answer,
+    HTTPException: _of_framework,
+    LedgerUnavailable: _of_outage,
+    Exception: _of_fault,
+}
