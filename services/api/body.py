@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any, Final
 
 import msgspec
-from litestar._openapi.schema_generation import SchemaCreator
 from litestar.dto import AbstractDTO
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
@@ -42,10 +41,11 @@ class StrictJson(AbstractDTO[Any]):
 
     @classmethod
     def create_openapi_schema(
-        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: SchemaCreator
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
     ) -> Reference | Schema:
         """A reference to the struct's schema."""
-        return schema_creator.for_field_definition(field_definition)
+        found: Reference | Schema = schema_creator.for_field_definition(field_definition)
+        return found
 
 
 @cache
