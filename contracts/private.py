@@ -9,4 +9,4 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     """Whose data it is: the patient or customer id."""
     sealed: str
-    """Base64 of the 12-byte nonce, the ciphertext and the 16-byte tag (NIST SP 800-38D)."""
+    """Base64 of the 4-byte key id, 12-byte nonce, ciphertext and 16-byte tag (NIST SP 800-38D)."""

@@ -15,7 +15,9 @@ def configure_logging(process: str, *, level: str = "info", json: bool | None = 
     """
     as_json = not sys.stderr.isatty() if json is None else json
     renderer: Any = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[

@@ -5,6 +5,7 @@ was sealed under it stays unreadable for ever.
 """
 
 import base64
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from contracts.private import Private
 
+_ID_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
 _MADE: Final = (
@@ -59,9 +61,9 @@ async def find_keys(pool: asyncpg.Pool, tenant: str, subjects: Sequence[str]) ->
 
 def seal(keys: Keys, tenant: str, subject: str, text: str) -> Private:
     """Seal a personal field; tenant and subject are authenticated with it."""
-    nonce = os.urandom(_NONCE_BYTES)
-    sealed = AESGCM(keys[subject]).encrypt(nonce, text.encode(), _bound(tenant, subject))
-    return Private(subject=subject, sealed=base64.b64encode(nonce + sealed).decode())
+    key, nonce = keys[subject], os.urandom(_NONCE_BYTES)
+    sealed = AESGCM(key).encrypt(nonce, text.encode(), _bound(tenant, subject))
+    return Private(subject=subject, sealed=base64.b64encode(_id(key) + nonce + sealed).decode())
 
 
 def open_sealed(keys: Keys, tenant: str, private: Private) -> str | None:
@@ -70,13 +72,21 @@ def open_sealed(keys: Keys, tenant: str, private: Private) -> str | None:
     if key is None:
         return None
     content = base64.b64decode(private.sealed)
+    key_id, nonce = content[:_ID_BYTES], content[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
+    if key_id != _id(key):
+        return None  # Forgotten and come back: what was sealed before has lost its key for good.
     try:
         text = AESGCM(key).decrypt(
-            content[:_NONCE_BYTES], content[_NONCE_BYTES:], _bound(tenant, private.subject)
+            nonce, content[_ID_BYTES + _NONCE_BYTES :], _bound(tenant, private.subject)
         )
     except InvalidTag:
         raise Unsealable(f"a field of subject {private.subject!r} does not open") from None
     return text.decode()
+
+
+def _id(key: bytes) -> bytes:
+    """Tells the key of a subject from an earlier, deleted one; says nothing about the key."""
+    return hashlib.sha256(b"key id" + key).digest()[:_ID_BYTES]
 
 
 def _bound(tenant: str, subject: str) -> bytes:
