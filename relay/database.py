@@ -1,5 +1,7 @@
 """What the relay's modules share of Postgres."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -8,9 +10,33 @@ from asyncpg.pool import PoolConnectionProxy
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 """One's own, or one of a pool."""
 
+# What a broken connection, a server that is away or a pool without connections raises; asyncpg's
+# internal error comes when a connection is used again while it notices that it is broken.
+PASSING: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 # Plans are made while the tables are small and kept; by position and by key there is one good way
 # to read them, however many rows they have by then. A pool undoes this on release.
 PLAN_BY_KEY: Final = (
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
     "SET plan_cache_mode = force_generic_plan"
 )
+
+
+@asynccontextmanager
+async def listening(
+    connection: Connection, channel: str, heard: Callable[..., None]
+) -> AsyncIterator[None]:
+    """Call `heard` for each notification of a channel."""
+    await connection.add_listener(channel, heard)
+    try:
+        yield
+    finally:
+        try:
+            await connection.remove_listener(channel, heard)
+        except PASSING:
+            connection.terminate()  # it is broken: this way the pool gets rid of it

@@ -1,8 +1,7 @@
 """A lease: leadership as a row with an owner, a fence number and an expiry by the database's clock.
 
 Every write of a holder checks the fence in its own transaction, so one that was paused past its
-lease writes nothing. No session advisory locks: they have no number to check and break behind a
-transaction-pooling proxy. Depends on asyncpg only, so that every leased process can use it.
+lease writes nothing; session advisory locks have no such number, and break behind a pooling proxy.
 """
 
 import asyncio
@@ -13,15 +12,12 @@ import asyncpg
 import msgspec
 import structlog
 
-from relay.database import Connection
+from relay.database import PASSING, Connection
 
 T = TypeVar("T")
 
 RENEWALS_PER_LEASE: Final = 3
 POLL_SECONDS_MAX: Final = 1.0
-# What a lost connection, a restarting server or a full pool raises; the lease may still be ours.
-_PASSING: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-
 _log = structlog.get_logger()
 
 
@@ -78,7 +74,8 @@ async def renew(connection: Connection, lease: Lease) -> None:
 async def check(connection: Connection, lease: Lease) -> None:
     """Within a transaction: nobody takes the lease over before it ends. Raises LeaseLost.
 
-    The lock is a share: it holds back a takeover and not the holder's other transactions.
+    The lock is a share: it holds back a takeover and not the holder's other transactions. A session
+    that does this calls `fence_session` first, or a paused holder keeps everybody out.
     """
     held = await connection.fetchval(
         "SELECT true FROM leases"
@@ -162,7 +159,7 @@ async def _keep(pool: asyncpg.Pool, lease: Lease, since: float) -> None:
             async with asyncio.timeout(interval), pool.acquire() as connection:
                 await renew(connection, lease)
             since = asked
-        except _PASSING as error:
+        except PASSING as error:
             _log.warning("lease not renewed", lease=lease.name, error=repr(error))
             if loop.time() - since >= lease.seconds:
                 raise LeaseLost(f"{lease.name} with fence {lease.fence}") from error
@@ -172,7 +169,7 @@ async def _give_back(pool: asyncpg.Pool, lease: Lease) -> None:
     try:
         async with asyncio.timeout(lease.seconds), pool.acquire() as connection:
             await release(connection, lease)
-    except _PASSING as error:
+    except PASSING as error:
         # It runs out by itself, so a server that is away only delays the next holder.
         _log.warning("lease not released", lease=lease.name, error=repr(error))
     else:

@@ -4,6 +4,7 @@ A dict of headers, checked and encoded one by one, would cost three times as muc
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -62,6 +63,18 @@ class Messages:
         self._settings = settings
         self._same = lru_cache(maxsize=4_096)(self._same_headers)
         self._subject = lru_cache(maxsize=65_536)(self._subject_of)
+
+    def until_obstacle(
+        self, rows: Sequence[asyncpg.Record], size_max: int
+    ) -> tuple[list[Message], NoMessage | None]:
+        """The messages of these rows up to the first that cannot be one, and why it cannot."""
+        messages: list[Message] = []
+        for row in rows:
+            try:
+                messages.append(self.message(row, size_max))
+            except NoMessage as obstacle:
+                return messages, obstacle
+        return messages, None
 
     def message(self, row: asyncpg.Record, size_max: int) -> Message:
         """The message of a row of sql/read.sql; raises NoMessage, also when it is too large."""

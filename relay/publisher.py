@@ -7,9 +7,8 @@ goes on from there. Nothing is skipped: what cannot be published stops everythin
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 import asyncpg
 import structlog
@@ -18,9 +17,9 @@ from nats import errors
 from contracts.ids import event_id
 from relay import metrics
 from relay.connection import Client
-from relay.database import Connection
+from relay.database import Connection, listening
 from relay.jetstream import JetStreamError, StreamSettings, find_stream
-from relay.lease import Lease, LeaseLost
+from relay.lease import Lease, LeaseLost, fence_session
 from relay.message import Message, Messages, NoMessage
 from relay.outbox import Ahead, open_ahead, record_progress
 from relay.pipe import NO_STREAM, Ack, Pipe, Refused, open_pipe
@@ -75,14 +74,12 @@ async def run_publisher(
         open_ahead(pool) as ahead,
         open_pipe(client) as pipe,
     ):
+        await fence_session(connection, lease)
         # Nothing but `relay_progress` is written, and that follows from the stream.
         await connection.execute("SET synchronous_commit = off")
         publisher = Publisher(connection, ahead, client, pipe, lease, settings)
-        await connection.add_listener("daybook_log", publisher.wake)
-        try:
+        async with listening(connection, "daybook_log", publisher.wake):
             await publisher.run()
-        finally:
-            await connection.remove_listener("daybook_log", publisher.wake)
 
 
 class Publisher:
@@ -109,8 +106,7 @@ class Publisher:
         self._acknowledged = 0
         self._sent = 0
         self._singly = 0
-        # An event that JetStream took for a repeat: its id was seen in the last minutes, of another
-        # tenant's event perhaps or of a message that is gone. It goes out under an id of its own.
+        # The event whose id JetStream knows from another tenant's; it gets an id of its own.
         self._misread = 0
         self._retry_seconds = RETRY_SECONDS_MIN
         self._inspect_at = 0.0
@@ -183,7 +179,9 @@ class Publisher:
         rows = await self._ahead.read(self._sent, events_max)
         if not rows:
             return False
-        messages = await self._make(rows)
+        messages, obstacle = self._messages.until_obstacle(rows, self._client.max_payload)
+        if obstacle is not None and not messages:
+            await self._stop_at(rows[0], obstacle)
         if messages[0].position == self._misread:
             messages = [messages[0].under_another_id()]
         answer = await self._pipe.send(messages, expected_last=self._sent)
@@ -193,22 +191,13 @@ class Publisher:
         self._singly = max(0, self._singly - 1)
         return True
 
-    async def _make(self, rows: Sequence[asyncpg.Record]) -> list[Message]:
-        """The messages of these rows, up to the first that cannot be one."""
-        messages: list[Message] = []
-        for row in rows:
-            try:
-                message = self._messages.message(row, self._client.max_payload)
-            except NoMessage as reason:
-                if messages:
-                    break
-                while self._flights:
-                    await self._land()
-                named = event_id(row["stream_id"], row["version"])
-                self._note(reason.code, reason)
-                raise Unpublishable(row["position"], named, reason.code, str(reason)) from reason
-            messages.append(message)
-        return messages
+    async def _stop_at(self, row: asyncpg.Record, obstacle: NoMessage) -> NoReturn:
+        """Everything before it is stored first; then the relay stands."""
+        while self._flights:
+            await self._land()
+        named = event_id(row["stream_id"], row["version"])
+        self._note(obstacle.code, obstacle)
+        raise Unpublishable(row["position"], named, obstacle.code, str(obstacle)) from obstacle
 
     async def _land(self) -> None:
         """Wait for the answer to the oldest batch."""
@@ -244,8 +233,7 @@ class Publisher:
             raise LeaseLost(f"{self._lease.name} with fence {self._lease.fence}")
 
     async def _inspect(self) -> None:
-        """See that the stream is still the one we left: retention or not, a purge is no error of
-        the next publish."""
+        """See that the stream is as we left it: a purge is no error of the next publish."""
         while self._flights:
             await self._land()
         stream = await find_stream(self._client, self._settings.events)

@@ -9,6 +9,7 @@ import structlog
 
 from relay import metrics
 from relay.connection import BusError, Client
+from relay.database import PASSING
 from relay.draft import OutboxNamesNoEvent
 from relay.jetstream import JetStreamError, StreamSettings, ensure_intake
 from relay.lease import Lease, LeaseLost, lead
@@ -27,7 +28,6 @@ HALT_SECONDS: Final = 5.0
 
 # Somebody must look; it is tried again, since what was wrong may have been put right meanwhile.
 _HALTS: Final = (Unpublishable, StreamDiverged, OutboxNamesNoEvent, LogBroken, LogMoved)
-_PASSING: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _log = structlog.get_logger()
 
@@ -82,7 +82,7 @@ async def _keep_leading(
             metrics.HALTED.labels(name).set(1)
             _log.critical("halted", part=name, kind=type(halt).__name__, reason=str(halt))
             await asyncio.sleep(HALT_SECONDS)
-        except _PASSING as error:
+        except PASSING as error:
             _log.warning("interrupted", part=name, error=repr(error))
         pause = RETRY_SECONDS_MIN if loop.time() - began > RETRY_SECONDS_MAX else pause
         await asyncio.sleep(pause)
@@ -116,7 +116,7 @@ async def _keep_measuring(pool: asyncpg.Pool, stream: str) -> None:
         try:
             async with asyncio.timeout(SAMPLE_SECONDS), pool.acquire() as connection:
                 backlog = await measure_backlog(connection, stream)
-        except _PASSING as error:
+        except PASSING as error:
             _log.warning("not measured", error=repr(error))
         else:
             metrics.UNSEQUENCED_ROWS.set(backlog.unsequenced_rows)

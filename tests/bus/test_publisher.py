@@ -11,6 +11,7 @@ from contracts.event import Metadata
 from relay.connection import Client
 from relay.jetstream import StreamSettings, create_stream, events_config, find_stream
 from relay.lease import LeaseLost
+from relay.message import Message, Messages
 from relay.publisher import (
     DUPLICATE_IN_BATCH,
     WRONG_LAST_SEQUENCE,
@@ -170,10 +171,25 @@ async def test_a_leader_of_the_past_publishes_nothing(
     assert await stored(client, streams.events) == []
 
 
+@pytest.mark.parametrize("has_ids", [True, False])
 async def test_two_publishers_under_one_lease_store_every_event_once(
-    client: Client, streams: StreamSettings, admin: asyncpg.Pool, pool: asyncpg.Pool
+    client: Client,
+    streams: StreamSettings,
+    admin: asyncpg.Pool,
+    pool: asyncpg.Pool,
+    has_ids: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The fence aside: the stream itself lets nobody double or reorder."""
+    """Fence and even JetStream's window of ids aside: nobody can double or reorder."""
+    if not has_ids:
+        made = Messages.message
+
+        def nameless(messages: Messages, row: asyncpg.Record, size_max: int) -> Message:
+            message = made(messages, row, size_max)
+            headers = message.headers.replace("Nats-Msg-Id", "X-Msg-Id")
+            return message._replace(headers=headers)
+
+        monkeypatch.setattr(Messages, "message", nameless)
     await commit_many(admin, "demo", "inv_", 1_900)
     await sequence_all(pool)
     lease = await take_lease(pool, "relay.publisher", "test")

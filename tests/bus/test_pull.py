@@ -16,6 +16,8 @@ from relay.reader import OrderedFeed, ordered_feed
 from tests.fixtures.nats_server import NatsServer
 from tests.fixtures.waiting import until
 
+ACK_SECONDS = 1.5
+
 Feed = DurableFeed | OrderedFeed
 
 
@@ -98,18 +100,23 @@ async def test_what_is_given_back_comes_again_and_what_is_in_progress_does_not(
     client: Client, streams: StreamSettings, intake: str
 ) -> None:
     await fill(client, streams, 2)
-    async with durable_feed(client, durable(intake, ack_seconds=2), batch_max=2) as feed:
+    async with durable_feed(client, durable(intake, ack_seconds=ACK_SECONDS), batch_max=2) as feed:
         batches = feed.batches()
         first = await read(batches, 2)
         batches = feed.batches()
         await feed.nak(first[:1], delay_seconds=0.1)
         again = await read(batches, 1)
         assert [(int(message.payload), message.delivered) for message in again] == [(1, 2)]
-        for _ in range(6):
+        now = asyncio.get_running_loop().time
+        begun = now()
+
+        async def has_taken_long() -> bool:
             await feed.in_progress(first[1:])
             info = await client.jetstream().consumer_info(intake, "intake")
             assert info.num_redelivered == 1
-            await asyncio.sleep(0.5)  # three times as long as it may take without a word
+            return now() - begun > 2 * ACK_SECONDS
+
+        await until(has_taken_long)
         await feed.ack([*again, *first[1:]])
     info = await client.jetstream().consumer_info(intake, "intake")
     assert info.num_ack_pending == 0

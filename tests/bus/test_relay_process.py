@@ -203,6 +203,22 @@ async def test_the_lag_and_old_transactions_of_anybody_are_measured(
             await until(is_told)
 
 
+async def test_broken_connections_to_postgres_cost_nothing_but_time(
+    serving: Serving, client: Client, streams: StreamSettings, admin: asyncpg.Pool
+) -> None:
+    async with serving("ada"):
+        for round_ in range(1, 6):
+            await commit_many(admin, "demo", f"inv_{round_}_", 300)
+            await until(reaches(client, streams, 300 * round_ - 250))
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'daybook_sequencer' AND datname = current_database()"
+            )
+        await until_published(client, streams, 1_500)
+    await assert_whole(client, streams, admin)
+    assert await is_dense(admin)
+
+
 async def test_the_stream_is_whole_after_the_server_was_killed_under_load(
     tmp_path: Path, database: Database, pool: asyncpg.Pool, admin: asyncpg.Pool
 ) -> None:
