@@ -9,23 +9,10 @@ from contracts.money import Money
 from contracts.private import Private
 from contracts.views import AccountBalance, AccountPage
 from projections.cursor import decode_cursor, encode_cursor, page_size
-from projections.statements import AnyConnection
+from projections.statements import AnyConnection, sql
 
-# The tenant is named besides the policy, which filters but gives an index no key to start from.
-_ONE: Final = """
-SELECT * FROM read.account_balances
- WHERE tenant = current_setting('daybook.tenants') AND account_id = $1
-"""
-_PAGE: Final = """
-SELECT * FROM read.account_balances
- WHERE tenant = current_setting('daybook.tenants') AND account_id > $1
- ORDER BY account_id LIMIT $2
-"""
-_PAGE_OF_PATIENT: Final = """
-SELECT * FROM read.account_balances
- WHERE tenant = current_setting('daybook.tenants') AND patient_id = $3 AND account_id > $1
- ORDER BY account_id LIMIT $2
-"""
+_ONE: Final = sql("account_balances_one")
+_PAGE: Final = sql("account_balances_page")
 _CURSOR: Final = "accounts"
 _decode_name: Final = msgspec.json.Decoder(Private).decode
 
@@ -46,11 +33,7 @@ async def find_accounts(
     """Accounts by id, of one patient if named (one a currency); raises CursorInvalid."""
     after = decode_cursor(_CURSOR, cursor, str)[0] if cursor else ""
     size = page_size(limit)
-    if patient_id is None:
-        rows = await connection.fetch(_PAGE, after, size + 1)
-    else:
-        rows = await connection.fetch(_PAGE_OF_PATIENT, after, size + 1, patient_id)
-    return _page(rows, size)
+    return _page(await connection.fetch(_PAGE, after, size + 1, patient_id), size)
 
 
 def _page(rows: Sequence[Any], size: int) -> AccountPage:

@@ -1,6 +1,6 @@
 -- Turnover by account and currency of posting dates $1 to $2, with the position it is known up to:
 -- at least one row, so that empty books have a position too.
-SELECT p.checkpoint, t.*
+SELECT p.checkpoint, t.gl_account, t.currency, t.debit, t.credit
   FROM read.projections p
   LEFT JOIN (SELECT gl_account, currency, sum(debit_minor) AS debit, sum(credit_minor) AS credit
                FROM read.general_ledger_totals

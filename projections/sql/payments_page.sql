@@ -1,6 +1,8 @@
 -- Payments behind a page, the latest first.
 -- $1 position before which to begin, $2 rows, $3 account, $4 remittance
-SELECT p.*,
+SELECT p.payment_id, p.account_id, p.facility, p.currency, p.method, p.amount_minor,
+       p.allocated_minor, p.credited_minor, p.payer, p.reference, p.remittance_id,
+       p.effective_on, p.booked_on, p.recorded_at, p.version, p.position,
        (SELECT coalesce(json_agg(a ORDER BY a.line), '[]') FROM read.payment_allocations a
          WHERE a.tenant = p.tenant AND a.payment_id = p.payment_id) AS allocations
   FROM read.payments p

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.ids import InvoiceId
 from projections.builds import resume
-from projections.follow import FenceLost, Halted
+from projections.follow import AWAY, FenceLost, Halted
 from projections.projection import REGISTRY, Poison, projection_named
 from projections.recorded import Undecodable
 from tests.fixtures.ledger_events import LedgerEvents
@@ -36,7 +36,7 @@ async def test_a_crash_between_and_within_batches_loses_and_doubles_nothing(
             await follower.receive(LOG[:stop])
             pid = follower._connection.get_server_pid()
             await read_models.admin.execute("SELECT pg_terminate_backend($1)", pid)
-            with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):
+            with pytest.raises(AWAY):
                 await follower.receive(LOG[stop : stop + 20])
     async with read_models.follower(LEDGER, build) as follower:
         assert follower.checkpoint == 80
