@@ -71,15 +71,17 @@ def open_sealed(keys: Keys, tenant: str, private: Private) -> str | None:
     key = keys.get(private.subject)
     if key is None:
         return None
-    content = base64.b64decode(private.sealed)
-    key_id, nonce = content[:_ID_BYTES], content[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
-    if key_id != _id(key):
-        return None  # Forgotten and come back: what was sealed before has lost its key for good.
     try:
+        content = base64.b64decode(private.sealed, validate=True)
+        key_id, nonce = content[:_ID_BYTES], content[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
+        if len(key_id) == _ID_BYTES and key_id != _id(key):
+            return (
+                None  # Forgotten and come back: what was sealed before has lost its key for good.
+            )
         text = AESGCM(key).decrypt(
             nonce, content[_ID_BYTES + _NONCE_BYTES :], _bound(tenant, private.subject)
         )
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # changed, cut short, or no base64 at all
         raise Unsealable(f"a field of subject {private.subject!r} does not open") from None
     return text.decode()
 

@@ -41,7 +41,8 @@ CREATE TABLE claims (
     kind      text NOT NULL,
     key       text NOT NULL,
     stream_id text NOT NULL,
-    CONSTRAINT claims_are_taken_once PRIMARY KEY (tenant, kind, key)
+    CONSTRAINT claims_are_taken_once PRIMARY KEY (tenant, kind, key),
+    CONSTRAINT claims_are_held_by_a_stream FOREIGN KEY (tenant, stream_id) REFERENCES stream_heads
 );
 
 -- Gapless numbers: locked before they are drawn, given back by a rollback.
@@ -62,7 +63,8 @@ CREATE TABLE prices (
     amount_minor  bigint    NOT NULL,
     price_list_id text      NOT NULL,
     CONSTRAINT prices_do_not_overlap EXCLUDE USING gist
-        (tenant WITH =, facility WITH =, code WITH =, currency WITH =, effective WITH &&)
+        (tenant WITH =, facility WITH =, code WITH =, currency WITH =, effective WITH &&),
+    CONSTRAINT prices_are_of_a_list FOREIGN KEY (tenant, price_list_id) REFERENCES stream_heads
 );
 
 -- A transaction is what one event booked; its id is the event's id.
@@ -128,6 +130,8 @@ CREATE TABLE billing_intake_rejected (
     received_at  timestamptz NOT NULL,
     status       text        NOT NULL DEFAULT 'open',
     CONSTRAINT billing_intake_rejected_is_kept_once PRIMARY KEY (tenant, rejection_id),
+    CONSTRAINT billing_intake_rejected_is_announced
+        FOREIGN KEY (tenant, rejection_id) REFERENCES stream_heads,
     CONSTRAINT billing_intake_rejected_has_a_known_status
         CHECK (status IN ('open', 'retried', 'discarded'))
 );
@@ -141,18 +145,25 @@ CREATE TABLE subject_keys (
     CONSTRAINT subject_keys_are_one_a_subject PRIMARY KEY (tenant, subject_id)
 );
 
+-- An IANA name in full, spelled exactly so: what Postgres takes besides, our calendar does not.
+CREATE FUNCTION is_time_zone(named text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = named)
+$$;
+
 -- Settings: how a tenant and its facilities work. Absent rows mean the defaults.
 CREATE TABLE tenant_settings (
     tenant         text PRIMARY KEY,
     time_zone      text NOT NULL DEFAULT 'UTC',
     settings       jsonb NOT NULL DEFAULT '{}',
-    sealed_through date             -- the last day of the last sealed period
+    sealed_through date,            -- the last day of the last sealed period
+    CONSTRAINT tenant_settings_have_a_time_zone CHECK (is_time_zone(time_zone))
 );
 CREATE TABLE facility_settings (
     tenant    text NOT NULL,
     facility  text NOT NULL,
     time_zone text NOT NULL,
-    CONSTRAINT facility_settings_are_one_a_facility PRIMARY KEY (tenant, facility)
+    CONSTRAINT facility_settings_are_one_a_facility PRIMARY KEY (tenant, facility),
+    CONSTRAINT facility_settings_have_a_time_zone CHECK (is_time_zone(time_zone))
 );
 CREATE TABLE tax_rules (
     tenant    text      NOT NULL,

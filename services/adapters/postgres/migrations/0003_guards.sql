@@ -46,10 +46,9 @@ DECLARE guarded text;
 BEGIN
     FOREACH guarded IN ARRAY ARRAY[
         'events', 'billing_outbox', 'event_log', 'tenant_log_heads', 'stream_heads',
-        'account_heads',
-        'open_items', 'claims', 'counters', 'prices', 'ledger_entries', 'billing_inbox',
-        'billing_idempotency', 'billing_intake_rejected', 'subject_keys', 'tenant_settings',
-        'facility_settings', 'tax_rules', 'saga_waits']
+        'account_heads', 'open_items', 'claims', 'counters', 'prices', 'ledger_entries',
+        'billing_inbox', 'billing_idempotency', 'billing_intake_rejected', 'subject_keys',
+        'tenant_settings', 'facility_settings', 'tax_rules', 'saga_waits']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', guarded);
         EXECUTE format('CREATE POLICY %I ON %I'
@@ -58,3 +57,20 @@ BEGIN
                        guarded || '_of_the_current_tenants', guarded);
     END LOOP;
 END $$;
+
+-- Answers by Idempotency-Key live at least 45 days, and nothing else removes them. Of any tenant,
+-- a batch at a time, so that no lock is held for long; returns how many it removed.
+CREATE FUNCTION expire_answers(rows_max integer) RETURNS integer LANGUAGE sql SECURITY DEFINER
+SET search_path = daybook, pg_temp AS $$
+    WITH expired AS (
+        SELECT a.tenant, a.method, a.path, a.key FROM billing_idempotency a
+         WHERE a.recorded_at < now() - interval '45 days'
+         LIMIT rows_max FOR UPDATE SKIP LOCKED
+    ), removed AS (
+        DELETE FROM billing_idempotency a USING expired e
+         WHERE (a.tenant, a.method, a.path, a.key) = (e.tenant, e.method, e.path, e.key)
+        RETURNING 1
+    )
+    SELECT count(*)::integer FROM removed
+$$;
+REVOKE EXECUTE ON FUNCTION expire_answers FROM PUBLIC;
