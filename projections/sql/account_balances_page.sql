@@ -1,5 +1,5 @@
 -- Accounts behind a page. $1 account behind which to begin, $2 rows, $3 patient
-SELECT tenant, account_id, patient_id, name, facility, currency, language, status,
+SELECT account_id, patient_id, name, facility, currency, language, status,
        receivable_minor, credit_minor, charged_minor, paid_minor, adjusted_minor,
        open_charges, version, position
   FROM read.account_balances

@@ -1,6 +1,6 @@
 -- Invoices behind a page, the latest drafted first.
 -- $1 position before which to begin, $2 rows, $3 account, $4 status, $5 and $6 days of issue
-SELECT tenant, invoice_id, account_id, facility, currency, status, number, issued_on, due_on, paid_on,
+SELECT invoice_id, account_id, facility, currency, status, number, issued_on, due_on, paid_on,
        line_count, net_minor, tax_minor, total_minor, outstanding_minor, drafted_position,
        version, position
   FROM read.invoices

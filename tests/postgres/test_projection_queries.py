@@ -1,24 +1,20 @@
-"""What the read models answer: balances, ledgers, invoices, payments, the trial balance."""
+"""What the read models answer about accounts, invoices and payments, to one tenant."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
-from decimal import Decimal
 
 import pytest
 
 from contracts.adjustment import Direction
-from contracts.ledger import GlAccount
 from contracts.money import Money
-from contracts.views import InvoiceStatus, LedgerLine
+from contracts.views import InvoiceStatus
 from projections.account_balances_queries import find_account, find_accounts
 from projections.cursor import CursorInvalid, encode_cursor
 from projections.general_ledger_queries import account_ledger, trial_balance
 from projections.invoices_queries import find_invoice, find_invoices
 from projections.payments_queries import find_payment, find_payments
 from projections.statements import AnyConnection
-from tests.fixtures.ledger_events import STARTED_ON, LedgerEvents
-from tests.fixtures.ledger_history import history
+from tests.fixtures.ledger_events import LedgerEvents
 from tests.fixtures.read_models import ReadModels
 
 
@@ -83,43 +79,6 @@ async def test_accounts_are_found_by_patient_and_page_by_page(read_models: ReadM
         assert cursor is None
         assert seen == sorted(set(seen))
         assert len(seen) == 6
-
-
-async def test_the_ledger_of_an_account_has_a_running_balance_across_its_pages(
-    read_models: ReadModels,
-) -> None:
-    ledger = LedgerEvents()
-    account, noise = ledger.open_account("pat-1"), ledger.open_account("pat-2")
-    for number in range(6):
-        ledger.charge(account, 1_000 + number, 0)
-        ledger.charge(noise)
-    ledger.issue(account, ledger.draft(account))
-    ledger.pay(account, 10_000)
-    async with books(read_models, ledger) as connection:
-        lines: list[LedgerLine] = []
-        cursor = None
-        while True:
-            page = await account_ledger(connection, account.account_id, limit=3, cursor=cursor)
-            lines += page.items
-            cursor = page.cursor
-            if cursor is None:
-                break
-        balance_minor = 0
-        for line in lines:
-            balance_minor += line.amount.minor
-            assert line.balance.minor == balance_minor
-        assert [line.gl_account for line in lines[-2:]] == [
-            GlAccount.RECEIVABLE,
-            GlAccount.CUSTOMER_CREDIT,
-        ]
-        assert lines[-1].balance == usd("-39.85")
-        assert [(line.position, line.line) for line in lines] == sorted(
-            (line.position, line.line) for line in lines
-        )
-        found = await find_account(connection, account.account_id)
-        assert found is not None
-        assert found.balance == lines[-1].balance
-        assert (await account_ledger(connection, "acc_none")).items == ()
 
 
 async def test_an_invoice_shows_its_lines_and_what_settled_it(read_models: ReadModels) -> None:
@@ -204,32 +163,6 @@ async def test_payments_are_found_latest_first_with_their_allocations(
         mine = await find_payments(connection, account_id=other.account_id)
         assert [found.payment_id for found in mine.items] == [payments[1]]
         assert await find_payment(connection, "pay_none") is None
-
-
-async def test_the_trial_balance_is_straight_in_every_currency_and_period(
-    read_models: ReadModels,
-) -> None:
-    log = history(3, 400)
-    await read_models.write_log(log)
-    await read_models.catch_up(len(log))
-    async with read_models.reader("demo") as connection:
-        whole = await trial_balance(connection)
-        assert whole.position == len(log)
-        assert {total.currency for total in whole.totals.values()} == {"USD", "JPY"}
-        assert all(Decimal(total.balance) == 0 for total in whole.totals.values())
-        assert all(total.debit == total.credit for total in whole.totals.values())
-        day = STARTED_ON + timedelta(days=3)
-        before = await trial_balance(connection, booked_to=day)
-        after = await trial_balance(connection, booked_from=day + timedelta(days=1))
-        for row in whole.rows:
-            parts = [
-                Money(amount=part.balance, currency=part.currency).minor
-                for period in (before, after)
-                for part in period.rows
-                if (part.gl_account, part.currency) == (row.gl_account, row.currency)
-            ]
-            assert sum(parts) == Money(amount=row.balance, currency=row.currency).minor
-        assert (await trial_balance(connection, booked_to=date(2000, 1, 1))).rows == ()
 
 
 async def test_a_reader_finds_nothing_of_another_tenant(read_models: ReadModels) -> None:
