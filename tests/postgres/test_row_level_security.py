@@ -1,0 +1,298 @@
+"""One tenant sees and writes nothing of another; whatever table is added is held to it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import asyncpg
+import pytest
+
+from services.adapters.postgres.migrate import ROLES
+from tests.fixtures.databases import Database
+from tests.fixtures.filled import fill
+
+RELATIONS = """
+SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relrowsecurity AS guarded,
+       pg_get_userbyid(c.relowner) AS owner, coalesce(c.reloptions, '{}') AS options,
+       EXISTS (SELECT FROM pg_attribute a
+                WHERE a.attrelid = c.oid AND a.attname = 'tenant' AND NOT a.attisdropped)
+           AS has_tenants
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+   AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+# Tables without tenants: the order, leadership and progress of the whole installation.
+OF_NO_TENANT = {
+    "daybook.leases",
+    "daybook.log_head",
+    "daybook.merkle_tiles",
+    "daybook.relay_progress",
+    "daybook.schema_migrations",
+    "read.projections",
+}
+RESTRICTED = ("daybook_writer", "daybook_reader")
+
+
+class Relation(NamedTuple):
+    """A table or view, and what guards it; its name comes from the catalogue, not from outside."""
+
+    schema: str
+    name: str
+    kind: str
+    guarded: bool
+    owner: str
+    options: list[str]
+    has_tenants: bool
+
+    @property
+    def full(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@pytest.fixture
+async def admin(database: Database) -> asyncpg.Pool:
+    admin = await database.admin()
+    await fill(database, admin)
+    return admin
+
+
+async def relations(admin: asyncpg.Pool) -> list[Relation]:
+    return [Relation(*row) for row in await admin.fetch(RELATIONS)]
+
+
+async def tenant_tables(admin: asyncpg.Pool) -> list[Relation]:
+    found = await relations(admin)
+    return [relation for relation in found if relation.kind in "rp" and relation.has_tenants]
+
+
+@asynccontextmanager
+async def acting_as(
+    admin: asyncpg.Pool, role: str, tenants: str | None
+) -> AsyncIterator[asyncpg.Connection]:
+    """A transaction with a role's rights for some tenants, undone afterwards."""
+    async with admin.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute("SELECT set_config('role', $1, true)", role)
+            if tenants is not None:
+                await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenants)
+            yield connection  # type: ignore[misc]  # a pool's connection is one
+        finally:
+            await transaction.rollback()
+
+
+async def may(admin: asyncpg.Pool, role: str, table: Relation, right: str) -> bool:
+    allowed = await admin.fetchval(
+        "SELECT has_table_privilege($1, $2, $3)", role, table.full, right
+    )
+    return bool(allowed)
+
+
+async def test_every_table_with_tenants_is_guarded_and_every_other_is_known(
+    admin: asyncpg.Pool,
+) -> None:
+    found = [relation for relation in await relations(admin) if relation.kind in "rp"]
+    unguarded = {table.full for table in found if table.has_tenants and not table.guarded}
+    assert unguarded == set()
+    assert {table.full for table in found if not table.has_tenants} == OF_NO_TENANT
+
+
+async def test_every_table_with_tenants_has_a_row_here(admin: asyncpg.Pool) -> None:
+    """Otherwise the tests below prove nothing about it: add one to tests/fixtures/filled.py."""
+    for table in await tenant_tables(admin):
+        count = await admin.fetchval(f"SELECT count(*) FROM {table.full} WHERE tenant = 'demo'")
+        assert count > 0, table.full
+
+
+async def test_a_second_tenant_sees_nothing(admin: asyncpg.Pool) -> None:
+    for role in RESTRICTED:
+        for table in await tenant_tables(admin):
+            if not await may(admin, role, table, "SELECT"):
+                continue
+            for tenants, seen in (("other", False), ("", False), (None, False), ("demo", True)):
+                async with acting_as(admin, role, tenants) as connection:
+                    rows = await connection.fetch(f"SELECT * FROM {table.full}")
+                assert bool(rows) is seen, (role, table.full, tenants)
+
+
+async def test_several_tenants_are_seen_as_an_array_and_not_as_a_text(
+    admin: asyncpg.Pool,
+) -> None:
+    for tenants, seen in (("other,demo", 1), ("dem", 0), ("demo2", 0), ("*", 0), ("%", 0)):
+        async with acting_as(admin, "daybook_writer", tenants) as connection:
+            assert await connection.fetchval("SELECT count(*) FROM account_heads") == seen
+
+
+async def test_a_second_tenant_adds_nothing_for_another(admin: asyncpg.Pool) -> None:
+    for role in RESTRICTED:
+        for table in await tenant_tables(admin):
+            if not await may(admin, role, table, "INSERT"):
+                continue
+            row = await admin.fetchval(f"SELECT to_jsonb(t)::text FROM {table.full} t LIMIT 1")
+            async with acting_as(admin, role, "other") as connection:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                    await connection.execute(
+                        f"INSERT INTO {table.full} OVERRIDING SYSTEM VALUE SELECT *"
+                        f" FROM jsonb_populate_record(NULL::{table.full}, $1::text::jsonb)",
+                        row,
+                    )
+
+
+async def test_a_second_tenant_changes_and_removes_nothing(admin: asyncpg.Pool) -> None:
+    for role in RESTRICTED:
+        for table in await tenant_tables(admin):
+            async with acting_as(admin, role, "other") as connection:
+                if await may(admin, role, table, "UPDATE"):
+                    done = await connection.execute(f"UPDATE {table.full} SET tenant = tenant")
+                    assert done == "UPDATE 0", table.full
+                if await may(admin, role, table, "DELETE"):
+                    assert await connection.execute(f"DELETE FROM {table.full}") == "DELETE 0"
+
+
+async def test_a_tenant_cannot_give_its_rows_to_another(admin: asyncpg.Pool) -> None:
+    for table in await tenant_tables(admin):
+        if await may(admin, "daybook_writer", table, "UPDATE"):
+            async with acting_as(admin, "daybook_writer", "demo") as connection:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                    await connection.execute(f"UPDATE {table.full} SET tenant = 'other'")
+
+
+async def test_the_tenants_of_one_transaction_are_not_those_of_the_next(
+    database: Database, admin: asyncpg.Pool
+) -> None:
+    pool = await database.pool("daybook_writer", 1)
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('daybook.tenants', 'demo', true)")
+            assert await connection.fetchval("SELECT count(*) FROM events") > 0
+        assert await connection.fetchval("SELECT count(*) FROM events") == 0
+
+
+async def test_roles_that_see_all_tenants_fail_rather_than_filter(
+    database: Database, admin: asyncpg.Pool
+) -> None:
+    for role, attribute in ROLES.items():
+        if attribute != "BYPASSRLS":
+            continue
+        pool = await database.pool(role, 1)
+        assert await pool.fetchval("SHOW row_security") == "off"
+        assert await pool.fetchval("SELECT count(*) FROM event_log") == 1
+    async with acting_as(admin, "daybook_writer", "demo") as connection:
+        await connection.execute("SET LOCAL row_security = off")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="would be affected by"):
+            await connection.execute("SELECT FROM events")
+
+
+async def test_views_ask_in_the_name_of_who_asks_and_nothing_is_materialised(
+    admin: asyncpg.Pool,
+) -> None:
+    found = await relations(admin)
+    views = [view for view in found if view.kind == "v" and view.schema in ("daybook", "read")]
+    assert all("security_invoker=true" in view.options for view in views)
+    assert [relation.full for relation in found if relation.kind in "mf"] == []
+
+
+async def test_a_function_that_acts_as_its_owner_names_what_it_looks_in(
+    admin: asyncpg.Pool,
+) -> None:
+    rows = await admin.fetch(
+        "SELECT p.proname, coalesce(p.proconfig, '{}') AS config FROM pg_proc p"
+        " JOIN pg_namespace n ON n.oid = p.pronamespace"
+        " WHERE n.nspname IN ('daybook', 'read') AND p.prosecdef"
+    )
+    assert {row["proname"] for row in rows} >= {"expire_answers"}
+    for row in rows:
+        paths = [entry for entry in row["config"] if entry.startswith("search_path=")]
+        assert paths, row["proname"]
+        assert paths[0].endswith("pg_temp"), row["proname"]
+
+
+async def test_a_key_between_tables_with_tenants_includes_the_tenant(
+    admin: asyncpg.Pool,
+) -> None:
+    rows = await admin.fetch(
+        "SELECT c.conname, c.conrelid::regclass::text AS from_table,"
+        "       c.confrelid::regclass::text AS to_table,"
+        "       array(SELECT attname::text FROM pg_attribute"
+        "              WHERE attrelid = c.conrelid AND attnum = ANY (c.conkey)) AS columns"
+        "  FROM pg_constraint c WHERE c.contype = 'f'"
+    )
+    with_tenants = {table.name for table in await tenant_tables(admin)}
+    checked = [row for row in rows if row["to_table"].rpartition(".")[2] in with_tenants]
+    assert checked
+    for row in checked:
+        assert "tenant" in row["columns"], row["conname"]
+
+
+async def test_the_service_roles_own_nothing_and_are_no_logins(admin: asyncpg.Pool) -> None:
+    owned = [table.full for table in await relations(admin) if table.owner in ROLES]
+    assert owned == []
+    roles = await admin.fetch(
+        "SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles"
+        " WHERE rolname = ANY ($1)",
+        list(ROLES),
+    )
+    assert {row["rolname"] for row in roles} == set(ROLES)
+    assert not any(value for row in roles for value in list(row)[1:])
+
+
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+
+
+async def rights(admin: asyncpg.Pool, role: str) -> set[tuple[str, str]]:
+    """What a role may do in the schema `daybook`, table by table."""
+    found = set()
+    for table in await relations(admin):
+        for right in RIGHTS if table.schema == "daybook" else ():
+            if await may(admin, role, table, right):
+                found.add((table.name, right))
+    return found
+
+
+async def test_readers_and_auditors_only_read(admin: asyncpg.Pool) -> None:
+    for role in ("daybook_reader", "daybook_auditor"):
+        assert {right for _, right in await rights(admin, role)} == {"SELECT"}
+
+
+async def test_nobody_may_truncate_or_refer_or_hang_a_trigger_on_a_table(
+    admin: asyncpg.Pool,
+) -> None:
+    for role in ROLES:
+        found = {right for _, right in await rights(admin, role)}
+        assert found <= {"SELECT", "INSERT", "UPDATE", "DELETE"}, role
+
+
+async def test_only_the_write_path_writes_events_and_only_the_sequencer_orders_them(
+    admin: asyncpg.Pool,
+) -> None:
+    writers = {
+        "events": {"daybook_writer"},
+        "ledger_entries": {"daybook_writer"},
+        "stream_heads": {"daybook_writer"},
+        "account_heads": {"daybook_writer"},
+        "claims": {"daybook_writer"},
+        "counters": {"daybook_writer"},
+        "billing_idempotency": {"daybook_writer"},
+        "event_log": {"daybook_sequencer"},
+        "merkle_tiles": {"daybook_sequencer"},
+    }
+    for table, allowed in writers.items():
+        found = {role for role in ROLES if (table, "INSERT") in await rights(admin, role)}
+        assert found == allowed, table
+
+
+async def test_only_who_seals_and_opens_reads_keys(admin: asyncpg.Pool) -> None:
+    found = {role for role in ROLES if ("subject_keys", "SELECT") in await rights(admin, role)}
+    assert found == {"daybook_writer", "daybook_reader"}
+
+
+async def test_everybody_else_may_do_nothing(admin: asyncpg.Pool) -> None:
+    rows = await admin.fetch(
+        "SELECT DISTINCT grantee FROM information_schema.role_table_grants"
+        " WHERE table_schema IN ('daybook', 'read')"
+    )
+    owner = await admin.fetchval("SELECT current_user")
+    assert {row["grantee"] for row in rows} <= {*ROLES, owner}
+    usage = await admin.fetchval("SELECT has_schema_privilege('public', 'daybook', 'USAGE')")
+    assert usage is False
