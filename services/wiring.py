@@ -135,6 +135,7 @@ async def serve_projector(wired: Wiring, stopping: asyncio.Event) -> None:
 async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
+    from services.sagas.consumer import WAIT_SECONDS
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
 
@@ -148,7 +149,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
         name=SAGAS_CONSUMER,
         filter_subjects=tuple(map(wired.streams.subject, filter_subjects())),
     )
-    async with durable_feed(client, consumer) as feed:
+    async with durable_feed(client, consumer, wait_seconds=WAIT_SECONDS) as feed:
         await serve(
             address=wired.servers.temporal_address,
             namespace=wired.settings.temporal_namespace,

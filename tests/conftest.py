@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.audited",  # behind what it imports
     "tests.fixtures.intake",
     "tests.fixtures.read_models",
+    "tests.fixtures.whole_stack",
 ]
 
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
