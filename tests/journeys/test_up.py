@@ -78,20 +78,22 @@ async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
 
 
 async def _restarted(stack: WholeStack, name: str, killed: int) -> None:
-    while True:
-        now = _find(stack, name)
-        if now is not None and now.pid != killed:
-            return
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(MEND_SECONDS_MAX):
+        while True:
+            now = _find(stack, name)
+            if now is not None and now.pid != killed:
+                return
+            await asyncio.sleep(0.1)
 
 
 async def _charged(stack: WholeStack, account_id: str, name: str) -> dict[str, Any]:
     """The charge, as soon as the API answers again; the same key makes it one."""
-    while True:
-        try:
-            return await charge(stack, account_id, f"charge-{name}")
-        except (OSError, ProblemAnswered):
-            await asyncio.sleep(0.1)
+    async with asyncio.timeout(MEND_SECONDS_MAX):
+        while True:
+            try:
+                return await charge(stack, account_id, f"charge-{name}")
+            except (OSError, ProblemAnswered):
+                await asyncio.sleep(0.1)
 
 
 def _find(stack: WholeStack, name: str) -> psutil.Process | None:

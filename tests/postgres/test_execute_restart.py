@@ -47,6 +47,7 @@ async def own_stack() -> AsyncIterator[EmbeddedStack]:
         await connection.close()
         yield stack
 
+_ANSWER_SECONDS_MAX = 120
 
 class Clinic:
     """A writer that repeats what it got no answer for, and gives up some of it on the way."""
@@ -72,19 +73,20 @@ class Clinic:
                 await self._ask(envelope(command, message(f"{type(command).__name__}-{name}")))
 
     async def _ask(self, asked: Envelope) -> None:
-        while True:
-            try:
-                outcome = await self._executor.execute(asked)
-            except LedgerUnavailable:
-                if self._random.random() < 0.05:
-                    return  # this one is never asked again: it may hold or not
-                await asyncio.sleep(0.05)
-                continue
-            if isinstance(outcome, Done):
-                self.acknowledged.append(outcome.token)
-                return
-            if not outcome.transient:
-                return  # what it builds on was given up
+        async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+            while True:
+                try:
+                    outcome = await self._executor.execute(asked)
+                except LedgerUnavailable:
+                    if self._random.random() < 0.05:
+                        return  # this one is never asked again: it may hold or not
+                    await asyncio.sleep(0.05)
+                    continue
+                if isinstance(outcome, Done):
+                    self.acknowledged.append(outcome.token)
+                    return
+                if not outcome.transient:
+                    return  # what it builds on was given up
 
 
 async def test_postgres_killed_under_load_loses_and_doubles_nothing(
