@@ -13,7 +13,12 @@ from domain import ledger
 from domain.book import Book
 from domain.decider import Decider, Decision
 from domain.invoice import paid
-from domain.rejections import CurrencyUnsupported, Invalid, InvoiceNotOutstanding
+from domain.rejections import (
+    AlreadyExists,
+    CurrencyUnsupported,
+    Invalid,
+    InvoiceNotOutstanding,
+)
 from domain.write_side import ItemKind, OpenItem
 
 AGAINST: Final = {
@@ -53,6 +58,8 @@ def decide(command: ApplyAdjustment, book: Book) -> Decision:
     match book.states.get(command.adjustment_id):
         case None:
             return _apply(command, book)
+        case Applied(account_id=owner) if owner != command.account_id:
+            raise AlreadyExists(f"adjustment {command.adjustment_id} is on another account")
         case _:
             return []  # Applying twice is a retry, not an error.
 

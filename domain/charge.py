@@ -10,7 +10,13 @@ from contracts.money import MINOR_MAX, Money, format_minor
 from domain import ledger
 from domain.book import Book
 from domain.decider import Decider, Decision
-from domain.rejections import AccountSuspended, CurrencyUnsupported, Invalid, PriceNotFound
+from domain.rejections import (
+    AccountSuspended,
+    AlreadyExists,
+    CurrencyUnsupported,
+    Invalid,
+    PriceNotFound,
+)
 from domain.tax import tax_minor
 from domain.write_side import AccountHead, AccountStatus
 
@@ -52,6 +58,8 @@ def decide(command: CaptureCharge, book: Book) -> Decision:
     match book.states.get(command.charge_id):
         case None:
             return [(command.charge_id, _capture(command, book))]
+        case Captured(account_id=owner) if owner != command.account_id:
+            raise AlreadyExists(f"charge {command.charge_id} is on another account")
         case _:
             return []  # Capturing twice is a retry, not an error.
 

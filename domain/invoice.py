@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import Final
 
 import msgspec
 
@@ -28,6 +29,8 @@ from domain.rejections import (
     NothingToInvoice,
 )
 from domain.write_side import AccountHead, ItemKind, invoice_counter, invoice_number
+
+DUE_DAYS_MAX: Final = 3_650
 
 
 class CreateDraftInvoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +91,8 @@ def decide(command: InvoiceCommand, book: Book) -> Decision:
     match command, book.states.get(command.invoice_id):
         case CreateDraftInvoice(), None:
             return _draft(command, book)
+        case CreateDraftInvoice(), Draft(account_id=owner) if owner != command.account_id:
+            raise AlreadyExists(f"invoice {command.invoice_id} is on another account")
         case CreateDraftInvoice(), Draft():
             return []  # Drafting twice under one id is a retry.
         case CreateDraftInvoice(), _:
@@ -172,6 +177,8 @@ def _line(charge_id: ChargeId, charge: Captured, currency: str) -> InvoiceLine:
 
 
 def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
+    if not 0 <= command.due_days <= DUE_DAYS_MAX:
+        raise Invalid(f"due_days must be from 0 to {DUE_DAYS_MAX}")
     issued_on = book.today(draft.facility)
     value = book.next_number(invoice_counter(draft.facility, issued_on.year))
     issued = InvoiceIssued(

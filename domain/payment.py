@@ -13,7 +13,7 @@ from domain import allocation, ledger
 from domain.book import Book
 from domain.decider import Decider, Decision
 from domain.invoice import paid
-from domain.rejections import CurrencyUnsupported, Invalid
+from domain.rejections import AlreadyExists, CurrencyUnsupported, Invalid
 from domain.write_side import AccountHead, ItemKind
 
 RECEIVED_IN: Final = {
@@ -55,6 +55,8 @@ def decide(command: PostPayment, book: Book) -> Decision:
     match book.states.get(command.payment_id):
         case None:
             return _post(command, book)
+        case Posted(account_id=owner) if owner != command.account_id:
+            raise AlreadyExists(f"payment {command.payment_id} is on another account")
         case _:
             return []  # Posting twice is a retry, not an error.
 

@@ -1,0 +1,57 @@
+"""How money finds invoices."""
+
+from datetime import date
+
+from contracts.money import Money
+from contracts.payment import Allocation
+from domain.allocation import as_named, oldest_first, to_invoice
+from domain.write_side import ItemKind, OpenItem
+
+
+def usd(minor: int) -> Money:
+    return Money.of(minor, "USD")
+
+
+def invoice(name: str, minor: int, due_on: date, number: str = "n-1") -> OpenItem:
+    return OpenItem(
+        kind=ItemKind.INVOICE, item_id=name, outstanding_minor=minor, due_on=due_on, number=number
+    )
+
+
+EARLY, LATE = date(2026, 1, 1), date(2026, 2, 1)
+
+
+def allocated(allocations: list[Allocation]) -> list[tuple[str, int]]:
+    return [(allocation.invoice_id, allocation.amount.minor) for allocation in allocations]
+
+
+def test_the_oldest_due_date_goes_first_then_the_number() -> None:
+    invoices = [
+        invoice("c", 100, LATE, "n-1"),
+        invoice("b", 100, EARLY, "n-3"),
+        invoice("a", 100, EARLY, "n-2"),
+    ]
+    assert allocated(oldest_first(usd(250), invoices)) == [("a", 100), ("b", 100), ("c", 50)]
+
+
+def test_money_that_is_used_up_touches_no_further_invoice() -> None:
+    invoices = [invoice("a", 100, EARLY), invoice("b", 100, LATE)]
+    assert allocated(oldest_first(usd(100), invoices)) == [("a", 100)]
+
+
+def test_more_money_than_is_owed_leaves_the_rest() -> None:
+    assert allocated(oldest_first(usd(500), [invoice("a", 100, EARLY)])) == [("a", 100)]
+    assert oldest_first(usd(500), []) == []
+
+
+def test_one_invoice_takes_no_more_than_is_outstanding() -> None:
+    assert allocated(to_invoice(usd(500), invoice("a", 100, EARLY))) == [("a", 100)]
+    assert allocated(to_invoice(usd(40), invoice("a", 100, EARLY))) == [("a", 40)]
+    assert to_invoice(usd(40), None) == []
+
+
+def test_a_named_allocation_is_taken_as_it_is() -> None:
+    wanted = [Allocation(invoice_id=name, amount=usd(30)) for name in ("b", "a")]  # type: ignore[arg-type]  # short ids
+    outstanding = {name: invoice(name, 100, EARLY) for name in ("a", "b")}
+    assert as_named(usd(60), wanted, outstanding) == wanted
+    assert as_named(usd(61), [], {}) == []
