@@ -47,7 +47,9 @@ async def own_stack() -> AsyncIterator[EmbeddedStack]:
         await connection.close()
         yield stack
 
+
 _ANSWER_SECONDS_MAX = 120
+
 
 class Clinic:
     """A writer that repeats what it got no answer for, and gives up some of it on the way."""
