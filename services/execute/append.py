@@ -41,6 +41,7 @@ _CLAIMS: Final = sql("insert_claims.sql")
 _ANSWERS: Final = sql("insert_answers.sql")
 _PRICES: Final = sql("insert_prices.sql")
 _COUNTERS: Final = sql("update_counters.sql")
+_CHANGED: Final = sql("change_items.sql")
 _SETTLED: Final = sql("delete_items.sql")
 _REJECTED: Final = sql("insert_rejected.sql")
 _REJECTION_STATUS: Final = sql("update_rejected.sql")
@@ -64,6 +65,8 @@ class Decisions:
         self._books = books
         self._rows = Rows()
         self._statuses: list[Row] = []
+        self._changed: list[Row] = []
+        self._settled: list[Row] = []
         self._seen: dict[tuple[str, Identity], tuple[bytes, Outcome]] = {}
         self._versions = {tenant: dict(book.versions) for tenant, book in books.items()}
         self._accounts = {
@@ -146,15 +149,16 @@ class Decisions:
         return event_id(*named[-1][:2])
 
     async def _write(self, connection: AnyConnection) -> None:
-        opened, moved, accounts, items, settled, counters = [], [], [], [], [], []
+        opened, moved, accounts, items, counters = [], [], [], [], []
         for tenant, book in self._books.items():
             new, changed = head_rows(book, self._versions[tenant])
             opened += new
             moved += changed
             accounts += account_rows(book, self._accounts[tenant])
-            open_items, closed_items = item_rows(book, self._items[tenant])
-            items += open_items
-            settled += closed_items
+            added_items, changed_items, settled_items = item_rows(book, self._items[tenant])
+            items += added_items
+            self._changed += changed_items
+            self._settled += settled_items
             counters += [
                 (tenant, name, value)
                 for name, value in book.counters.items()
@@ -163,7 +167,7 @@ class Decisions:
         recorded_at = next(iter(self._books.values())).recorded_at
         try:
             await self._append(connection, recorded_at, opened, accounts, items, moved)
-            await self._append_rest(connection, recorded_at, counters, settled)
+            await self._append_rest(connection, recorded_at, counters)
         except asyncpg.IntegrityConstraintViolationError as violation:
             if violation.constraint_name in _MOVED:
                 raise StreamMoved(violation.detail) from violation
@@ -174,7 +178,6 @@ class Decisions:
         connection: AnyConnection,
         recorded_at: Any,
         counters: list[Row],
-        settled: list[Row],
     ) -> None:
         """What most batches have none of: a statement for each table that has rows."""
         for statement, kinds, rows in (
@@ -182,7 +185,8 @@ class Decisions:
             (_CLAIMS, "tttt", sorted(self._rows.claims)),
             (_PRICES, "ttttddnt", self._rows.prices),
             (_COUNTERS, "ttn", counters),
-            (_SETTLED, "tttt", settled),
+            (_CHANGED, "ttttndt", self._changed),
+            (_SETTLED, "tttt", self._settled),
             (_REJECTED, "ttttttttttt", self._rows.rejected),
             (_REJECTION_STATUS, "ttt", self._statuses),
         ):
@@ -215,7 +219,7 @@ class Decisions:
             *columns(items, "ttttndt"),
             *columns(rows.outbox, "tt"),
             *columns(rows.inbox, "ttttbtnt"),
-            *columns(moved, "ttnnb"),
+            *columns(moved, "ttnb"),
         )
         assert written is not None, "an aggregate gives a row"
         if written["moved"] != len(moved) or written["accounts"] != len(accounts):

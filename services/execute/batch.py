@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from contracts.columns import columns
+from domain.write_side import AccountHead
 from services.commands import BY_COMMAND
 from services.execute.append import Decisions
 from services.execute.envelope import (
@@ -21,7 +22,7 @@ from services.execute.envelope import (
     claim_key,
     done_again,
 )
-from services.execute.load import Account, load_books
+from services.execute.load import Account, account_head, load_books
 from services.execute.statements import AnyConnection, sql
 
 _CLAIM: Final = sql("claim.sql")
@@ -30,6 +31,7 @@ _ANSWERS: Final = sql("recall_answers.sql")
 _ACCOUNT_OF: Final = sql("find_accounts.sql")
 _LOCK: Final = sql("lock_accounts.sql")
 _LOCK_WAITING: Final = sql("lock_accounts_waiting.sql")
+_BUSY: Final = sql("find_busy.sql")
 
 
 class Stage(Enum):
@@ -140,22 +142,24 @@ class Batch:
             index = unnamed[row["n"] - 1]
             self.accounts[index] = (self.envelopes[index].tenant, row["account_id"])
 
-    async def _lock(self, connection: AnyConnection) -> set[Account]:
+    async def _lock(self, connection: AnyConnection) -> dict[Account, AccountHead]:
         """Lock the accounts of the batch; commands of a busy account leave it."""
-        open_indexes = self._open()
-        wanted = sorted({self.accounts[index] for index in open_indexes if index in self.accounts})
+        wanted = {self.accounts[index] for index in self._open() if index in self.accounts}
         if not wanted:
-            return set()
+            return {}
         statement = _LOCK_WAITING if self._wait else _LOCK
-        rows = await connection.fetch(statement, *columns(wanted, "tt"))
-        found = {(row["tenant"], row["account_id"]): row["locked"] for row in rows}
-        if not all(found.values()):
+        rows = await connection.fetch(statement, *columns(sorted(wanted), "tt"))
+        locked = {(row["tenant"], row["account_id"]): account_head(row) for row in rows}
+        missing = wanted.difference(locked)
+        if missing and not self._wait:
+            found = await connection.fetch(_BUSY, *columns(list(missing), "tt"))
+            busy = {(row["tenant"], row["account_id"]) for row in found}
             self.busy = {
                 index: self.accounts[index]
-                for index in open_indexes
-                if index in self.accounts and found.get(self.accounts[index]) is False
+                for index in self._open()
+                if self.accounts.get(index) in busy
             }
-        return {account for account, is_mine in found.items() if is_mine}
+        return locked
 
 
 def account_named(envelope: Envelope) -> str | None:

@@ -1,6 +1,6 @@
 """Load what a batch is decided on: heads, accounts, open items, prices and settings, set by set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -34,7 +34,6 @@ _STATE_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
 }
 
 _SETTINGS: Final = sql("load_settings.sql")
-_ACCOUNTS: Final = sql("load_accounts.sql")
 _ITEMS: Final = sql("load_items.sql")
 _NAMED_ITEMS: Final = sql("load_named_items.sql")
 _HEADS: Final = sql("load_heads.sql")
@@ -52,7 +51,7 @@ async def load_books(
     connection: AnyConnection,
     envelopes: Sequence[Envelope],
     accounts: Sequence[Account | None],
-    locked: set[Account],
+    locked: Mapping[Account, AccountHead],
     recorded_at: datetime,
 ) -> Books:
     """The books of the batch's tenants; call it in a statement after the locks were had.
@@ -62,7 +61,8 @@ async def load_books(
     """
     tenants = sorted({envelope.tenant for envelope in envelopes})
     books = await _books(connection, tenants, recorded_at)
-    await _load_accounts(connection, books, locked)
+    for (tenant, account_id), head in locked.items():
+        books[tenant].accounts[account_id] = head
     wanted = {(envelope.tenant, _stream(envelope)) for envelope in envelopes}
     wanted |= await _load_items(connection, books, envelopes)
     guards = await _load_heads(connection, books, wanted)
@@ -91,19 +91,17 @@ async def _books(connection: AnyConnection, tenants: list[str], recorded_at: dat
     return books
 
 
-async def _load_accounts(connection: AnyConnection, books: Books, locked: set[Account]) -> None:
-    if not locked:
-        return
-    for row in await connection.fetch(_ACCOUNTS, *columns(list(locked), "tt")):
-        books[row["tenant"]].accounts[row["account_id"]] = AccountHead(
-            account_id=row["account_id"],
-            version=row["version"],
-            facility=row["facility"],
-            currency=row["currency"],
-            status=AccountStatus(row["status"]),
-            receivable_minor=row["receivable_minor"],
-            credit_minor=row["credit_minor"],
-        )
+def account_head(row: Any) -> AccountHead:
+    """An account as its row has it."""
+    return AccountHead(
+        account_id=row["account_id"],
+        version=row["version"],
+        facility=row["facility"],
+        currency=row["currency"],
+        status=AccountStatus(row["status"]),
+        receivable_minor=row["receivable_minor"],
+        credit_minor=row["credit_minor"],
+    )
 
 
 async def _load_items(
@@ -158,7 +156,7 @@ def _check_locks(
     guards: dict[tuple[str, str], Account | None],
     envelopes: Sequence[Envelope],
     accounts: Sequence[Account | None],
-    locked: set[Account],
+    locked: Mapping[Account, AccountHead],
 ) -> None:
     """Raises StreamMoved when an account, or a stream of one, was made after the locks."""
     for envelope, account in zip(envelopes, accounts, strict=True):

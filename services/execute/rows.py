@@ -135,7 +135,7 @@ def head_rows(book: Book, before: dict[str, int]) -> tuple[list[Row], list[Row]]
             account_id = getattr(state, "account_id", None)
             opened.append((book.tenant, stream_id, version, account_id, _encode_state(state)))
         else:
-            moved.append((book.tenant, stream_id, known, version, _encode_state(state)))
+            moved.append((book.tenant, stream_id, version, _encode_state(state)))
     return opened, moved
 
 
@@ -157,15 +157,19 @@ def account_rows(book: Book, before: dict[str, int]) -> list[Row]:
     ]
 
 
-def item_rows(book: Book, before: dict[str, dict[Any, Any]]) -> tuple[list[Row], list[Row]]:
-    """Open items that are new or changed, and those that are settled."""
+def item_rows(
+    book: Book, before: dict[str, dict[Any, Any]]
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Open items that are new, those that are changed, and those that are settled."""
+    added: list[Row] = []
     changed: list[Row] = []
     settled: list[Row] = []
     for account_id, items in book.open_items.items():
         known = before.get(account_id, {})
         for key, item in items.items():
-            if known.get(key) is not item:
-                changed.append(
+            was = known.get(key)
+            if was is not item:
+                (added if was is None else changed).append(
                     (
                         book.tenant,
                         account_id,
@@ -177,7 +181,7 @@ def item_rows(book: Book, before: dict[str, dict[Any, Any]]) -> tuple[list[Row],
                     )
                 )
         settled += [(book.tenant, account_id, *key) for key in known if key not in items]
-    return changed, settled
+    return added, changed, settled
 
 
 def rejected_row(envelope: Envelope) -> Row | None:

@@ -1,5 +1,6 @@
 -- Append a batch of commands: everything that is true together is written together.
--- $1 is the moment of decision; the rest are columns of equal length per table.
+-- $1 is the moment of decision; the rest are columns of equal length per table. Whoever decided on
+-- what is not true any more is stopped by events_have_one_version.
 WITH appended AS (
     INSERT INTO events (tenant, stream_id, version, type, partition_key, recorded_at, body,
                         metadata)
@@ -44,8 +45,6 @@ WITH appended AS (
       FROM unnest($32::text::text[], $33::text::text[], $34::text::text[], $35::text::text[],
                   $36::text::bigint[], $37::text::date[], $38::text::text[])
         AS i (tenant, account_id, kind, item_id, outstanding_minor, due_on, number)
-    ON CONFLICT (tenant, account_id, kind, item_id) DO UPDATE
-       SET outstanding_minor = excluded.outstanding_minor
 ), outbox AS (
     INSERT INTO billing_outbox (tenant, event_ids)
     SELECT o.tenant, string_to_array(o.event_ids, ' ')
@@ -61,11 +60,14 @@ WITH appended AS (
                   $45::bytea[], $46::text::text[], $47::text::bigint[], $48::text::text[])
         AS i (tenant, consumer, source, id, payload_hash, stream_id, version, token)
 ), moved AS (
-    UPDATE stream_heads h SET version = u.version, state = u.state
-      FROM unnest($49::text::text[], $50::text::text[], $51::text::bigint[], $52::text::bigint[],
-                  $53::bytea[])
-        AS u (tenant, stream_id, expected, version, state)
-     WHERE h.tenant = u.tenant AND h.stream_id = u.stream_id AND h.version = u.expected
+    -- All of them are there; the insert only finds them by their key, without a join to plan.
+    INSERT INTO stream_heads AS head (tenant, stream_id, version, state)
+    SELECT m.tenant, m.stream_id, m.version, m.state
+      FROM unnest($49::text::text[], $50::text::text[], $51::text::bigint[], $52::bytea[])
+        AS m (tenant, stream_id, version, state)
+    ON CONFLICT (tenant, stream_id) DO UPDATE
+       SET version = excluded.version, state = excluded.state
+     WHERE head.version < excluded.version
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM accounts) AS accounts

@@ -1,14 +1,10 @@
--- Lock the accounts of a batch without waiting. `locked` is false for one that another
--- transaction holds; an account that is not there gives no row.
-WITH wanted AS (
-    SELECT DISTINCT w.tenant, w.account_id
-      FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)
-), mine AS (
-    SELECT h.tenant, h.account_id
-      FROM account_heads h JOIN wanted w USING (tenant, account_id)
-     ORDER BY h.tenant, h.account_id
-       FOR UPDATE OF h SKIP LOCKED
-)
-SELECT h.tenant, h.account_id, m.account_id IS NOT NULL AS locked
-  FROM account_heads h JOIN wanted w USING (tenant, account_id)
-  LEFT JOIN mine m ON m.tenant = h.tenant AND m.account_id = h.account_id
+-- Lock the accounts of a batch without waiting, and read them: what comes back is the version that
+-- was locked. One that another transaction holds gives no row, like one that is not there.
+SELECT h.*
+  FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)
+ CROSS JOIN LATERAL (
+       SELECT a.tenant, a.account_id, a.version, a.facility, a.currency, a.status,
+              a.receivable_minor, a.credit_minor
+         FROM account_heads a
+        WHERE (a.tenant, a.account_id) = (w.tenant, w.account_id)
+        LIMIT 1 FOR UPDATE SKIP LOCKED) h

@@ -1,8 +1,10 @@
--- The same for the lane that waits (within lock_timeout); sorted, so that two never deadlock.
-SELECT h.tenant, h.account_id, true AS locked
-  FROM account_heads h
-  JOIN (SELECT DISTINCT w.tenant, w.account_id
-          FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)) wanted
-    USING (tenant, account_id)
- ORDER BY h.tenant, h.account_id
-   FOR UPDATE OF h
+-- The same for those who wait (within lock_timeout), in the order of the parameters: they are
+-- sorted, so that two who wait never deadlock.
+SELECT h.*
+  FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, account_id)
+ CROSS JOIN LATERAL (
+       SELECT a.tenant, a.account_id, a.version, a.facility, a.currency, a.status,
+              a.receivable_minor, a.credit_minor
+         FROM account_heads a
+        WHERE (a.tenant, a.account_id) = (w.tenant, w.account_id)
+        LIMIT 1 FOR UPDATE) h

@@ -1,6 +1,9 @@
--- Lock the counters of a batch, sorted; what is drawn from them stays gapless by it.
-SELECT c.tenant, c.name, c.value
-  FROM counters c
-  JOIN unnest($1::text::text[], $2::text::text[]) AS w (tenant, name) USING (tenant, name)
- ORDER BY c.tenant, c.name
-   FOR UPDATE OF c
+-- Lock the counters of a batch in the order of the parameters, which are sorted; what is drawn
+-- from them stays gapless by it.
+SELECT c.*
+  FROM unnest($1::text::text[], $2::text::text[]) AS w (tenant, name)
+ CROSS JOIN LATERAL (
+       SELECT n.tenant, n.name, n.value
+         FROM counters n
+        WHERE (n.tenant, n.name) = (w.tenant, w.name)
+        LIMIT 1 FOR UPDATE) c
