@@ -1,0 +1,73 @@
+"""How Postgres works off a batch: by index, row for row, before it has any statistics, too."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from contracts.columns import columns
+from services.execute.statements import sql
+from tests.fixtures.databases import Database
+
+# What each statement is asked for, as columns of text; nothing of it is there.
+ASKED: Mapping[str, str] = {
+    "recall_inbox.sql": "tttt",
+    "recall_answers.sql": "tttt",
+    "find_accounts.sql": "tt",
+    "lock_accounts.sql": "tt",
+    "lock_accounts_waiting.sql": "tt",
+    "find_busy.sql": "tt",
+    "load_heads.sql": "tt",
+    "load_items.sql": "ttt",
+    "load_named_items.sql": "tttt",
+    "load_prices.sql": "tttt",
+    "delete_items.sql": "tttt",
+}
+FILLING = (
+    "INSERT INTO stream_heads SELECT 'demo', 'chg_' || n, 1, NULL, '{}'",
+    "INSERT INTO account_heads SELECT 'demo', 'acc_' || n, 1, 'f', 'USD', 'open', 0, 0",
+    "INSERT INTO open_items SELECT 'demo', 'acc_' || n / 100, 'charge', 'chg_' || n, 1",
+    "INSERT INTO billing_inbox SELECT 'demo', 'i', 's', 'm-' || n, '', 'chg_1', 1, NULL, now()",
+    "INSERT INTO billing_idempotency SELECT 'demo', 'POST', '/', 'k-' || n, '', 'chg_1', 1, NULL,"
+    " NULL, now()",
+    "INSERT INTO prices SELECT 'demo', '*', 'code-' || n, 'USD', '[2026-01-01,)', 1, 'chg_1'",
+)
+SCANS = {"Index Scan", "Index Only Scan", "Tid Scan", "Function Scan"}
+
+
+@pytest.fixture
+async def writer(database: Database) -> asyncpg.Pool:
+    admin = await database.admin()
+    for statement in FILLING:
+        # As in the first minute of a new installation: full tables that nobody has analysed.
+        await admin.execute(statement + " FROM generate_series(1, 5000) AS n")
+    return await database.pool("daybook_writer", 1)
+
+
+def nodes(plan: Any) -> list[Any]:
+    """Every node of a plan."""
+    return [plan, *(below for child in plan.get("Plans", ()) for below in nodes(child))]
+
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_a_batch_is_looked_up_row_for_row_by_the_whole_key(
+    writer: asyncpg.Pool, name: str
+) -> None:
+    kinds = ASKED[name]
+    asked = [tuple(f"{row}-{column}" for column in kinds) for row in range(500)]
+    async with writer.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('daybook.tenants', 'demo', true)")
+        explained = await connection.fetchval(
+            "EXPLAIN (FORMAT JSON) " + sql(name), *columns(asked, kinds)
+        )
+    (found,) = msgspec.json.decode(explained)
+    plan = nodes(found["Plan"])
+    assert not [node["Node Type"] for node in plan if "Join" in node["Node Type"]]
+    scans = [node for node in plan if node["Node Type"].endswith("Scan")]
+    assert {node["Node Type"] for node in scans if "Relation Name" in node} <= SCANS
+    probes = [node["Index Cond"] for node in scans if "Index Cond" in node]
+    assert probes
+    for condition in probes:
+        assert condition.count(" = ") >= len(kinds), condition
