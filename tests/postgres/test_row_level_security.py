@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 import asyncpg
 import pytest
@@ -10,17 +9,8 @@ import pytest
 from services.adapters.postgres.migrate import ROLES
 from tests.fixtures.databases import Database
 from tests.fixtures.filled import fill
+from tests.fixtures.relations import Relation, may, relations
 
-RELATIONS = """
-SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relrowsecurity AS guarded,
-       pg_get_userbyid(c.relowner) AS owner, coalesce(c.reloptions, '{}') AS options,
-       EXISTS (SELECT FROM pg_attribute a
-                WHERE a.attrelid = c.oid AND a.attname = 'tenant' AND NOT a.attisdropped)
-           AS has_tenants
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-   AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-"""
 # Tables without tenants: the order, leadership and progress of the whole installation.
 OF_NO_TENANT = {
     "daybook.leases",
@@ -33,31 +23,11 @@ OF_NO_TENANT = {
 RESTRICTED = ("daybook_writer", "daybook_reader")
 
 
-class Relation(NamedTuple):
-    """A table or view, and what guards it; its name comes from the catalogue, not from outside."""
-
-    schema: str
-    name: str
-    kind: str
-    guarded: bool
-    owner: str
-    options: list[str]
-    has_tenants: bool
-
-    @property
-    def full(self) -> str:
-        return f"{self.schema}.{self.name}"
-
-
 @pytest.fixture
 async def admin(database: Database) -> asyncpg.Pool:
     admin = await database.admin()
     await fill(database, admin)
     return admin
-
-
-async def relations(admin: asyncpg.Pool) -> list[Relation]:
-    return [Relation(*row) for row in await admin.fetch(RELATIONS)]
 
 
 async def tenant_tables(admin: asyncpg.Pool) -> list[Relation]:
@@ -80,13 +50,6 @@ async def acting_as(
             yield connection  # type: ignore[misc]  # a pool's connection is one
         finally:
             await transaction.rollback()
-
-
-async def may(admin: asyncpg.Pool, role: str, table: Relation, right: str) -> bool:
-    allowed = await admin.fetchval(
-        "SELECT has_table_privilege($1, $2, $3)", role, table.full, right
-    )
-    return bool(allowed)
 
 
 async def test_every_table_with_tenants_is_guarded_and_every_other_is_known(
@@ -223,76 +186,3 @@ async def test_a_key_between_tables_with_tenants_includes_the_tenant(
     assert checked
     for row in checked:
         assert "tenant" in row["columns"], row["conname"]
-
-
-async def test_the_service_roles_own_nothing_and_are_no_logins(admin: asyncpg.Pool) -> None:
-    owned = [table.full for table in await relations(admin) if table.owner in ROLES]
-    assert owned == []
-    roles = await admin.fetch(
-        "SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles"
-        " WHERE rolname = ANY ($1)",
-        list(ROLES),
-    )
-    assert {row["rolname"] for row in roles} == set(ROLES)
-    assert not any(value for row in roles for value in list(row)[1:])
-
-
-RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
-
-
-async def rights(admin: asyncpg.Pool, role: str) -> set[tuple[str, str]]:
-    """What a role may do in the schema `daybook`, table by table."""
-    found = set()
-    for table in await relations(admin):
-        for right in RIGHTS if table.schema == "daybook" else ():
-            if await may(admin, role, table, right):
-                found.add((table.name, right))
-    return found
-
-
-async def test_readers_and_auditors_only_read(admin: asyncpg.Pool) -> None:
-    for role in ("daybook_reader", "daybook_auditor"):
-        assert {right for _, right in await rights(admin, role)} == {"SELECT"}
-
-
-async def test_nobody_may_truncate_or_refer_or_hang_a_trigger_on_a_table(
-    admin: asyncpg.Pool,
-) -> None:
-    for role in ROLES:
-        found = {right for _, right in await rights(admin, role)}
-        assert found <= {"SELECT", "INSERT", "UPDATE", "DELETE"}, role
-
-
-async def test_only_the_write_path_writes_events_and_only_the_sequencer_orders_them(
-    admin: asyncpg.Pool,
-) -> None:
-    writers = {
-        "events": {"daybook_writer"},
-        "ledger_entries": {"daybook_writer"},
-        "stream_heads": {"daybook_writer"},
-        "account_heads": {"daybook_writer"},
-        "claims": {"daybook_writer"},
-        "counters": {"daybook_writer"},
-        "billing_idempotency": {"daybook_writer"},
-        "event_log": {"daybook_sequencer"},
-        "merkle_tiles": {"daybook_sequencer"},
-    }
-    for table, allowed in writers.items():
-        found = {role for role in ROLES if (table, "INSERT") in await rights(admin, role)}
-        assert found == allowed, table
-
-
-async def test_only_who_seals_and_opens_reads_keys(admin: asyncpg.Pool) -> None:
-    found = {role for role in ROLES if ("subject_keys", "SELECT") in await rights(admin, role)}
-    assert found == {"daybook_writer", "daybook_reader"}
-
-
-async def test_everybody_else_may_do_nothing(admin: asyncpg.Pool) -> None:
-    rows = await admin.fetch(
-        "SELECT DISTINCT grantee FROM information_schema.role_table_grants"
-        " WHERE table_schema IN ('daybook', 'read')"
-    )
-    owner = await admin.fetchval("SELECT current_user")
-    assert {row["grantee"] for row in rows} <= {*ROLES, owner}
-    usage = await admin.fetchval("SELECT has_schema_privilege('public', 'daybook', 'USAGE')")
-    assert usage is False
