@@ -99,7 +99,7 @@ class Book:
         counter = counter_of(event)
         if counter is not None:
             self.counters[counter] += 1
-        if type(event) is PriceListPublished or type(event) is PricesAdded:
+        if isinstance(event, PriceListPublished | PricesAdded):
             self.prices.add(event.prices, event.price_list_id)
         if isinstance(event, AccountEvent):
             account_id = event.account_id
