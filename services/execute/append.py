@@ -1,6 +1,7 @@
 """A batch of commands in one transaction, second half: decide in memory, append at once."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import asyncpg
@@ -56,6 +57,8 @@ _MOVED: Final = frozenset(
         "billing_idempotency_answers_a_key_once",
     }
 )
+_STREAM: Final = itemgetter(0, 1, 2)
+"""Tenant, stream and version, first in the rows of events and of heads."""
 
 
 class Decisions:
@@ -165,6 +168,9 @@ class Decisions:
                 if value != self._counters[tenant][name]
             ]
         recorded_at = next(iter(self._books.values())).recorded_at
+        # Sorted, so that batches that meet on streams of no account do not deadlock.
+        moved.sort(key=_STREAM)
+        self._rows.events.sort(key=_STREAM)
         try:
             await self._append(connection, recorded_at, opened, accounts, items, moved)
             await self._append_rest(connection, recorded_at, counters)
