@@ -57,8 +57,8 @@ _MOVED: Final = frozenset(
         "billing_idempotency_answers_a_key_once",
     }
 )
-_STREAM: Final = itemgetter(0, 1, 2)
-"""Tenant, stream and version, first in the rows of events and of heads."""
+_KEY: Final = itemgetter(0, 1, 2)
+"""Tenant, stream and version in the rows of events and of heads; tenant and account come first."""
 
 
 class Decisions:
@@ -168,9 +168,9 @@ class Decisions:
                 if value != self._counters[tenant][name]
             ]
         recorded_at = next(iter(self._books.values())).recorded_at
-        # Sorted, so that batches that meet on streams of no account do not deadlock.
-        moved.sort(key=_STREAM)
-        self._rows.events.sort(key=_STREAM)
+        # Sorted, so that batches that meet on what no account guards do not deadlock.
+        for rows in (opened, moved, accounts, self._rows.events):
+            rows.sort(key=_KEY)
         try:
             await self._append(connection, recorded_at, opened, accounts, items, moved)
             await self._append_rest(connection, recorded_at, counters)
