@@ -72,11 +72,13 @@ def from_nats(headers: Mapping[str, str] | None, payload: bytes) -> CloudEvent:
     for name, value in (headers or {}).items():
         lowered = name.lower()
         if lowered.startswith("ce-"):
-            attributes[lowered[3:]] = (
-                value if _PLAIN.fullmatch(value) else _from_header(value, f"header {lowered}")
-            )
+            attributes[lowered[3:]] = value
         elif lowered == "content-type":
             content_type = value.strip().lower()
+    if not _PLAIN.fullmatch("".join(attributes.values())):
+        attributes = {
+            name: _from_header(value, f"header ce-{name}") for name, value in attributes.items()
+        }
     if content_type.startswith("application/cloudevents"):
         _check_format(content_type)
     elif attributes:
@@ -134,7 +136,7 @@ def _event(attributes: dict[str, str], data: bytes, where: str) -> CloudEvent:
         id=_required(attributes, "id", where),
         source=_required(attributes, "source", where),
         type=_required(attributes, "type", where),
-        time=_time(attributes.pop("time", None), f"{where}time"),
+        time=_time(attributes.pop("time", None), where),
         subject=attributes.pop("subject", None) or None,
         datacontenttype=attributes.pop("datacontenttype", None) or None,
         dataschema=attributes.pop("dataschema", None) or None,
@@ -151,7 +153,8 @@ def _required(attributes: dict[str, str], name: str, where: str) -> str:
     value = attributes.pop(name, None)
     if not value:
         _refuse(f"no {name}", f"{where}{name}", "id, source and type are required")
-    if len(value.encode()) > IDENTITY_BYTES_MAX:
+    # Four bytes a letter at most: only long ones need counting.
+    if len(value) * 4 > IDENTITY_BYTES_MAX and len(value.encode()) > IDENTITY_BYTES_MAX:
         _refuse(f"{name} too long", f"{where}{name}", f"use at most {IDENTITY_BYTES_MAX} bytes")
     return value
 
@@ -163,7 +166,7 @@ def _time(text: str | None, where: str) -> datetime | None:
         return _decode_time(f'"{text}"')
     except _UNREADABLE as error:
         remedy = "send RFC 3339 with an offset, such as 2026-03-02T08:30:00Z"
-        raise NotACloudEvent(f"no instant {text!r}", where, remedy) from error
+        raise NotACloudEvent(f"no instant {text!r}", f"{where}time", remedy) from error
 
 
 def _members(event: CloudEvent) -> dict[str, str]:

@@ -7,6 +7,7 @@ casts: `unnest($1::text::text[], $2::text::bigint[], $3::bytea[])`.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any, Final
 
 Column = Sequence[Any]
@@ -28,12 +29,16 @@ def texts(column: Column) -> str:
 
 def numbers(column: Column) -> str:
     """The literal of a bigint[], smallint[] or boolean[]; None is NULL."""
-    return "{" + ",".join("NULL" if value is None else str(value) for value in column) + "}"
+    if None in column:
+        return "{" + ",".join("NULL" if value is None else str(value) for value in column) + "}"
+    return "{" + ",".join(map(str, column)) + "}"
 
 
 def dates(column: Column) -> str:
     """The literal of a date[]; None is NULL."""
-    return "{" + ",".join("NULL" if day is None else day.isoformat() for day in column) + "}"
+    if None in column:
+        return "{" + ",".join("NULL" if day is None else day.isoformat() for day in column) + "}"
+    return "{" + ",".join(map(date.isoformat, column)) + "}"
 
 
 def _quoted(text: str) -> str:

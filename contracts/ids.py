@@ -28,9 +28,10 @@ _VERSION_8 = (0x8 << 76) | (0x2 << 62)
 
 def derive(prefix: str, *parts: str) -> str:
     """The TypeID named by these parts: the same parts always give the same id."""
-    framed = b"".join(
-        len(encoded).to_bytes(4, "big") + encoded for encoded in (part.encode() for part in parts)
-    )
+    framed = b""
+    for part in parts:
+        encoded = part.encode()
+        framed += len(encoded).to_bytes(4, "big") + encoded
     bits = int.from_bytes(hashlib.sha256(framed).digest()[:16], "big")
     return f"{prefix}_{base32.encode(((bits & _VERSION_MASK) | _VERSION_8).to_bytes(16, 'big'))}"
 

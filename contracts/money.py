@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Final, Self
+from functools import lru_cache
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -45,10 +46,11 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
     ]
     currency: Currency
 
-    @classmethod
-    def of(cls, minor: int, currency: str) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=16_384)  # amounts repeat: the prices of a list, and zero
+    def of(minor: int, currency: str) -> "Money":
         """The money of so many minor units (cents); raises CurrencyUnsupported."""
-        return cls(amount=format_minor(minor, currency), currency=currency)
+        return Money(amount=format_minor(minor, currency), currency=currency)
 
     @property
     def minor(self) -> int:

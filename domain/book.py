@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from contracts.event import AccountEvent, Event
+from contracts.event import Event, is_of_account
 from contracts.ids import AccountId
 from contracts.price_list import PriceListPublished, PricesAdded
 from domain.pricing import Prices
@@ -99,9 +99,9 @@ class Book:
         counter = counter_of(event)
         if counter is not None:
             self.counters[counter] += 1
-        if isinstance(event, PriceListPublished | PricesAdded):
+        if type(event) is PriceListPublished or type(event) is PricesAdded:
             self.prices.add(event.prices, event.price_list_id)
-        if isinstance(event, AccountEvent):
+        if is_of_account(event):
             account_id = event.account_id
             head = account_after(self.accounts.get(account_id), event)
             if head is not None:

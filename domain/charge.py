@@ -72,6 +72,8 @@ def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
     taxed_minor = tax_minor(net_minor, rule.rate_ppm) if rule else 0
     currency = command.currency
     _check_total(net_minor + taxed_minor, currency)
+    unit_price = Money.of(unit_minor, currency)
+    net = unit_price if command.quantity == 1 else Money.of(net_minor, currency)
     return ChargeCaptured(
         charge_id=command.charge_id,
         account_id=command.account_id,
@@ -84,12 +86,12 @@ def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
         system=command.system,
         modifiers=command.modifiers,
         quantity=command.quantity,
-        unit_price=Money.of(unit_minor, currency),
+        unit_price=unit_price,
         price_source=PriceSource.STATED if price_list_id is None else PriceSource.PRICE_LIST,
         price_list_id=price_list_id,
-        net=Money.of(net_minor, currency),
+        net=net,
         tax=Money.of(taxed_minor, currency),
-        total=Money.of(net_minor + taxed_minor, currency),
+        total=Money.of(net_minor + taxed_minor, currency) if taxed_minor else net,
         tax_rate_ppm=rule.rate_ppm if rule else 0,
         tax_rule=rule.rule if rule else None,
         code_status=command.code_status,

@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import start_http_server
 
 from services import wiring
+from services.collector import tune_collector
 from services.locate import locate
 from services.settings import Settings
 
@@ -28,6 +29,7 @@ _log = structlog.get_logger()
 
 async def serve(name: str, settings: Settings) -> None:
     """Run one process until SIGTERM or SIGINT; raises what makes it unable to go on."""
+    tune_collector()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -23,6 +23,7 @@ from services.bench.intake import intake
 from services.bench.projector import bench_projector
 from services.bench.relay import bench_publisher, bench_sequencer
 from services.bench.replay import replay
+from services.collector import tune_collector
 from services.embedded.stack import EmbeddedStack, StackOptions, running_stack
 from services.execute.executor import Executor
 from services.logging import configure_logging
@@ -59,6 +60,7 @@ Measure = Callable[[Bench], Awaitable[list[Figure]]]
 def main(quick: bool, as_json: bool, only: tuple[str, ...]) -> None:
     """Measure what Daybook does per second on this machine."""
     configure_logging("bench", level="error")
+    tune_collector()  # as in the processes
     figures = uvloop.run(_run(quick, only))
     run = Run(machine=machine(), quick=quick, figures=tuple(figures))
     if as_json:

@@ -75,7 +75,8 @@ class Rows:
             )
 
     def _add_claims(self, tenant: str, event: Event) -> None:
-        self.claims += [(tenant, *claim) for claim in claims_of(event)]
+        for claim in claims_of(event):
+            self.claims.append((tenant, *claim))
         prices = prices_of(event)
         if prices:
             price_list_id = event.price_list_id  # type: ignore[attr-defined]  # prices_of's events have it

@@ -14,8 +14,8 @@ from services.intake.reading import Arrived
 from services.intake.taking import Taking
 
 BATCH_MAX: Final = 500
-# While one batch is in Postgres, the next one is read and decided.
-_IN_FLIGHT_MAX: Final = 2
+# While batches are in Postgres or wait for its disk, the next ones are read and decided.
+_IN_FLIGHT_MAX: Final = 4
 _AGAIN_SECONDS: Final = 0.25
 _AWAY_SECONDS_MAX: Final = 10.0
 

@@ -104,10 +104,10 @@ async def test_what_failed_is_logged_with_its_cause_and_told_to_nobody_else(
     outcomes = await executor.execute_all([envelope(capture()), BUGS["a field of the wrong type"]])
     refused = outcomes[1]
     assert isinstance(refused, Refused)
-    assert refused.detail == "the command could not be executed: AttributeError"
+    assert refused.detail == "the command could not be executed: TypeError"
     failed = [log for log in logs if log["event"] == "command failed"]
     assert [(log["tenant"], log["command"]) for log in failed] == [("demo", "CaptureCharge")]
-    assert isinstance(failed[0]["exc_info"], AttributeError)
+    assert isinstance(failed[0]["exc_info"], TypeError)
 
 
 async def test_poison_between_commands_of_one_account_leaves_their_order(
