@@ -7,7 +7,7 @@ from typing import Final
 
 import asyncpg
 
-from relay.connection import OUR_INBOX, BusError, Client, connect
+from relay.connection import OUR_INBOX, BusError, Client, connect, report
 from services.embedded.addresses import without_passwords
 
 BUS_SECONDS_MAX: Final = 5.0
@@ -37,16 +37,24 @@ def reaching_postgres(url: str) -> Iterator[None]:
 
 
 async def reach_bus(
-    url: str, *, name: str, inbox: str = OUR_INBOX, seconds_max: float | None = BUS_SECONDS_MAX
+    url: str, *, name: str, inbox: str = OUR_INBOX, seconds_max: float | None = None
 ) -> Client:
     """A connection to NATS; raises Unreachable when there is none in time, None waits for ever."""
-    server = f"NATS at {without_passwords(url)}"
+    server, why = f"NATS at {without_passwords(url)}", "no answer"
+    is_waiting = seconds_max is not None
+
+    async def on_error(error: Exception) -> None:
+        nonlocal why
+        why = str(error) or type(error).__name__
+        if not is_waiting:  # otherwise it is told once, at the end
+            await report(error)
+
     try:
         async with asyncio.timeout(seconds_max):
-            return await connect(url, name=f"daybook {name}", inbox=inbox)
+            client = await connect(url, name=f"daybook {name}", inbox=inbox, on_error=on_error)
     except TimeoutError:
-        raise Unreachable(
-            f"{server} does not answer, or does not let us in, within {seconds_max:.0f} s"
-        ) from None
+        raise Unreachable(f"{server}: {why}, for {seconds_max:g} s") from None
     except (BusError, OSError, ValueError) as refused:
         raise Unreachable(f"{server}: {refused or type(refused).__name__}") from refused
+    is_waiting = False
+    return client

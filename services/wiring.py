@@ -5,7 +5,7 @@ libraries in its memory.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final, NamedTuple
 
@@ -59,6 +59,12 @@ class Wiring:
         """The write path over a pool of role daybook_writer."""
         return await self._undo.enter_async_context(Executor(pool, lanes=self.settings.lanes))
 
+    def temporal_address(self) -> str:
+        """Where Temporal is; raises NothingRunning."""
+        if self.servers.temporal_address is None:
+            raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
+        return self.servers.temporal_address
+
     @contextmanager
     def _opening(self) -> Iterator[None]:
         self.is_opening = True
@@ -90,6 +96,33 @@ async def writing(settings: Settings) -> AsyncIterator[Writing]:
         wired = Wiring(settings, locate(settings), "cli", undo)
         pool = await wired.pool("daybook_writer", 4)
         yield Writing(pool, await wired.executor(pool))
+
+
+class Resuming(NamedTuple):
+    """What a command of the command line needs to have a saga try again."""
+
+    pool: asyncpg.Pool
+    resume_remittance: Callable[[str, str], Awaitable[None]]
+    """Takes the tenant and the remittance's id."""
+
+
+@asynccontextmanager
+async def resuming(settings: Settings) -> AsyncIterator[Resuming]:
+    """The sagas of the running stack; raises NothingRunning and Unreachable."""
+    from services.sagas.starting import Starting
+    from services.sagas.table import REMITTANCE_POSTING
+    from services.sagas.worker import reaching_temporal
+
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 2)
+        address = wired.temporal_address()
+
+        async def resume_remittance(tenant: str, remittance_id: str) -> None:
+            async with reaching_temporal(address, settings.temporal_namespace, pool) as client:
+                await Starting(client, pool).resume(REMITTANCE_POSTING, tenant, remittance_id)
+
+        yield Resuming(pool, resume_remittance)
 
 
 async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
@@ -151,8 +184,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
 
-    if wired.servers.temporal_address is None:
-        raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
+    address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
     executor = await wired.executor(pool)
     client = await wired.bus("worker")
@@ -163,7 +195,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     )
     async with durable_feed(client, consumer, wait_seconds=WAIT_SECONDS) as feed:
         await serve(
-            address=wired.servers.temporal_address,
+            address=address,
             namespace=wired.settings.temporal_namespace,
             executor=executor,
             pool=pool,

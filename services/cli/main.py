@@ -7,6 +7,7 @@ from services.cli.demo import demo
 from services.cli.encounters import encounter
 from services.cli.intake import intake
 from services.cli.rebuild import rebuild
+from services.cli.remittances import remittance
 from services.cli.up import migrate_command, serve_command, up
 
 
@@ -27,6 +28,7 @@ for _command in (
     migrate_command,
     intake,
     encounter,
+    remittance,
     rebuild,
     audit,
 ):

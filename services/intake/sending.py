@@ -15,7 +15,7 @@ from relay.producer import NotStored, Outgoing, send, too_large
 from services.embedded.nats import producer_inbox
 from services.intake.fhir import BundleReading, read_files
 from services.locate import Servers
-from services.reach import reach_bus
+from services.reach import BUS_SECONDS_MAX, reach_bus
 
 # A user that somebody else made may be allowed only what clients expect by themselves.
 ANYBODYS_INBOX: Final = "_INBOX"
@@ -67,7 +67,9 @@ async def producer(servers: Servers, tenant: str, *, prefix: str = "") -> AsyncI
     """Connected as the tenant's own producer where there is such a user; raises Unreachable."""
     url = servers.nats_producer_urls.get(tenant)
     inbox = ANYBODYS_INBOX if url is None else producer_inbox(tenant)
-    client = await reach_bus(url or servers.nats_url, name="producer", inbox=inbox)
+    client = await reach_bus(
+        url or servers.nats_url, name="producer", inbox=inbox, seconds_max=BUS_SECONDS_MAX
+    )
     try:
         yield Producer(client, tenant, prefix)
     finally:
