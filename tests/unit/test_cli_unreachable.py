@@ -1,14 +1,12 @@
 """Commands that reach no server: one line that says which, and how to start one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from services.cli.main import main
-from services.settings import Settings
+from tests.fixtures.command_line import command
+from tests.fixtures.whole_stack import daybook
 
 NOBODY_LISTENS = {
     "DAYBOOK_POSTGRES_URL": "postgresql://somebody:secret@127.0.0.1:1/daybook",
@@ -32,73 +30,57 @@ OF_POSTGRES = [
 ]
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
-    for name in Settings.__struct_fields__:
-        monkeypatch.delenv(f"DAYBOOK_{name.upper()}", raising=False)
-    yield CliRunner()
-    structlog.reset_defaults()
-
-
-def assert_one_line(result: Result, *words: str) -> None:
+def assert_one_line(result: Result, *parts: str) -> None:
     """One line on standard error, of a command that ended by itself."""
     assert isinstance(result.exception, SystemExit), result.exception
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1, result.stderr
-    assert all(word in lines[0] for word in (*words, "daybook up")), lines[0]
+    assert all(word in lines[0] for word in (*parts, "daybook up")), lines[0]
     assert "secret" not in result.output
 
 
-@pytest.mark.parametrize("command", OF_POSTGRES)
-def test_a_postgres_that_is_away_is_named(command: str, run: CliRunner) -> None:
-    result = run.invoke(main, command.split(), env=NOBODY_LISTENS)
-    assert result.exit_code == (2 if command.startswith("audit") else 1)
+@pytest.mark.parametrize("words", OF_POSTGRES)
+def test_a_postgres_that_is_away_is_named(words: str) -> None:
+    result = command(*words.split(), env=NOBODY_LISTENS)
+    assert result.exit_code == (2 if words.startswith("audit") else 1)
     assert_one_line(result, "Postgres at postgresql://somebody@127.0.0.1:1", "refused")
 
 
-@pytest.mark.parametrize("command", [*OF_POSTGRES, "intake publish f", "intake fhir f"])
-def test_where_nothing_runs_a_command_says_how_to_start_it(
-    command: str, run: CliRunner, tmp_path: Path
-) -> None:
-    result = run.invoke(main, [*command.split(), "--data-dir", str(tmp_path)])
-    assert result.exit_code == (2 if command.startswith("audit") else 1)
+@pytest.mark.parametrize("words", [*OF_POSTGRES, "intake publish f", "intake fhir f"])
+def test_where_nothing_runs_a_command_says_how_to_start_it(words: str, tmp_path: Path) -> None:
+    result = command(*words.split(), "--data-dir", str(tmp_path))
+    assert result.exit_code == (2 if words.startswith("audit") else 1)
     assert_one_line(result, f"nothing runs on {tmp_path}")
 
 
-def test_a_bus_that_is_away_is_named_after_a_while(
-    run: CliRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bus_that_is_away_is_named_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.intake.sending.BUS_SECONDS_MAX", 0.2)
-    result = run.invoke(main, ["intake", "publish", "some.jsonl"], env=NOBODY_LISTENS)
+    result = command("intake", "publish", "some.jsonl", env=NOBODY_LISTENS)
     assert result.exit_code == 1
     assert_one_line(result, "NATS at nats://somebody@127.0.0.1:1", "refused")
 
 
 def test_a_postgres_that_goes_away_in_the_middle_is_no_traceback(
-    run: CliRunner, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def gone(*_: object, **__: object) -> None:
         raise ConnectionResetError("connection reset by peer")
 
     monkeypatch.setattr("services.cli.encounters._list", gone)
-    result = run.invoke(main, ["encounter", "list"], env=NOBODY_LISTENS)
+    result = command("encounter", "list", env=NOBODY_LISTENS)
     assert result.exit_code == 1
     assert "went away" in result.stderr
 
 
 @pytest.mark.parametrize("tenant", ["", "A", "a b", "a.b", "x" * 64, "é"])
-def test_what_can_be_no_tenant_is_refused_before_anything_is_sent(
-    tenant: str, run: CliRunner
-) -> None:
-    result = run.invoke(main, ["intake", "publish", "f", "--tenant", tenant], env=NOBODY_LISTENS)
+def test_what_can_be_no_tenant_is_refused_before_anything_is_sent(tenant: str) -> None:
+    result = command("intake", "publish", "f", "--tenant", tenant, env=NOBODY_LISTENS)
     assert result.exit_code == 2
     assert "a tenant is named like" in result.stderr
 
 
-def test_a_process_without_its_servers_ends_for_its_supervisor_to_start_it_again(
-    run: CliRunner,
-) -> None:
-    result = run.invoke(main, ["serve", "projector"], env=NOBODY_LISTENS)
-    assert result.exit_code == 1
-    assert "Traceback" not in result.stderr
-    assert "Postgres at postgresql://somebody@127.0.0.1:1" in result.stderr.splitlines()[-1]
+def test_a_process_without_its_servers_ends_for_its_supervisor_to_start_it_again() -> None:
+    ended = daybook("serve", "projector", env=NOBODY_LISTENS)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "Postgres at postgresql://somebody@127.0.0.1:1" in ended.stderr.splitlines()[-1]
