@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,10 @@ async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
     whole_stack: WholeStack, name: str
 ) -> None:
     account = await account_of(whole_stack, f"killed-{name}")
-    before = _process(whole_stack, name)
-    before.kill()
+    before = whole_stack.pid(name)
+    os.kill(before, signal.SIGKILL)
     async with asyncio.timeout(MEND_SECONDS_MAX):
-        await _restarted(whole_stack, name, before.pid)
+        await _restarted(whole_stack, name, before)
         done = await _charged(whole_stack, account["account_id"], name)
         path = f"/v1/accounts/{account['account_id']}?after={done['token']}"
         while True:
@@ -80,7 +81,7 @@ async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
 async def _restarted(stack: WholeStack, name: str, killed: int) -> None:
     async with asyncio.timeout(MEND_SECONDS_MAX):
         while True:
-            now = _find(stack, name)
+            now = stack.find(name)
             if now is not None and now.pid != killed:
                 return
             await asyncio.sleep(0.1)
@@ -94,23 +95,6 @@ async def _charged(stack: WholeStack, account_id: str, name: str) -> dict[str, A
                 return await charge(stack, account_id, f"charge-{name}")
             except (OSError, ProblemAnswered):
                 await asyncio.sleep(0.1)
-
-
-def _find(stack: WholeStack, name: str) -> psutil.Process | None:
-    for process in stack.children():
-        try:
-            command = process.cmdline()
-        except psutil.Error:
-            continue  # it ended between the two looks
-        if command[-2:] == ["serve", name] and "leash" not in " ".join(command):
-            return process
-    return None
-
-
-def _process(stack: WholeStack, name: str) -> psutil.Process:
-    found = _find(stack, name)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
