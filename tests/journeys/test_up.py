@@ -12,6 +12,7 @@ import pytest
 
 from services.query import ProblemAnswered
 from services.up import PROCESSES
+from tests.fixtures.command_line import command
 from tests.fixtures.whole_stack import STOP_SECONDS_MAX, WholeStack, daybook
 
 MEND_SECONDS_MAX = 60
@@ -47,15 +48,7 @@ def test_a_second_one_on_the_same_data_says_so_and_the_first_goes_on(
     assert second.returncode == 1
     assert str(whole_stack.process.pid) in second.stderr
     assert whole_stack.process.poll() is None
-    assert daybook("migrate", "--data-dir", str(whole_stack.data_dir)).returncode == 0
-
-
-def test_without_a_stack_a_command_says_how_to_start_one(tmp_path: Path) -> None:
-    refused = daybook("intake", "rejected", "list", "--data-dir", str(tmp_path))
-    assert refused.returncode == 1
-    assert "daybook up" in refused.stderr
-    unverified = daybook("audit", "verify", "--data-dir", str(tmp_path))
-    assert unverified.returncode == 2
+    assert command("migrate", "--data-dir", str(whole_stack.data_dir)).exit_code == 0
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -97,24 +90,27 @@ async def _charged(stack: WholeStack, account_id: str, name: str) -> dict[str, A
                 await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_everything_in_order_and_a_restart_finds_the_ledger(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path,
 ) -> None:
     first = WholeStack(tmp_path / "data")
     account = await account_of(first, "kept")
     await first.caught_up()
-    children = first.children()
-    assert first.stop(number) == 0
-    gone, alive = psutil.wait_procs(children, timeout=STOP_SECONDS_MAX)
-    assert len(gone) >= len(PROCESSES)
-    assert alive == []
+    _stops_without_a_trace(first, signal.SIGINT)
     second = WholeStack(tmp_path / "data")
     try:
         found = await second.query.get("/v1/accounts?patient_id=kept")
         assert [row["account_id"] for row in found["items"]] == [account["account_id"]]
     finally:
-        second.stop()
+        _stops_without_a_trace(second, signal.SIGTERM)
+
+
+def _stops_without_a_trace(stack: WholeStack, number: signal.Signals) -> None:
+    children = stack.children()
+    assert stack.stop(number) == 0
+    gone, alive = psutil.wait_procs(children, timeout=STOP_SECONDS_MAX)
+    assert len(gone) >= len(PROCESSES)
+    assert alive == []
 
 
 async def test_a_purged_and_a_deleted_stream_are_whole_again_and_the_audit_agrees(
@@ -127,8 +123,8 @@ async def test_a_purged_and_a_deleted_stream_are_whole_again_and_the_audit_agree
         async with whole_stack.looking() as (_, client):
             await client.request(f"$JS.API.STREAM.{operation}.BILLING_EVENTS", b"", timeout=5)
         await _whole(whole_stack, status.events)
-    verified = daybook("audit", "verify", "--json", "--data-dir", str(whole_stack.data_dir))
-    assert verified.returncode == 0, verified.stdout
+    verified = command("audit", "verify", "--json", "--data-dir", str(whole_stack.data_dir))
+    assert verified.exit_code == 0, verified.stdout
 
 
 async def _whole(stack: WholeStack, events: int) -> None:
