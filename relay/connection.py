@@ -1,7 +1,7 @@
 """The NATS client of all our processes: it never stops reconnecting, and reads headers quickly."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -10,7 +10,11 @@ from nats.aio.msg import Msg
 from nats.errors import ConnectionReconnectingError
 from nats.errors import Error as BusError
 
-__all__ = ["BusError", "Client", "ServerTooOld", "connect"]
+__all__ = ["OUR_INBOX", "BusError", "Client", "ServerTooOld", "connect", "report"]
+
+# What a consumer of ours is delivered comes to an inbox. Tenants may listen on `_INBOX.>`, where
+# clients expect their answers, so ours are elsewhere; no tenant is to be allowed this prefix.
+OUR_INBOX: Final = "_DAYBOOK"
 
 SERVER_MIN: Final = (2, 12)  # the first with atomic batches
 _VERSION_LINE: Final = b"NATS/1.0\r\n"
@@ -79,8 +83,19 @@ class Client(NatsClient):
         await self._flush_pending()
 
 
-async def connect(url: str, *, name: str) -> Client:
-    """Connect, and reconnect for ever.
+async def report(error: Exception) -> None:
+    """Log what the client says of its connection."""
+    _log.warning("nats", error=repr(error))
+
+
+async def connect(
+    url: str,
+    *,
+    name: str,
+    inbox: str = OUR_INBOX,
+    on_error: Callable[[Exception], Awaitable[None]] = report,
+) -> Client:
+    """Connect, and reconnect for ever; answers come to subjects that begin with `inbox`.
 
     Waits for a server that is away; raises ServerTooOld, and nats.errors.Error when it refuses us.
     """
@@ -88,12 +103,13 @@ async def connect(url: str, *, name: str) -> Client:
     await client.connect(
         url,
         name=name,
+        inbox_prefix=inbox,
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it is only ever slept for
         ping_interval=5,
         max_outstanding_pings=2,
         pending_size=32 * 1024 * 1024,
-        error_cb=_report,
+        error_cb=on_error,
         disconnected_cb=client.disconnected,
     )
     version = client.connected_server_version
@@ -101,7 +117,3 @@ async def connect(url: str, *, name: str) -> Client:
         await client.close()
         raise ServerTooOld(f"NATS {version.major}.{version.minor}, needs {SERVER_MIN}")
     return client
-
-
-async def _report(error: Exception) -> None:
-    _log.warning("nats", error=repr(error))

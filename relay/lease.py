@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 RENEWALS_PER_LEASE: Final = 3
 POLL_SECONDS_MAX: Final = 1.0
+RELEASE_AGAIN_SECONDS: Final = 0.25
 _log = structlog.get_logger()
 
 
@@ -128,10 +129,14 @@ async def lead(
         async with pool.acquire() as connection:
             lease = await acquire(connection, name=name, owner=owner, seconds=seconds)
     _log.info("lease acquired", lease=name, fence=lease.fence)
+    is_away = False
     try:
         return await _while_held(body(lease), _keep(pool, lease, since))
+    except PASSING:
+        is_away = True
+        raise
     finally:
-        await _give_back(pool, lease)
+        await _give_back(pool, lease, until_it_works=is_away)
 
 
 async def _while_held(work: Awaitable[T], renewal: Awaitable[None]) -> T:
@@ -165,12 +170,28 @@ async def _keep(pool: asyncpg.Pool, lease: Lease, since: float) -> None:
                 raise LeaseLost(f"{lease.name} with fence {lease.fence}") from error
 
 
-async def _give_back(pool: asyncpg.Pool, lease: Lease) -> None:
+async def _give_back(pool: asyncpg.Pool, lease: Lease, *, until_it_works: bool) -> None:
+    """Release the lease, when the server is away as soon as it is back.
+
+    Otherwise a holder whose Postgres was restarted would wait for its own lease to run out.
+    """
     try:
-        async with asyncio.timeout(lease.seconds), pool.acquire() as connection:
+        async with asyncio.timeout(lease.seconds):
+            while not await _released(pool, lease):
+                if not until_it_works:
+                    return
+                await asyncio.sleep(RELEASE_AGAIN_SECONDS)
+    except TimeoutError:
+        _log.warning("lease ran out", lease=lease.name, fence=lease.fence)
+
+
+async def _released(pool: asyncpg.Pool, lease: Lease) -> bool:
+    try:
+        async with pool.acquire() as connection:
             await release(connection, lease)
     except PASSING as error:
-        # It runs out by itself, so a server that is away only delays the next holder.
+        # It runs out by itself, so a server that stays away only delays the next holder.
         _log.warning("lease not released", lease=lease.name, error=repr(error))
-    else:
-        _log.info("lease released", lease=lease.name, fence=lease.fence)
+        return False
+    _log.info("lease released", lease=lease.name, fence=lease.fence)
+    return True

@@ -35,6 +35,12 @@ class _Sent(NamedTuple):
     answer: asyncio.Future[Ack]
 
 
+def too_large(client: Client, outgoing: Outgoing) -> str | None:
+    """Why the server would not take a message for its size; None when it does."""
+    size, size_max = _message(outgoing).size, _size_max(client)
+    return f"{size} bytes, the server takes {size_max}" if size > size_max else None
+
+
 async def send(client: Client, messages: Iterable[Outgoing]) -> int:
     """Store messages in their order, a few batches at a time; returns how many were stored.
 
@@ -43,7 +49,7 @@ async def send(client: Client, messages: Iterable[Outgoing]) -> int:
     stored = 0
     flying: deque[_Sent] = deque()
     async with open_pipe(client) as pipe:
-        for batch in _batches(messages, client.max_payload - BATCH_HEADERS_BYTES_MAX):
+        for batch in _batches(messages, _size_max(client)):
             if len(flying) >= BATCHES_IN_FLIGHT:
                 stored += await _stored(flying.popleft())
             flying.append(await _start(pipe, batch))
@@ -72,11 +78,9 @@ async def _stored(sent: _Sent) -> int:
 def _batches(messages: Iterable[Outgoing], size_max: int) -> Iterator[list[Message]]:
     batch: list[Message] = []
     size = 0
-    for subject, headers, payload in messages:
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        message = Message(0, "", subject, lines, payload)
+    for message in map(_message, messages):
         if message.size > size_max:
-            raise NotStored(f"{subject}: {message.size} bytes, the server takes {size_max}")
+            raise NotStored(f"{message.subject}: {message.size} bytes, the server takes {size_max}")
         if batch and (len(batch) == BATCH_MESSAGES or size + message.size > BATCH_BYTES_MAX):
             yield batch
             batch, size = [], 0
@@ -84,3 +88,13 @@ def _batches(messages: Iterable[Outgoing], size_max: int) -> Iterator[list[Messa
         size += message.size
     if batch:
         yield batch
+
+
+def _message(outgoing: Outgoing) -> Message:
+    subject, headers, payload = outgoing
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return Message(0, "", subject, lines, payload)
+
+
+def _size_max(client: Client) -> int:
+    return client.max_payload - BATCH_HEADERS_BYTES_MAX

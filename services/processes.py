@@ -41,5 +41,21 @@ async def serve(name: str, settings: Settings) -> None:
             server, _ = start_http_server(settings.metrics_port, addr="127.0.0.1")
             undo.callback(server.shutdown)
         _log.info("process started", owner=owner)
-        await SERVE[name](wired, stopping)
+        await _until_stopped(SERVE[name], wired, stopping)
     _log.info("process stopped", owner=owner)
+
+
+async def _until_stopped(work: Serve, wired: wiring.Wiring, stopping: asyncio.Event) -> None:
+    """A process that still waits for a server stops at once, any other one in its own time."""
+    working = asyncio.ensure_future(work(wired, stopping))
+    ended = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
+        if wired.is_opening and not working.done():
+            working.cancel()
+            await asyncio.wait((working,))
+        if not working.cancelled():
+            await working
+    finally:
+        ended.cancel()
+        working.cancel()

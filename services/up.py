@@ -13,6 +13,7 @@ from services.embedded.child import Child, OnReport
 from services.embedded.ports import LOOPBACK, choose_ports
 from services.embedded.probes import answers_http
 from services.embedded.stack import EmbeddedStack, StackOptions, running_stack
+from services.reach import reaching_postgres
 from services.wiring import migrate
 
 PROCESSES: Final = ("relay", "intake", "projector", "worker", "api")
@@ -24,7 +25,9 @@ async def everything(
 ) -> AsyncIterator[EmbeddedStack]:
     """Start the servers, migrate, start our processes; yield when all are ready."""
     async with running_stack(options, on_report) as stack:
-        connection = await asyncpg.connect(stack.addresses.postgres_url)
+        url = stack.addresses.postgres_url
+        with reaching_postgres(url):  # a given one may be away
+            connection = await asyncpg.connect(url)
         try:
             await migrate(connection)
         finally:

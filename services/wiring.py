@@ -5,18 +5,19 @@ libraries in its memory.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final, NamedTuple
 
 import asyncpg
 
-from relay.connection import Client, connect
+from relay.connection import Client
 from relay.jetstream import StreamSettings
 from services.adapters.postgres.migrate import migrate
 from services.adapters.postgres.pool import open_pool
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
+from services.reach import reach_bus, reaching_postgres
 from services.settings import Settings
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
@@ -35,25 +36,42 @@ class Wiring:
         self.servers = servers
         self.owner = owner
         self.streams = StreamSettings(prefix=settings.prefix)
+        self.is_opening = False
+        """A connection is being made: nothing would be lost if that ended now."""
         self._undo = undo
 
     async def pool(self, role: str, size_max: int | None = None) -> asyncpg.Pool:
-        """A pool that acts as one of the service roles."""
-        pool = await open_pool(
-            self.servers.postgres_url, role, size_max=size_max or self.settings.pool_size_max
-        )
+        """A pool that acts as one of the service roles; raises Unreachable."""
+        url = self.servers.postgres_url
+        with self._opening(), reaching_postgres(url):
+            pool = await open_pool(url, role, size_max=size_max or self.settings.pool_size_max)
         self._undo.push_async_callback(_close, pool)
         return pool
 
-    async def bus(self, name: str) -> Client:
-        """A connection to NATS."""
-        client = await connect(self.servers.nats_url, name=f"daybook {name}")
+    async def bus(self, name: str, *, seconds_max: float | None = None) -> Client:
+        """A connection to NATS; raises Unreachable when there is none in time, None waits."""
+        with self._opening():
+            client = await reach_bus(self.servers.nats_url, name=name, seconds_max=seconds_max)
         self._undo.push_async_callback(client.close)
         return client
 
     async def executor(self, pool: asyncpg.Pool) -> Executor:
         """The write path over a pool of role daybook_writer."""
         return await self._undo.enter_async_context(Executor(pool, lanes=self.settings.lanes))
+
+    def temporal_address(self) -> str:
+        """Where Temporal is; raises NothingRunning."""
+        if self.servers.temporal_address is None:
+            raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
+        return self.servers.temporal_address
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
+        self.is_opening = True
+        try:
+            yield
+        finally:
+            self.is_opening = False
 
 
 async def _close(pool: asyncpg.Pool) -> None:
@@ -78,6 +96,33 @@ async def writing(settings: Settings) -> AsyncIterator[Writing]:
         wired = Wiring(settings, locate(settings), "cli", undo)
         pool = await wired.pool("daybook_writer", 4)
         yield Writing(pool, await wired.executor(pool))
+
+
+class Resuming(NamedTuple):
+    """What a command of the command line needs to have a saga try again."""
+
+    pool: asyncpg.Pool
+    resume_remittance: Callable[[str, str], Awaitable[None]]
+    """Takes the tenant and the remittance's id."""
+
+
+@asynccontextmanager
+async def resuming(settings: Settings) -> AsyncIterator[Resuming]:
+    """The sagas of the running stack; raises NothingRunning and Unreachable."""
+    from services.sagas.starting import Starting
+    from services.sagas.table import REMITTANCE_POSTING
+    from services.sagas.worker import reaching_temporal
+
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 2)
+        address = wired.temporal_address()
+
+        async def resume_remittance(tenant: str, remittance_id: str) -> None:
+            async with reaching_temporal(address, settings.temporal_namespace, pool) as client:
+                await Starting(client, pool).resume(REMITTANCE_POSTING, tenant, remittance_id)
+
+        yield Resuming(pool, resume_remittance)
 
 
 async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
@@ -139,8 +184,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
 
-    if wired.servers.temporal_address is None:
-        raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
+    address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
     executor = await wired.executor(pool)
     client = await wired.bus("worker")
@@ -151,7 +195,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     )
     async with durable_feed(client, consumer, wait_seconds=WAIT_SECONDS) as feed:
         await serve(
-            address=wired.servers.temporal_address,
+            address=address,
             namespace=wired.settings.temporal_namespace,
             executor=executor,
             pool=pool,

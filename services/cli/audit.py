@@ -22,6 +22,7 @@ from services.cli.running import (
 )
 from services.locate import NothingRunning, locate
 from services.logging import configure_logging
+from services.reach import BUS_SECONDS_MAX
 from services.settings import Settings
 from services.wiring import Wiring
 
@@ -72,7 +73,7 @@ async def _verify(settings: Settings, since: int, *, with_stream: bool) -> Repor
 
         stream = None
         if with_stream:
-            client = await wired.bus("audit")
+            client = await wired.bus("audit", seconds_max=BUS_SECONDS_MAX)
             stream = await undo.enter_async_context(open_retained(client, wired.streams))
         return await verify(pool, since=since, stream=stream, report=show)
 

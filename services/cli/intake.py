@@ -12,6 +12,7 @@ from rich.table import Table
 
 from contracts.cloudevent import CloudEvent, NotACloudEvent, from_structured
 from services.cli.running import (
+    a_tenant,
     data_dir_option,
     json_option,
     print_json,
@@ -20,15 +21,15 @@ from services.cli.running import (
     tenant_option,
 )
 from services.intake import rejected as rejections
+from services.intake.reading import NOBODY
 from services.intake.sending import Sent, producer
 from services.locate import locate
 from services.logging import configure_logging
 from services.settings import Settings
 from services.wiring import Writing, writing
 
-_files = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+# Not `exists`: one that is missing is named like one that cannot be read, and the rest is sent.
+_files = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
 @click.group()
@@ -48,7 +49,7 @@ def publish(files: tuple[Path, ...], tenant: str, data_dir: Path | None, as_json
 
 
 async def _publish(settings: Settings, tenant: str, files: tuple[Path, ...]) -> Sent:
-    async with producer(locate(settings), tenant) as sending:
+    async with producer(locate(settings), tenant, prefix=settings.prefix) as sending:
         return await sending.send_lines(files)
 
 
@@ -63,7 +64,7 @@ def fhir(files: tuple[Path, ...], tenant: str, data_dir: Path | None, as_json: b
 
 
 async def _fhir(settings: Settings, tenant: str, files: tuple[Path, ...]) -> Sent:
-    async with producer(locate(settings), tenant) as sending:
+    async with producer(locate(settings), tenant, prefix=settings.prefix) as sending:
         return await sending.send_bundles(files)
 
 
@@ -141,29 +142,50 @@ async def _show(settings: Settings, tenant: str, rejection_id: str) -> dict[str,
 @click.option(
     "--file",
     "mended_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="The mended CloudEvent as JSON; without it the message is sent as it was.",
+)
+@click.option(
+    "--as",
+    "as_tenant",
+    callback=a_tenant,
+    help=f"Whose it is, when it came for no tenant ({NOBODY}).",
 )
 @tenant_option
 @data_dir_option
-def retry(rejection_id: str, mended_file: Path | None, tenant: str, data_dir: Path | None) -> None:
+def retry(
+    rejection_id: str,
+    mended_file: Path | None,
+    as_tenant: str | None,
+    tenant: str,
+    data_dir: Path | None,
+) -> None:
     """Send a rejected message again, mended or as it was."""
+    if (tenant == NOBODY) is (as_tenant is None):
+        raise click.UsageError(f"--as TENANT is for messages of --tenant {NOBODY}, and only those")
     mended = None if mended_file is None else _mended(mended_file)
-    run(_retry(settings_with(data_dir), tenant, rejection_id, mended))
+    run(_retry(settings_with(data_dir), tenant, as_tenant or tenant, rejection_id, mended))
     click.echo(f"{rejection_id} sent again")
 
 
 def _mended(path: Path) -> CloudEvent:
     try:
         return from_structured(path.read_bytes())
+    except OSError as error:
+        raise click.ClickException(f"{path}: cannot be read ({error.strerror})") from None
     except NotACloudEvent as invalid:
         raise click.ClickException(f"{path}: {invalid}") from None
 
 
 async def _retry(
-    settings: Settings, tenant: str, rejection_id: str, mended: CloudEvent | None
+    settings: Settings,
+    tenant: str,
+    sent_as: str,
+    rejection_id: str,
+    mended: CloudEvent | None,
 ) -> None:
-    async with _mending(settings) as wired, producer(locate(settings), tenant) as sending:
+    sender = producer(locate(settings), sent_as, prefix=settings.prefix)
+    async with _mending(settings) as wired, sender as sending:
         await rejections.retry(wired.executor, wired.pool, sending, tenant, rejection_id, mended)
 
 

@@ -1,16 +1,40 @@
 """`daybook`: one command for operators, producers and auditors."""
 
+from importlib import import_module
+from typing import Final
+
 import click
 
-from services.cli.audit import audit
-from services.cli.demo import demo
-from services.cli.encounters import encounter
-from services.cli.intake import intake
-from services.cli.rebuild import rebuild
-from services.cli.up import migrate_command, serve_command, up
+_WHERE: Final = {
+    "demo": "demo:demo",
+    "up": "up:up",
+    "serve": "up:serve_command",
+    "migrate": "up:migrate_command",
+    "intake": "intake:intake",
+    "encounter": "encounters:encounter",
+    "remittance": "remittances:remittance",
+    "rebuild": "rebuild:rebuild",
+    "audit": "audit:audit",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Imports a command when it is called: all of them together take a second, and memory."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which somebody gets to know them."""
+        return list(_WHERE)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None where there is none of that name."""
+        if cmd_name not in _WHERE:
+            return None
+        module, _, attribute = _WHERE[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"services.cli.{module}"), attribute)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="daybook")
 def main() -> None:
     """Daybook, an event-sourced billing ledger.
@@ -18,19 +42,6 @@ def main() -> None:
     Commands find the stack that runs on --data-dir, or the servers that DAYBOOK_POSTGRES_URL,
     DAYBOOK_NATS_URL and DAYBOOK_TEMPORAL_ADDRESS name.
     """
-
-
-for _command in (
-    demo,
-    up,
-    serve_command,
-    migrate_command,
-    intake,
-    encounter,
-    rebuild,
-    audit,
-):
-    main.add_command(_command)
 
 
 if __name__ == "__main__":

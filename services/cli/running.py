@@ -6,19 +6,46 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
 import click
 import msgspec
 import uvloop
 
+from relay.connection import ServerTooOld
+from relay.producer import NotStored
 from services.embedded.child import ChildNotReady
 from services.embedded.lock import AlreadyRunning
 from services.embedded.ports import NoFreePort
 from services.execute.attempt import LedgerUnavailable
+from services.execute.envelope import TENANT
 from services.locate import NothingRunning
+from services.query import ProblemAnswered
+from services.reach import Unreachable
 from services.settings import DEFAULT_DATA_DIR, Settings
 
 Answer = TypeVar("Answer")
-_EXPECTED = (AlreadyRunning, ChildNotReady, LedgerUnavailable, NoFreePort, NothingRunning)
+_EXPECTED = (
+    AlreadyRunning,
+    ChildNotReady,
+    LedgerUnavailable,
+    NoFreePort,
+    NothingRunning,
+    NotStored,
+    ProblemAnswered,
+    ServerTooOld,
+)
+# What Postgres says that goes away in the middle of a command.
+_ENDED = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+)
+_HOW_TO_START = (
+    "start a stack with `daybook up`, or see that DAYBOOK_POSTGRES_URL, DAYBOOK_NATS_URL and "
+    "DAYBOOK_TEMPORAL_ADDRESS, where they are set, name servers that run"
+)
 
 data_dir_option: Callable[[Any], Any] = click.option(
     "--data-dir",
@@ -29,8 +56,17 @@ data_dir_option: Callable[[Any], Any] = click.option(
 json_option: Callable[[Any], Any] = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs."
 )
+
+
+def a_tenant(_context: click.Context, _option: click.Parameter, tenant: str | None) -> str | None:
+    """Refuse what can be no tenant's name, for click."""
+    if tenant is not None and not TENANT.fullmatch(tenant):
+        raise click.BadParameter(f"a tenant is named like {TENANT.pattern}, not {tenant!r}")
+    return tenant
+
+
 tenant_option: Callable[[Any], Any] = click.option(
-    "--tenant", default="demo", show_default=True, help="Whose ledger."
+    "--tenant", default="demo", show_default=True, callback=a_tenant, help="Whose ledger."
 )
 
 
@@ -51,6 +87,11 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
         return uvloop.run(work)
     except _EXPECTED as refused:
         raise click.ClickException(str(refused)) from None
+    except Unreachable as away:
+        raise click.ClickException(f"{away}: {_HOW_TO_START}") from None
+    except _ENDED as broken:
+        reason = str(broken) or type(broken).__name__
+        raise click.ClickException(f"Postgres went away meanwhile ({reason}): try again") from None
 
 
 def print_json(content: object) -> None:

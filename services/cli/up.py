@@ -17,6 +17,7 @@ from services.embedded.stack import EmbeddedStack, StackOptions
 from services.locate import locate
 from services.logging import configure_logging
 from services.processes import SERVE, serve
+from services.reach import reaching_postgres
 from services.settings import Settings
 from services.up import Ready, everything, table_of_addresses
 from services.wiring import migrate
@@ -113,7 +114,9 @@ def migrate_command(data_dir: Path | None) -> None:
 
 
 async def _migrate(settings: Settings) -> list[str]:
-    connection = await asyncpg.connect(locate(settings).postgres_url)
+    url = locate(settings).postgres_url
+    with reaching_postgres(url):
+        connection = await asyncpg.connect(url)
     try:
         return await migrate(connection)
     finally:

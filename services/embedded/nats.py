@@ -1,7 +1,8 @@
 """The embedded NATS server: JetStream that flushes every message, and a user for each producer.
 
-Producers may listen on `_INBOX.>`, where clients expect their answers, so our own processes must
-connect with another inbox prefix: what a pull consumer receives goes to its inbox.
+Producers may listen on `_INBOX.>`, where clients expect their answers, and on the inbox of their
+own tenant, `_INBOX_<tenant>.>`, where no other tenant's listen. Our own processes connect with
+another inbox prefix (see relay/connection.py): what a pull consumer receives goes to its inbox.
 """
 
 import signal
@@ -34,7 +35,7 @@ authorization {{
 """
 PRODUCER = """\
     {{ user: "{user}", password: "{password}", permissions: {{
-        publish: ["intake.{tenant}.>"], subscribe: ["_INBOX.>"] }} }}
+        publish: ["intake.{tenant}.>"], subscribe: ["_INBOX.>", "{inbox}.>"] }} }}
 """
 
 
@@ -66,13 +67,20 @@ def nats_producer_urls(state: State) -> dict[str, str]:
     return {tenant: _url(_user(tenant), passwords[tenant], state.ports) for tenant in passwords}
 
 
+def producer_inbox(tenant: str) -> str:
+    """Where a tenant's producers hear their answers and other tenants' do not."""
+    return f"_INBOX_{tenant}"
+
+
 def nats_monitor(state: State) -> str:
     return f"http://{LOOPBACK}:{state.ports['nats_monitor']}"
 
 
 def _config(store: Path, state: State, *, durable: bool) -> str:
     producers = (
-        PRODUCER.format(user=_user(tenant), password=password, tenant=tenant)
+        PRODUCER.format(
+            user=_user(tenant), password=password, tenant=tenant, inbox=producer_inbox(tenant)
+        )
         for tenant, password in sorted(state.producer_passwords.items())
     )
     return CONFIG.format(

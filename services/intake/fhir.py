@@ -47,7 +47,11 @@ class BundleReading(msgspec.Struct, frozen=True, kw_only=True):
 def read_files(paths: Iterable[Path]) -> Iterator[BundleReading]:
     """Read files, and the `*.json` of folders in name order, holding one document at a time."""
     for path in paths:
-        for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+        files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        if not files:
+            nothing = FhirUnreadable("holds no *.json", "name a folder of bundles, or files")
+            yield _nothing(str(path), nothing)
+        for file in files:
             try:
                 data = file.read_bytes()
             except OSError as error:

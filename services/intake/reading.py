@@ -2,11 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts import inbound
 from contracts.cloudevent import CloudEvent, NotACloudEvent, from_nats
 from contracts.inbound import InboundInvalid, InboundMessage, InboundTypeUnknown
+from services.execute.envelope import TENANT
+
+NOBODY: Final = "_nobody"
+"""Keeps what came for no tenant, and takes nothing itself: `rejected list --tenant _nobody`."""
 
 
 class Arrived(NamedTuple):
@@ -41,6 +45,9 @@ def read(arrived: Arrived, prefix_tokens: int) -> Readable | Unreadable:
     tokens = arrived.subject.split(".", prefix_tokens + 2)
     tenant, subject_type = tokens[prefix_tokens + 1], tokens[-1]
     event: CloudEvent | None = None
+    if tenant == NOBODY or not TENANT.fullmatch(tenant):
+        detail = f"the subject names no tenant, as intake.<tenant>.<type> does, but {tenant!r}"
+        return _unreadable(NOBODY, event, detail)
     try:
         event = from_nats(arrived.headers, arrived.payload)
         if event.type != subject_type:

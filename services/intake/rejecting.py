@@ -16,6 +16,7 @@ from services.sealing import Keys, seal
 
 CONSUMER: Final = "intake-rejections"
 _TEXT_MAX: Final = 2_000
+_SUBJECT_LETTERS_MAX: Final = 256  # as in `inbound.Id`; a longer one does not fit the key's index
 _decode_any: Final = msgspec.json.Decoder().decode
 
 
@@ -93,6 +94,6 @@ def _patient(arrived: Arrived, event: CloudEvent | None) -> str | None:
         found = found.get(name) if isinstance(found, dict) else None
     found = found.get("patient") if isinstance(found, dict) else None
     patient_id = found.get("patient_id") if isinstance(found, dict) else None
-    if isinstance(patient_id, str) and patient_id and _clean(patient_id) == patient_id:
-        return patient_id
+    if isinstance(patient_id, str) and 0 < len(patient_id) <= _SUBJECT_LETTERS_MAX:
+        return patient_id if _clean(patient_id) == patient_id else None
     return None

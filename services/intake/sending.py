@@ -1,18 +1,25 @@
 """Send CloudEvents to the intake from files: JSON Lines of events, or FHIR bundles."""
 
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from contracts.cloudevent import CloudEvent, NotACloudEvent, from_structured, to_nats_binary
-from relay.connection import Client, connect
+from relay.connection import Client
 from relay.jetstream import StreamSettings
-from relay.producer import Outgoing, send
+from relay.producer import NotStored, Outgoing, send, too_large
+from services.embedded.nats import producer_inbox
 from services.intake.fhir import BundleReading, read_files
 from services.locate import Servers
+from services.reach import BUS_SECONDS_MAX, reach_bus
+
+# A user that somebody else made may be allowed only what clients expect by themselves.
+ANYBODYS_INBOX: Final = "_INBOX"
+_TOKENS: Final = re.compile(r"[^\s.*>]+(\.[^\s.*>]+)*")
 
 
 class Line(NamedTuple):
@@ -38,23 +45,33 @@ def outgoing(tenant: str, event: CloudEvent, settings: StreamSettings) -> Outgoi
 def read_lines(paths: Iterable[Path]) -> Iterator[CloudEvent | Line]:
     """The CloudEvents of JSON Lines files; a line that has none is named, an empty one skipped."""
     for path in paths:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    yield from_structured(line)
-                except NotACloudEvent as invalid:
-                    yield Line(f"{path}:{number}", str(invalid))
+        try:
+            with path.open("rb") as file:
+                yield from _lines(path, file)
+        except OSError as error:
+            yield Line(str(path), f"cannot be read ({error.strerror})")
+
+
+def _lines(path: Path, file: Iterable[bytes]) -> Iterator[CloudEvent | Line]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            yield from_structured(line)
+        except NotACloudEvent as invalid:
+            yield Line(f"{path}:{number}", str(invalid))
 
 
 @asynccontextmanager
-async def producer(servers: Servers, tenant: str) -> AsyncIterator["Producer"]:
-    """Connected as the tenant's own producer where there is such a user."""
-    url = servers.nats_producer_urls.get(tenant, servers.nats_url)
-    client = await connect(url, name="daybook intake")
+async def producer(servers: Servers, tenant: str, *, prefix: str = "") -> AsyncIterator["Producer"]:
+    """Connected as the tenant's own producer where there is such a user; raises Unreachable."""
+    url = servers.nats_producer_urls.get(tenant)
+    inbox = ANYBODYS_INBOX if url is None else producer_inbox(tenant)
+    client = await reach_bus(
+        url or servers.nats_url, name="producer", inbox=inbox, seconds_max=BUS_SECONDS_MAX
+    )
     try:
-        yield Producer(client, tenant)
+        yield Producer(client, tenant, prefix)
     finally:
         await client.close()
 
@@ -78,7 +95,7 @@ class Producer:
                 else:
                     yield line
 
-        sent = await self.send(readable())
+        sent = await send(self._client, self._sendable(readable(), problems))
         return Sent(sent=sent, problems=tuple(problems))
 
     async def send_bundles(self, paths: Iterable[Path]) -> Sent:
@@ -90,14 +107,30 @@ class Producer:
                 problems.extend(_problems(reading))
                 yield from reading.messages
 
-        sent = await self.send(readable())
+        sent = await send(self._client, self._sendable(readable(), problems))
         return Sent(sent=sent, problems=tuple(problems))
 
     async def send(self, events: Iterable[CloudEvent]) -> int:
-        """Send events; returns how many are stored."""
-        return await send(
-            self._client, (outgoing(self._tenant, event, self._settings) for event in events)
-        )
+        """Send events; returns how many are stored. Raises NotStored."""
+        return await send(self._client, map(self._outgoing, events))
+
+    def _sendable(self, events: Iterable[CloudEvent], problems: list[str]) -> Iterator[Outgoing]:
+        """Those that the server takes; the others are named."""
+        for event in events:
+            try:
+                message = self._outgoing(event)
+            except NotStored as unsendable:
+                problems.append(str(unsendable))
+            else:
+                yield message
+
+    def _outgoing(self, event: CloudEvent) -> Outgoing:
+        if _TOKENS.fullmatch(event.type) is None:
+            raise NotStored(f"message {event.id!r}: no subject can end in its type {event.type!r}")
+        message = outgoing(self._tenant, event, self._settings)
+        if problem := too_large(self._client, message):
+            raise NotStored(f"message {event.id!r}: {problem}")
+        return message
 
 
 def _problems(reading: BundleReading) -> list[str]:

@@ -1,15 +1,17 @@
 """Take a batch of messages: read, seal, execute; what is refused is kept and listed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import asyncpg
 import structlog
 
+from services.execute.attempt import LedgerUnavailable
 from services.execute.envelope import Envelope, Refused
 from services.execute.executor import Executor
+from services.execute.faults import is_away
 from services.intake import rejecting, translation
 from services.intake.reading import Arrived, Readable, Unreadable, read
 from services.intake.rejecting import Rejection, rejection_of
@@ -76,13 +78,23 @@ class Taking:
             subject = translation.subject_of(reading.message)
             if subject is not None:
                 subjects[reading.tenant].add(subject)
-        keys = {
-            tenant: await make_keys(self._pool, tenant, named) for tenant, named in subjects.items()
-        }
+        keys = await self._keys(subjects)
         none: Keys = {}
         return [
             translation.envelope_of(reading, keys.get(reading.tenant, none)) for reading in readable
         ]
+
+    async def _keys(self, subjects: Mapping[str, Iterable[str]]) -> dict[str, Keys]:
+        """The keys of each tenant's subjects; raises LedgerUnavailable."""
+        try:
+            return {
+                tenant: await make_keys(self._pool, tenant, named)
+                for tenant, named in subjects.items()
+            }
+        except Exception as fault:  # as in a command: only what is about Postgres itself may pass
+            if not is_away(fault):
+                raise
+            raise LedgerUnavailable(f"{type(fault).__name__}: {fault}") from fault
 
     async def _reject(self, rejections: dict[int, Rejection]) -> set[int]:
         """Keep rejected messages; returns the indexes of those that are kept now."""
@@ -91,9 +103,7 @@ class Taking:
         subjects: dict[str, set[str]] = defaultdict(set)
         for rejection in rejections.values():
             subjects[rejection.unreadable.tenant].add(rejection.subject_id)
-        keys = {
-            tenant: await make_keys(self._pool, tenant, named) for tenant, named in subjects.items()
-        }
+        keys = await self._keys(subjects)
         received_at = datetime.now(UTC)
         envelopes = [
             rejecting.envelope_of(rejection, keys[rejection.unreadable.tenant], received_at)

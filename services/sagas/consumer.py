@@ -35,7 +35,13 @@ WAIT_SECONDS: Final = 0.25
 
 _AGAIN_SECONDS_MIN: Final = 0.25
 _AGAIN_SECONDS_MAX: Final = 10.0
-_AWAY: Final = (RPCError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_AWAY: Final = (
+    RPCError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver's, on a connection that the server has just ended
+)
 
 _log = structlog.get_logger()
 

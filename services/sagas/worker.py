@@ -1,6 +1,8 @@
 """`daybook serve worker`: the Temporal worker of the sagas and the consumer that feeds it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -12,6 +14,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from services.execute.executor import Executor
+from services.reach import Unreachable
 from services.sagas.charging import Charging
 from services.sagas.codec import PayloadKeys, SealedPayloads
 from services.sagas.consumer import Deliveries, SagaConsumer
@@ -33,6 +36,7 @@ CACHED_WORKFLOWS_MAX: Final = 500
 SHUTDOWN_SECONDS_MAX: Final = 10
 
 _CONNECT_SECONDS_MAX: Final = 10.0
+_COMMAND_SECONDS_MAX: Final = 10.0
 _log = structlog.get_logger()
 
 
@@ -54,6 +58,19 @@ async def connect(
         except TimeoutError:
             pause_seconds = min(_CONNECT_SECONDS_MAX, pause_seconds * 2)
     return None
+
+
+@asynccontextmanager
+async def reaching_temporal(
+    address: str, namespace: str, pool: asyncpg.Pool
+) -> AsyncIterator[Client]:
+    """A client for a command that somebody waits for; raises Unreachable."""
+    converter = sealed_by(SealedPayloads(PayloadKeys(pool)))
+    try:
+        async with asyncio.timeout(_COMMAND_SECONDS_MAX):
+            yield await Client.connect(address, namespace=namespace, data_converter=converter)
+    except (RuntimeError, RPCError, TimeoutError) as away:
+        raise Unreachable(f"Temporal at {address}: {away or 'it does not answer'}") from away
 
 
 def make_worker(

@@ -6,9 +6,18 @@ from collections.abc import Awaitable, Callable
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
 
+from contracts.cloudevent import CloudEvent
+from relay.connection import Client as OurClient
+from relay.inbox import DurableConsumer, durable_feed
+from relay.jetstream import StreamSettings, ensure_intake
+from relay.producer import send
+from relay.reader import ordered_feed
 from services.embedded import Addresses
+from services.intake.sending import producer
+from services.locate import Servers
 
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -68,3 +77,65 @@ async def test_nobody_enters_without_a_password(stack: Addresses) -> None:
     assert await reader.readline() == b"-ERR 'Authorization Violation'\r\n"
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_producer_cannot_listen_to_what_our_services_are_delivered(
+    stack: Addresses, client: OurClient, streams: StreamSettings, eventually: Eventually
+) -> None:
+    refusals: list[str] = []
+    eavesdropper = await connected(stack.nats_producer_urls["demo"], refusals)
+    heard: list[Msg] = []
+
+    async def hear(message: Msg) -> None:
+        heard.append(message)
+
+    for subject in ("_INBOX.>", "_INBOX_demo.>", "_DAYBOOK.>", "_INBOX_other.>", ">"):
+        await eavesdropper.subscribe(subject, cb=hear)
+    await eavesdropper.flush()
+    await eventually(lambda: len(refusals) == 3)
+
+    await ensure_intake(client, streams)
+    subject = streams.subject("intake.other.encounter")
+    await send(client, [(subject, {}, b"confidential")])
+    durable = DurableConsumer(stream=streams.intake, name="taken")
+    async with durable_feed(client, durable) as feed:
+        (taken,) = await anext(feed.batches())
+        assert taken.payload == b"confidential"
+        await feed.ack([taken])
+    async with ordered_feed(client, streams.intake, after=0) as ordered:
+        assert [each.payload for each in await anext(ordered.batches())] == [b"confidential"]
+
+    ours = await nats.connect(stack.nats_url)
+    await ours.publish("_INBOX.somebody", b"an answer")  # what it may hear, and after all the rest
+    await ours.flush()
+    await eventually(lambda: bool(heard))
+    assert [message.data for message in heard] == [b"an answer"]
+    await ours.close()
+    await eavesdropper.close()
+
+
+async def test_acknowledgements_of_our_own_producers_are_their_tenants_alone(
+    stack: Addresses, client: OurClient, eventually: Eventually
+) -> None:
+    stream = StreamConfig(name="EMBEDDED_INTAKE", subjects=["intake.demo.embedded"])
+    await client.jetstream().add_stream(stream)
+    servers = Servers(
+        postgres_url=stack.postgres_url,
+        nats_url=stack.nats_url,
+        temporal_address=None,
+        nats_producer_urls=stack.nats_producer_urls,
+    )
+    heard: list[str] = []
+
+    async def hear(message: Msg) -> None:
+        heard.append(message.subject)
+
+    await client.subscribe("_INBOX_demo.>", cb=hear)
+    await client.subscribe("_INBOX.>", cb=hear)
+    await client.flush()
+    async with producer(servers, "demo") as sending:
+        event = CloudEvent(id="1", source="/clinic", type="embedded", data=b"{}")
+        assert await sending.send([event]) == 1
+    await eventually(lambda: bool(heard))
+    assert all(subject.startswith("_INBOX_demo.") for subject in heard)
+    await client.jetstream().delete_stream("EMBEDDED_INTAKE")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.command_line import command
 from tests.fixtures.fhir_bundles import bundle_files
-from tests.fixtures.whole_stack import WholeStack, daybook
+from tests.fixtures.whole_stack import WholeStack
 
 CENT = Decimal("0.01")
 BESIDE = Path(__file__).parents[2].parent / "shared" / "data" / "synthea"
@@ -51,8 +52,8 @@ async def test_charges_payments_and_receivable_tie_to_the_claims_and_a_repeat_ch
     whole_stack: WholeStack, bundles: Path
 ) -> None:
     before = await _balances(whole_stack)
-    sent = daybook("intake", "fhir", str(bundles), "--data-dir", str(whole_stack.data_dir))
-    assert sent.returncode == 0, sent.stderr
+    sent = command("intake", "fhir", str(bundles), "--data-dir", str(whole_stack.data_dir))
+    assert sent.exit_code == 0, sent.stderr
     status = await whole_stack.caught_up()
     after = await _balances(whole_stack)
     submitted = sum((total for total, _ in claims(bundles)), Decimal(0))
@@ -64,8 +65,8 @@ async def test_charges_payments_and_receivable_tie_to_the_claims_and_a_repeat_ch
     assert change["1100"] - _credit(change) == submitted - paid
     assert sum(change.values()) == 0
 
-    again = daybook("intake", "fhir", str(bundles), "--data-dir", str(whole_stack.data_dir))
-    assert again.returncode == 0, again.stderr
+    again = command("intake", "fhir", str(bundles), "--data-dir", str(whole_stack.data_dir))
+    assert again.exit_code == 0, again.stderr
     assert (await whole_stack.caught_up()).events == status.events
     assert await _balances(whole_stack) == after
 
@@ -91,8 +92,8 @@ async def test_what_cannot_be_read_is_named_and_the_rest_goes_on(
     (tmp_path / "b.json").write_text('{"resourceType": "Bundle", "type": "batch", "entry": []}')
     good = sorted(bundles.glob("*.json"))[0]
     (tmp_path / "c.json").write_bytes(good.read_bytes())
-    sent = daybook("intake", "fhir", str(tmp_path), "--data-dir", str(whole_stack.data_dir))
-    assert sent.returncode == 1
+    sent = command("intake", "fhir", str(tmp_path), "--data-dir", str(whole_stack.data_dir))
+    assert sent.exit_code == 1
     assert "a.json" in sent.stderr
     assert "b.json" in sent.stderr
     assert "no claims" in sent.stderr
@@ -101,8 +102,8 @@ async def test_what_cannot_be_read_is_named_and_the_rest_goes_on(
 
 async def test_the_audit_finds_nothing_afterwards(whole_stack: WholeStack) -> None:
     await whole_stack.caught_up()
-    verified = daybook("audit", "verify", "--json", "--data-dir", str(whole_stack.data_dir))
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    verified = command("audit", "verify", "--json", "--data-dir", str(whole_stack.data_dir))
+    assert verified.exit_code == 0, verified.stdout + verified.stderr
     report = json.loads(verified.stdout.splitlines()[-1])
     assert report["findings"] == []
     assert report["verified_through"] == report["head"] > 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from services.query import ProblemAnswered
 from services.up import PROCESSES
+from tests.fixtures.command_line import command
 from tests.fixtures.whole_stack import STOP_SECONDS_MAX, WholeStack, daybook
 
 MEND_SECONDS_MAX = 60
@@ -46,15 +48,7 @@ def test_a_second_one_on_the_same_data_says_so_and_the_first_goes_on(
     assert second.returncode == 1
     assert str(whole_stack.process.pid) in second.stderr
     assert whole_stack.process.poll() is None
-    assert daybook("migrate", "--data-dir", str(whole_stack.data_dir)).returncode == 0
-
-
-def test_without_a_stack_a_command_says_how_to_start_one(tmp_path: Path) -> None:
-    refused = daybook("intake", "rejected", "list", "--data-dir", str(tmp_path))
-    assert refused.returncode == 1
-    assert "daybook up" in refused.stderr
-    unverified = daybook("audit", "verify", "--data-dir", str(tmp_path))
-    assert unverified.returncode == 2
+    assert command("migrate", "--data-dir", str(whole_stack.data_dir)).exit_code == 0
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -62,10 +56,10 @@ async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
     whole_stack: WholeStack, name: str
 ) -> None:
     account = await account_of(whole_stack, f"killed-{name}")
-    before = _process(whole_stack, name)
-    before.kill()
+    before = whole_stack.pid(name)
+    os.kill(before, signal.SIGKILL)
     async with asyncio.timeout(MEND_SECONDS_MAX):
-        await _restarted(whole_stack, name, before.pid)
+        await _restarted(whole_stack, name, before)
         done = await _charged(whole_stack, account["account_id"], name)
         path = f"/v1/accounts/{account['account_id']}?after={done['token']}"
         while True:
@@ -80,7 +74,7 @@ async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
 async def _restarted(stack: WholeStack, name: str, killed: int) -> None:
     async with asyncio.timeout(MEND_SECONDS_MAX):
         while True:
-            now = _find(stack, name)
+            now = stack.find(name)
             if now is not None and now.pid != killed:
                 return
             await asyncio.sleep(0.1)
@@ -96,41 +90,27 @@ async def _charged(stack: WholeStack, account_id: str, name: str) -> dict[str, A
                 await asyncio.sleep(0.1)
 
 
-def _find(stack: WholeStack, name: str) -> psutil.Process | None:
-    for process in stack.children():
-        try:
-            command = process.cmdline()
-        except psutil.Error:
-            continue  # it ended between the two looks
-        if command[-2:] == ["serve", name] and "leash" not in " ".join(command):
-            return process
-    return None
-
-
-def _process(stack: WholeStack, name: str) -> psutil.Process:
-    found = _find(stack, name)
-    assert found is not None
-    return found
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_everything_in_order_and_a_restart_finds_the_ledger(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path,
 ) -> None:
     first = WholeStack(tmp_path / "data")
     account = await account_of(first, "kept")
     await first.caught_up()
-    children = first.children()
-    assert first.stop(number) == 0
-    gone, alive = psutil.wait_procs(children, timeout=STOP_SECONDS_MAX)
-    assert len(gone) >= len(PROCESSES)
-    assert alive == []
+    _stops_without_a_trace(first, signal.SIGINT)
     second = WholeStack(tmp_path / "data")
     try:
         found = await second.query.get("/v1/accounts?patient_id=kept")
         assert [row["account_id"] for row in found["items"]] == [account["account_id"]]
     finally:
-        second.stop()
+        _stops_without_a_trace(second, signal.SIGTERM)
+
+
+def _stops_without_a_trace(stack: WholeStack, number: signal.Signals) -> None:
+    children = stack.children()
+    assert stack.stop(number) == 0
+    gone, alive = psutil.wait_procs(children, timeout=STOP_SECONDS_MAX)
+    assert len(gone) >= len(PROCESSES)
+    assert alive == []
 
 
 async def test_a_purged_and_a_deleted_stream_are_whole_again_and_the_audit_agrees(
@@ -143,8 +123,8 @@ async def test_a_purged_and_a_deleted_stream_are_whole_again_and_the_audit_agree
         async with whole_stack.looking() as (_, client):
             await client.request(f"$JS.API.STREAM.{operation}.BILLING_EVENTS", b"", timeout=5)
         await _whole(whole_stack, status.events)
-    verified = daybook("audit", "verify", "--json", "--data-dir", str(whole_stack.data_dir))
-    assert verified.returncode == 0, verified.stdout
+    verified = command("audit", "verify", "--json", "--data-dir", str(whole_stack.data_dir))
+    assert verified.exit_code == 0, verified.stdout
 
 
 async def _whole(stack: WholeStack, events: int) -> None:

@@ -3,9 +3,15 @@
 import json
 from typing import Any
 
+import asyncpg
+import pytest
+
 from contracts import inbound
 from domain import naming
-from services.intake.reading import Arrived
+from services.execute.attempt import LedgerUnavailable
+from services.intake.reading import NOBODY, Arrived
+from services.intake.rejected import list_rejected
+from services.intake.taking import Taking
 from tests.fixtures.intake import Write
 
 PATIENT = "p-1"
@@ -134,6 +140,33 @@ async def test_text_that_postgres_cannot_store_is_rejected_alone(write: Write) -
     batch.insert(200, arrived(400, charge, type_=inbound.CAPTURE_CHARGE))
     taken = await write.taking.take(batch)
     assert (taken.taken_count, taken.rejected_count) == (399, 1)
+
+
+@pytest.mark.parametrize("tenant", ["Demo", "démo", "_nobody", "a" * 64])
+async def test_what_names_no_tenant_is_kept_for_nobody(tenant: str, write: Write) -> None:
+    nobodys = arrived(1, encounter(), tenant=tenant)
+    taken = await write.taking.take([nobodys, arrived(2, encounter())])
+    assert (taken.settled, taken.again, taken.rejected_count) == ([0, 1], [], 1)
+    kept = await list_rejected(write.pool, NOBODY)
+    assert [repr(tenant) in message.detail for message in kept] == [True]
+
+
+async def test_a_patient_whose_id_is_too_long_for_a_key_is_rejected_like_any_other(
+    write: Write,
+) -> None:
+    patient_id = "".join(chr(0x4E00 + number) for number in range(1_900))
+    taken = await write.taking.take([arrived(1, encounter(patient={"patient_id": patient_id}))])
+    assert (taken.settled, taken.rejected_count) == ([0], 1)
+
+
+@pytest.mark.parametrize("data", [encounter(), b"nonsense"])
+async def test_without_postgres_nothing_is_taken_and_the_caller_is_told(
+    data: object, write: Write
+) -> None:
+    away = await asyncpg.create_pool(host="127.0.0.1", port=1, min_size=0)
+    taking = Taking(write.executor, away, stream="BILLING_INTAKE", prefix_tokens=0)
+    with pytest.raises(LedgerUnavailable):
+        await taking.take([arrived(1, data)])
 
 
 async def _codes(write: Write) -> list[str]:

@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
+from relay.database import PASSING
 from relay.lease import Lease, LeaseLost, acquire, check, fence_session, lead, release, renew
+from services.embedded.addresses import Addresses
 from tests.fixtures.databases import Database
 from tests.fixtures.waiting import until
 
@@ -185,3 +188,35 @@ async def test_the_lease_outlives_its_renewals_and_broken_connections(
         await is_renewed()
 
     await lead(pool, name=NAME, owner="ada", seconds=3, body=work)
+
+
+async def test_a_holder_whose_server_was_away_does_not_wait_for_its_own_lease_to_run_out(
+    database: Database, pool: asyncpg.Pool, stack: Addresses
+) -> None:
+    name = database.url.rpartition("/")[2]
+    server = await asyncpg.connect(stack.postgres_url)
+
+    async def go_away() -> None:
+        await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+
+    async def work(_lease: Lease) -> None:
+        async with pool.acquire() as connection:
+            await go_away()
+            await connection.fetchval("SELECT 1")
+
+    with capture_logs() as logs:
+
+        async def has_tried() -> bool:
+            return any(entry["event"] == "lease not released" for entry in logs)
+
+        leading = asyncio.create_task(lead(pool, name=NAME, owner="ada", seconds=600, body=work))
+        await until(has_tried)
+    await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    with pytest.raises(PASSING):
+        await leading
+    await server.close()
+    async with pool.acquire() as connection:
+        await take(connection, "ben")
