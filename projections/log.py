@@ -1,7 +1,8 @@
 """The log as Postgres has it, read by position: to fill gaps, to rebuild, to find a token."""
 
-from collections.abc import AsyncIterator
-from typing import Final
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final
 
 from projections.recorded import Recorded, decoded
 from projections.statements import AnyConnection, AnyPool, sql
@@ -17,22 +18,35 @@ async def read_log(
     connection: AnyConnection, after: int, until: int, *, events_max: int = BATCH_EVENTS_MAX
 ) -> list[Recorded]:
     """The events behind `after`, up to `until` or the batch's bounds; at least one if there is."""
-    rows = await connection.fetch(_READ, after, until, events_max, BATCH_BYTES_MAX)
+    return _decoded(await connection.fetch(_READ, after, until, events_max, BATCH_BYTES_MAX))
+
+
+async def replay(pool: AnyPool, after: int, until: int) -> AsyncIterator[list[Recorded]]:
+    """The events behind `after` up to `until`, batch by batch, holding no connection between.
+
+    Postgres reads the next batch while this one is decoded and worked on.
+    """
+
+    async def fetch(after: int) -> list[Any]:
+        async with pool.acquire() as connection:
+            return await connection.fetch(_READ, after, until, BATCH_EVENTS_MAX, BATCH_BYTES_MAX)
+
+    ahead = asyncio.create_task(fetch(after))
+    try:
+        while rows := await ahead:
+            ahead = asyncio.create_task(fetch(rows[-1]["position"]))
+            await asyncio.sleep(0)  # lets the query go out first
+            yield _decoded(rows)
+    finally:
+        ahead.cancel()
+        await asyncio.gather(ahead, return_exceptions=True)
+
+
+def _decoded(rows: Iterable[Any]) -> list[Recorded]:
     return [
         Recorded(position, tenant, stream, version, key, type_, recorded_at, decoded(type_, body))
         for position, tenant, stream, version, key, type_, recorded_at, body in rows
     ]
-
-
-async def replay(pool: AnyPool, after: int, until: int) -> AsyncIterator[list[Recorded]]:
-    """The events behind `after` up to `until`, batch by batch, holding no connection between."""
-    while after < until:
-        async with pool.acquire() as connection:
-            batch = await read_log(connection, after, until)
-        if not batch:
-            return
-        yield batch
-        after = batch[-1].position
 
 
 async def head(connection: AnyConnection) -> int:
