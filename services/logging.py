@@ -19,18 +19,25 @@ def configure_logging(process: str, *, level: str = "info", json: bool | None = 
         if as_json
         else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
+    every: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*every, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
-    # Libraries that log through the standard module: their warnings are ours too.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    # Libraries log through the standard module: their warnings are ours too, and look like ours.
+    handler = logging.StreamHandler(sys.stderr)
+    of_libraries = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=of_libraries, foreign_pre_chain=[*every, structlog.stdlib.add_logger_name]
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

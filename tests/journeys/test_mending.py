@@ -1,7 +1,7 @@
 """What could not be taken or charged, as an operator mends it: look, mend, try again."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ class Operator:
         assert done.exit_code == 0, done.stderr
         return done.stdout
 
-    def fails(self, *arguments: str) -> str:
+    def fails(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
         """A command that is refused in one line; that line."""
-        done = command(*arguments, "--data-dir", str(self.stack.data_dir))
+        done = command(*arguments, "--data-dir", str(self.stack.data_dir), env=env)
         assert done.exit_code == 1
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
         return done.stderr
@@ -227,14 +227,17 @@ async def test_a_remittance_whose_invoice_came_too_late_is_resumed(operator: Ope
     operator.does("intake", "publish", operator.file("later", encounter("late")))
     await operator.stack.caught_up()
     assert await operator.balance("P-late") == 40
-    operator.does("remittance", "resume", parked["remittance_id"])
+    resume = ("remittance", "resume", parked["remittance_id"])
+    nowhere = {"DAYBOOK_TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    assert "Temporal at 127.0.0.1:1" in operator.fails(*resume, env=nowhere)
+    operator.does(*resume)
 
     async def is_posted() -> bool:
         return await operator.balance("P-late") == 0
 
     await until(is_posted)
     assert _of_remittance(operator, "R-late") == []
-    assert "no remittance" in operator.fails("remittance", "resume", parked["remittance_id"])
+    assert "no remittance" in operator.fails(*resume)
 
 
 def _of_remittance(operator: Operator, name: str) -> list[dict[str, Any]]:
