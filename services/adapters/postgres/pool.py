@@ -12,6 +12,9 @@ async def open_pool(url: str, role: str, *, size_max: int, size_min: int = 1) ->
         "search_path": SEARCH_PATH,
         "application_name": role,
         "jit": "off",
+        # A plan that was kept from when a table was small reads all of it when it is large; our
+        # statements take whole sets, so that planning each costs little.
+        "plan_cache_mode": "force_custom_plan",
         # An abandoned transaction would hold its locks, and vacuum back, for ever.
         "idle_in_transaction_session_timeout": "60000",
     }

@@ -1,5 +1,13 @@
 -- What encounters and remittances began with, who sent them, and where they stand now.
-SELECT e.stream_id, e.type, e.body, e.metadata, h.state
-  FROM events e
-  JOIN stream_heads h USING (tenant, stream_id)
- WHERE e.tenant = $1 AND e.stream_id = ANY ($2) AND e.version = 1
+SELECT w.stream_id, e.type, e.body, e.metadata, h.state
+  FROM unnest($2::text[]) AS w (stream_id)
+ CROSS JOIN LATERAL (
+       SELECT f.type, f.body, f.metadata
+         FROM events f
+        WHERE (f.tenant, f.stream_id, f.version) = ($1, w.stream_id, 1)
+        LIMIT 1) e
+ CROSS JOIN LATERAL (
+       SELECT s.state
+         FROM stream_heads s
+        WHERE (s.tenant, s.stream_id) = ($1, w.stream_id)
+        LIMIT 1) h
