@@ -4,6 +4,7 @@ messages Daybook takes and sends, on which subjects, with which headers."""
 from typing import Any, Final, NamedTuple
 
 from contracts import bus
+from contracts.calendar import DATE_SCHEMA
 from contracts.catalogue import CATALOGUE, subject_parts
 from contracts.inbound import INBOUND
 from contracts.schema import schemas_of
@@ -40,7 +41,7 @@ _TAKEN_HEADERS: Final = {
     | {
         "ce-id": _TEXT | {"description": "With ce-source the identity of the message, for ever."},
         "ce-source": _TEXT | {"description": "The sending system, a URI reference."},
-        "ce-time": _INSTANT,
+        "ce-time": _INSTANT | DATE_SCHEMA,
         "ce-datacontenttype": _TEXT | {"description": "JSON, or absent."},
         "ce-subject": _TEXT,
     },

@@ -15,6 +15,8 @@ from urllib.parse import quote, unquote_to_bytes
 import msgspec
 from msgspec import Meta, Raw
 
+from contracts.calendar import check_day
+
 SPEC_VERSION: Final = "1.0"
 STRUCTURED_TYPE: Final = "application/cloudevents+json"
 # Source and id are one key of the inbox; a Postgres index row holds about 2,700 bytes.
@@ -163,10 +165,16 @@ def _time(text: str | None, where: str) -> datetime | None:
     if not text:
         return None
     try:
-        return _decode_time(f'"{text}"')
+        time = _decode_time(f'"{text}"')
     except _UNREADABLE as error:
         remedy = "send RFC 3339 with an offset, such as 2026-03-02T08:30:00Z"
         raise NotACloudEvent(f"no instant {text!r}", f"{where}time", remedy) from error
+    try:
+        check_day("time", time)
+    except ValueError as error:
+        remedy = "send when it happened, or leave it out"
+        raise NotACloudEvent(str(error), f"{where}time", remedy) from error
+    return time
 
 
 def _members(event: CloudEvent) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from contracts.calendar import DATE_SCHEMA, check_day
 from contracts.money import Currency, Money, exponent, parse_money
 
 SERVICES_MAX: Final = 1_000
@@ -68,7 +69,9 @@ Language = Annotated[
 Line = Annotated[str, Meta(min_length=1, max_length=512, pattern=_PRINTABLE)]
 Modifiers = Annotated[tuple[Code, ...], Meta(max_length=16)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
-Instant = Annotated[datetime, Meta(tz=True)]
+Instant = Annotated[datetime, Meta(tz=True, extra_json_schema=DATE_SCHEMA)]
+Day = Annotated[date, Meta(extra_json_schema=DATE_SCHEMA)]
+ServiceDate = Annotated[Day, Meta(description="local date at the facility")]
 
 
 class InboundMoney(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,10 +128,13 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     system: CodeSystem
     modifiers: Modifiers = ()
     quantity: Quantity = 1
-    service_date: Annotated[date, Meta(description="local date at the facility")]
+    service_date: ServiceDate
     description: Line | None = None
     unit_price: InboundMoney | None = None
     line_id: Annotated[Id | None, Meta(description="the sender's own id of the line")] = None
+
+    def __post_init__(self) -> None:
+        check_day("service_date", self.service_date)
 
 
 class EncounterClosed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -151,6 +157,7 @@ class EncounterClosed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     coverage: Coverage | None = None
 
     def __post_init__(self) -> None:
+        check_day("closed_at", self.closed_at)
         exponent(self.currency)
         for service in self.services:
             if service.unit_price and service.unit_price.currency != self.currency:
@@ -185,12 +192,15 @@ class RemittanceReceived(msgspec.Struct, frozen=True, kw_only=True, omit_default
 
     remittance_id: Id
     payer: Id
-    received_on: date | None = None
+    received_on: Day | None = None
     total: InboundMoney
     claims: Annotated[
         tuple[RemittanceClaim, ...],
         Meta(min_length=1, max_length=CLAIMS_MAX),
     ]
+
+    def __post_init__(self) -> None:
+        check_day("received_on", self.received_on)
 
 
 class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -202,11 +212,14 @@ class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defau
     system: CodeSystem
     modifiers: Modifiers = ()
     quantity: Quantity = 1
-    service_date: Annotated[date, Meta(description="local date at the facility")]
+    service_date: ServiceDate
     currency: Currency
     unit_price: InboundMoney | None = None
     reference: Annotated[Line | None, Meta(description="the sender's own reference")] = None
     encounter_id: Id | None = None
+
+    def __post_init__(self) -> None:
+        check_day("service_date", self.service_date)
 
 
 CAPTURE_CHARGE: Final = "billing.command.capture-charge.v1"

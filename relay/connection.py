@@ -1,6 +1,7 @@
 """The NATS client of all our processes: it never stops reconnecting, and reads headers quickly."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.errors import ConnectionReconnectingError
 from nats.errors import Error as BusError
+from nats.protocol import parser
 
 __all__ = ["OUR_INBOX", "BusError", "Client", "ServerTooOld", "connect", "report"]
 
@@ -18,8 +20,15 @@ OUR_INBOX: Final = "_DAYBOOK"
 
 SERVER_MIN: Final = (2, 12)  # the first with atomic batches
 _VERSION_LINE: Final = b"NATS/1.0\r\n"
+_BLOCK_END: Final = b"\r\n\r\n"
 
 _log = structlog.get_logger()
+
+# The server ends a subject at a space or a tab, the client at any white space: one with a form feed
+# in it would end the connection, and again whenever it is delivered.
+_LINE: Final = rb"\A%b[ \t]+([^ \t\r\n]+)[ \t]+([^ \t\r\n]+)[ \t]+(([^ \t\r\n]+)[ \t]+)?"
+parser.MSG_RE = re.compile(_LINE % b"MSG" + rb"(\d+)\r\n")
+parser.HMSG_RE = re.compile(_LINE % b"HMSG" + rb"(\d+)[ \t]+(\d+)\r\n")
 
 
 class ServerTooOld(Exception):
@@ -46,14 +55,31 @@ class Client(NatsClient):
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         """The headers of a message. The client looks at every character of them in Python, which
         takes longer than all the rest of receiving a message; ordinary ones are split at once."""
-        if headers and headers.startswith(_VERSION_LINE):
+        if headers and headers.startswith(_VERSION_LINE) and headers.endswith(_BLOCK_END):
             try:
-                lines = headers[len(_VERSION_LINE) : -4].decode().split("\r\n")
+                lines = headers[len(_VERSION_LINE) : -len(_BLOCK_END)].decode().split("\r\n")
                 pairs = [line.split(":", 1) for line in lines]
                 return {name: value.strip() for name, value in pairs}
             except ValueError:
                 _log.debug("headers that are no pairs of UTF-8")  # the client's own reading decides
-        return await super()._process_headers(headers)
+        try:
+            return await super()._process_headers(headers)
+        except (IndexError, ValueError):
+            # The server looks into no block that it stores: whoever may publish may send anything.
+            _log.warning("headers that cannot be read", size=len(headers or b""))
+            return None
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        """The client refuses a subject that is no UTF-8, and stops reading for good; the server
+        lets one be published, so it must be delivered to whoever can reject it."""
+        try:
+            message: Msg = super()._build_message(sid, subject, reply, data, headers)
+        except UnicodeDecodeError:
+            readable = subject.decode(errors="backslashreplace").encode()
+            message = super()._build_message(sid, readable, reply, data, headers)
+        return message
 
     async def request(self, *args: Any, **more: Any) -> Msg:
         """As the client does it, but never losing a cancellation.

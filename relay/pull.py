@@ -23,6 +23,7 @@ REQUEST_SECONDS: Final = 30.0
 # With two requests out, what is buffered stays below three times this.
 REQUEST_BYTES_MAX: Final = 8 * 1024 * 1024
 _NANOSECONDS: Final = 1_000_000_000
+_MESSAGE: Final = "$JS.ACK."
 _STATUS: Final = "Status"
 _HEARTBEAT: Final = "100"
 # The request has ended as it should, after its time or its messages or its bytes.
@@ -90,11 +91,13 @@ class Pull:
     async def arrived(self, message: Msg) -> None:
         """Take a message or a status from the inbox."""
         self._heard_at = asyncio.get_running_loop().time()
-        if message.headers and _STATUS in message.headers and not message.data:
-            self._note(message.headers)
-        elif f".{self._consumer}." in message.reply:  # not of the consumer before this one
+        # A message comes with a place to acknowledge it, a status never does: whoever may publish
+        # may set the headers of one.
+        if f".{self._consumer}." in message.reply:  # not of the consumer before this one
             self._asked = max(0, self._asked - 1)
             self._buffer.append(message)
+        elif not message.reply.startswith(_MESSAGE) and _STATUS in (message.headers or {}):
+            self._note(message.headers or {})
         self._some.set()
 
     def _note(self, headers: dict[str, str]) -> None:
@@ -102,7 +105,8 @@ class Pull:
         if status == _HEARTBEAT:
             return
         if status in _ENDED or text.startswith(_ENDED_409):
-            self._asked = max(0, self._asked - int(headers.get("Nats-Pending-Messages", 0)))
+            pending = headers.get("Nats-Pending-Messages", "")
+            self._asked = max(0, self._asked - (int(pending) if pending.isdecimal() else 0))
             return
         # The consumer or its stream was deleted, the leader changed, the server goes down, or
         # nobody answers: whatever was asked for does not come.

@@ -9,8 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
 
+from contracts.calendar import check_day
 from contracts.ids import AccountId, InvoiceId, PaymentId
-from contracts.inbound import Id, Line
+from contracts.inbound import Day, Id, Line
 from contracts.money import Money
 from contracts.payment import Allocation, PaymentMethod, PaymentPosted
 from contracts.views import PaymentPage
@@ -44,12 +45,15 @@ class PostPaymentRequest(
     account_id: Id
     amount: Amount
     method: PaymentMethod
-    received_on: Annotated[date | None, Meta(description="local date; today if left out")] = None
+    received_on: Annotated[Day | None, Meta(description="local date; today if left out")] = None
     allocations: Annotated[
         Annotated[tuple[WantedAllocation, ...], Meta(max_length=ALLOCATIONS_MAX)] | None,
         Meta(description="what to settle; the oldest invoices first if left out"),
     ] = None
     reference: Annotated[Line | None, Meta(description="your own reference")] = None
+
+    def __post_init__(self) -> None:
+        check_day("received_on", self.received_on)
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):

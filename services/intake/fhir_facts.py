@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from contracts.calendar import check_day
 from contracts.inbound import Patient as InboundPatient
 from services.intake.fhir_problem import FhirUnreadable
 from services.intake.fhir_resources import (
@@ -22,6 +23,8 @@ from services.intake.fhir_resources import (
 
 Records = Mapping[str, Resource]
 """The resources of a bundle by what references call them."""
+
+D = TypeVar("D", bound=date)
 
 _TEXT_MAX: Final = 512
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2}[A-Za-z0-9-]{0,33}")
@@ -96,18 +99,29 @@ def instant(period: Period | None, created: str | None) -> datetime:
         raise FhirUnreadable("no time when the encounter ended", "give `period.end`")
     try:
         if "T" in written:
-            return _decode_instant(f'"{written}"')
-        return datetime.combine(date.fromisoformat(written), datetime.min.time(), UTC)
+            found = _decode_instant(f'"{written}"')
+        else:
+            found = datetime.combine(date.fromisoformat(written), datetime.min.time(), UTC)
     except (msgspec.MsgspecError, ValueError) as error:
         raise FhirUnreadable(f"{written!r} is no instant", "give it with an offset") from error
+    return _known(found, "the end of the encounter")
 
 
 def local_date(written: str | None, what: str) -> date:
     """The day as it is written, in its own offset: what the calendar at the place said."""
     try:
-        return date.fromisoformat((written or "")[:10])
+        found = date.fromisoformat((written or "")[:10])
     except ValueError as error:
         raise FhirUnreadable(f"{what}: {written!r} is no day", "give it to the day") from error
+    return _known(found, what)
+
+
+def _known(day: D, what: str) -> D:
+    try:
+        check_day(what, day)
+    except ValueError as error:
+        raise FhirUnreadable(str(error), "correct the date") from error
+    return day
 
 
 def one_line(text: str | None) -> str | None:

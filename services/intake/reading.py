@@ -4,13 +4,20 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+import structlog
+
 from contracts import inbound
-from contracts.cloudevent import CloudEvent, NotACloudEvent, from_nats
+from contracts.cloudevent import IDENTITY_BYTES_MAX, CloudEvent, NotACloudEvent, from_nats
 from contracts.inbound import InboundInvalid, InboundMessage, InboundTypeUnknown
 from services.execute.envelope import TENANT
 
 NOBODY: Final = "_nobody"
 """Keeps what came for no tenant, and takes nothing itself: `rejected list --tenant _nobody`."""
+
+TAKEN_OVER: Final = ("correlationid", "traceparent")
+DETAIL_LETTERS_MAX: Final = 2_000
+
+_log = structlog.get_logger()
 
 
 class Arrived(NamedTuple):
@@ -57,9 +64,13 @@ def read(arrived: Arrived, prefix_tokens: int) -> Readable | Unreadable:
                 f"the subject says {subject_type}, the event {event.type}: publish it on "
                 f"intake.{tenant}.{event.type}",
             )
+        if problem := _too_long(event):
+            return _unreadable(tenant, event, problem)
         message = inbound.decode(event.type, event.data)
     except (NotACloudEvent, InboundTypeUnknown, InboundInvalid) as invalid:
         return _unreadable(tenant, event, str(invalid.args[0]))
+    except Exception as fault:  # the others of its batch are not to blame
+        return at_fault(tenant, event, fault)
     return Readable(tenant, event, message, content_hash(event))
 
 
@@ -68,5 +79,26 @@ def content_hash(event: CloudEvent) -> bytes:
     return hashlib.sha256(b"\0".join((event.type.encode(), event.data))).digest()
 
 
+def _too_long(event: CloudEvent) -> str | None:
+    """What every event that a message leads to carries on in a header: too long there, and the
+    relay could publish none of them."""
+    for name in TAKEN_OVER:
+        value = event.extensions.get(name)
+        if value and len(value.encode()) > IDENTITY_BYTES_MAX:
+            return f"{name} too long at ce-{name}; use at most {IDENTITY_BYTES_MAX} bytes"
+    return None
+
+
+def at_fault(tenant: str, event: CloudEvent | None, fault: Exception) -> Unreadable:
+    """A message that we failed at, with the cause in the log: it is kept, and repeated once that
+    is mended; whatever one message sets off, it must not stop the others."""
+    _log.error(
+        "message failed", tenant=tenant, message_id=event.id if event else None, exc_info=fault
+    )
+    detail = f"the message could not be taken: {type(fault).__name__}"
+    return Unreadable(tenant, event, "INTERNAL", detail)
+
+
 def _unreadable(tenant: str, event: CloudEvent | None, detail: str) -> Unreadable:
-    return Unreadable(tenant, event, "VALIDATION_FAILED", detail)
+    # It may quote what was sent, which may be a megabyte.
+    return Unreadable(tenant, event, "VALIDATION_FAILED", detail[:DETAIL_LETTERS_MAX])

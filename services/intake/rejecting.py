@@ -47,7 +47,9 @@ def envelope_of(rejection: Rejection, keys: Keys, received_at: datetime) -> Enve
     arrived, unreadable = rejection.arrived, rejection.unreadable
     event, tenant = unreadable.event, unreadable.tenant
     kept = Kept(
-        headers={name: str(value) for name, value in (arrived.headers or {}).items()},
+        headers={
+            _encodable(name): _encodable(value) for name, value in (arrived.headers or {}).items()
+        },
         payload_base64=base64.b64encode(arrived.payload).decode(),
     )
     content = seal(keys, tenant, rejection.subject_id, msgspec.json.encode(kept).decode())
@@ -79,15 +81,19 @@ def restore(content: str) -> Kept:
 
 def _clean(text: str) -> str:
     """Text that Postgres stores and a terminal shows, whatever arrived."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return printable.encode(errors="replace").decode()[:_TEXT_MAX]
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[:_TEXT_MAX])
+    return printable.encode(errors="replace").decode()
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _patient(arrived: Arrived, event: CloudEvent | None) -> str | None:
     """The patient that a message names, read as well as it can be read."""
     try:
         content: Any = _decode_any(event.data if event else arrived.payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     found = content
     for name in ("data",) if event is None else ():

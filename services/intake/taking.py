@@ -13,7 +13,7 @@ from services.execute.envelope import Envelope, Refused
 from services.execute.executor import Executor
 from services.execute.faults import is_away
 from services.intake import rejecting, translation
-from services.intake.reading import Arrived, Readable, Unreadable, read
+from services.intake.reading import Arrived, Readable, Unreadable, at_fault, read
 from services.intake.rejecting import Rejection, rejection_of
 from services.sealing import Keys, make_keys
 
@@ -44,27 +44,22 @@ class Taking:
     async def take(self, batch: Sequence[Arrived]) -> Taken:
         """Execute what can be read, keep what cannot; each message ends settled or comes again."""
         readings = [read(arrived, self._prefix_tokens) for arrived in batch]
-        readable = [
-            (index, reading)
-            for index, reading in enumerate(readings)
-            if isinstance(reading, Readable)
-        ]
-        rejections = {
-            index: rejection_of(batch[index], reading, self._stream)
-            for index, reading in enumerate(readings)
-            if isinstance(reading, Unreadable)
-        }
-        envelopes = await self._envelopes([reading for _, reading in readable])
-        outcomes = await self._executor.execute_all(envelopes)
+        envelopes = await self._envelopes(readings)
+        outcomes = await self._executor.execute_all(list(envelopes.values()))
         again, repeated = [], 0
-        for (index, reading), outcome in zip(readable, outcomes, strict=True):
+        for index, outcome in zip(envelopes, outcomes, strict=True):
             if not isinstance(outcome, Refused):
                 repeated += outcome.replayed
             elif outcome.transient:
                 again.append(index)
             else:
-                unreadable = Unreadable(reading.tenant, reading.event, outcome.code, outcome.detail)
-                rejections[index] = rejection_of(batch[index], unreadable, self._stream)
+                tenant, event, *_ = readings[index]
+                readings[index] = Unreadable(tenant, event, outcome.code, outcome.detail)
+        rejections = {
+            index: rejection_of(batch[index], reading, self._stream)
+            for index, reading in enumerate(readings)
+            if isinstance(reading, Unreadable)
+        }
         kept = await self._reject(rejections)
         again += [index for index in rejections if index not in kept]
         unsettled = set(again)
@@ -72,46 +67,62 @@ class Taking:
         taken = len(settled) - len(kept) - repeated
         return Taken(settled, again, taken, repeated, len(kept))
 
-    async def _envelopes(self, readable: Sequence[Readable]) -> list[Envelope]:
+    async def _envelopes(self, readings: list[Readable | Unreadable]) -> dict[int, Envelope]:
+        """The commands of what can be read, by index; what none can be made of is Unreadable."""
         subjects: dict[str, set[str]] = defaultdict(set)
-        for reading in readable:
-            subject = translation.subject_of(reading.message)
-            if subject is not None:
-                subjects[reading.tenant].add(subject)
+        for reading in readings:
+            if isinstance(reading, Readable):
+                subject = translation.subject_of(reading.message)
+                if subject is not None:
+                    subjects[reading.tenant].add(subject)
         keys = await self._keys(subjects)
         none: Keys = {}
-        return [
-            translation.envelope_of(reading, keys.get(reading.tenant, none)) for reading in readable
-        ]
+        envelopes: dict[int, Envelope] = {}
+        for index, reading in enumerate(readings):
+            if not isinstance(reading, Readable):
+                continue
+            tenant = reading.tenant
+            try:
+                envelopes[index] = translation.envelope_of(reading, keys.get(tenant, none))
+            except Exception as fault:  # the others of the batch are not to blame
+                readings[index] = at_fault(tenant, reading.event, fault)
+        return envelopes
 
     async def _keys(self, subjects: Mapping[str, Iterable[str]]) -> dict[str, Keys]:
-        """The keys of each tenant's subjects; raises LedgerUnavailable."""
+        """The keys of each tenant's subjects, but for names that Postgres does not take; raises
+        LedgerUnavailable."""
+        return {tenant: await self._keys_of(tenant, named) for tenant, named in subjects.items()}
+
+    async def _keys_of(self, tenant: str, subjects: Iterable[str]) -> Keys:
+        named = list(subjects)
         try:
-            return {
-                tenant: await make_keys(self._pool, tenant, named)
-                for tenant, named in subjects.items()
-            }
+            return await make_keys(self._pool, tenant, named)
         except Exception as fault:  # as in a command: only what is about Postgres itself may pass
-            if not is_away(fault):
-                raise
-            raise LedgerUnavailable(f"{type(fault).__name__}: {fault}") from fault
+            if is_away(fault):
+                raise LedgerUnavailable(f"{type(fault).__name__}: {fault}") from fault
+            if len(named) == 1:
+                _log.exception("no key for a subject", tenant=tenant)
+                return {}
+        alone = [await self._keys_of(tenant, [subject]) for subject in named]
+        return {subject: key for keys in alone for subject, key in keys.items()}
 
     async def _reject(self, rejections: dict[int, Rejection]) -> set[int]:
         """Keep rejected messages; returns the indexes of those that are kept now."""
-        if not rejections:
-            return set()
         subjects: dict[str, set[str]] = defaultdict(set)
         for rejection in rejections.values():
             subjects[rejection.unreadable.tenant].add(rejection.subject_id)
         keys = await self._keys(subjects)
         received_at = datetime.now(UTC)
-        envelopes = [
-            rejecting.envelope_of(rejection, keys[rejection.unreadable.tenant], received_at)
-            for rejection in rejections.values()
-        ]
-        outcomes = await self._executor.execute_all(envelopes)
+        envelopes: dict[int, Envelope] = {}
+        for index, rejection in rejections.items():
+            own = keys[rejection.unreadable.tenant]
+            try:
+                envelopes[index] = rejecting.envelope_of(rejection, own, received_at)
+            except Exception:  # it comes again, and is named each time, but never stops the others
+                _log.exception("rejection cannot be kept", sequence=rejection.arrived.sequence)
+        outcomes = await self._executor.execute_all(list(envelopes.values()))
         kept = set()
-        for index, outcome in zip(rejections, outcomes, strict=True):
+        for index, outcome in zip(envelopes, outcomes, strict=True):
             self._report(rejections[index], outcome)
             if not isinstance(outcome, Refused):
                 kept.add(index)

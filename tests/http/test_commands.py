@@ -107,6 +107,19 @@ async def test_amounts_are_canonical_however_they_were_written(api: Api) -> None
     assert (again.status_code, again.json()) == (201, first.json())
 
 
+async def test_dates_of_the_year_1_or_9999_are_refused(api: Api) -> None:
+    account_id = await open_account(api)
+    for day in ("0001-01-01", "9999-12-31"):
+        for path, body in (
+            ("/v1/charges", charge_body(account_id, service_date=day)),
+            ("/v1/payments", payment_body(account_id, received_on=day)),
+        ):
+            response = await api.post(path, body)
+            problem = response.json()
+            assert (response.status_code, problem["code"]) == (400, "VALIDATION_FAILED"), path
+            assert "within the years 1900 to 2199" in response.text
+
+
 NO_AMOUNTS = (
     (b'{"amount": 125.5, "currency": "USD"}', "$.unit_price.amount"),
     (b'{"amount": 125, "currency": "USD"}', "$.unit_price.amount"),

@@ -9,8 +9,10 @@ import pytest
 from contracts import inbound
 from domain import naming
 from services.execute.attempt import LedgerUnavailable
+from services.intake import rejecting, translation
 from services.intake.reading import NOBODY, Arrived
 from services.intake.rejected import list_rejected
+from services.intake.rejecting import Rejection
 from services.intake.taking import Taking
 from tests.fixtures.intake import Write
 
@@ -167,6 +169,104 @@ async def test_without_postgres_nothing_is_taken_and_the_caller_is_told(
     taking = Taking(write.executor, away, stream="BILLING_INTAKE", prefix_tokens=0)
     with pytest.raises(LedgerUnavailable):
         await taking.take([arrived(1, data)])
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_instants_beyond_the_calendar_harm_nobody_else(time: str, write: Write) -> None:
+    remittance = {
+        "remittance_id": "era-1",
+        "payer": "Blue",
+        "total": {"amount": "0", "currency": "GEL"},
+        "claims": [{"claim_id": "c-1", "paid": {"amount": "0", "currency": "GEL"}}],
+    }
+    timed = arrived(3, remittance, type_=inbound.REMITTANCE_RECEIVED)
+    batch = [
+        arrived(1, encounter(1)),
+        arrived(2, encounter(2, closed_at=time)),
+        timed._replace(headers={**(timed.headers or {}), "ce-time": time}),
+        arrived(4, encounter(4)),
+    ]
+    taken = await write.taking.take(batch)
+    assert (taken.settled, taken.taken_count, taken.rejected_count) == ([0, 1, 2, 3], 2, 2)
+    assert await _codes(write) == ["VALIDATION_FAILED"] * 2
+
+
+@pytest.mark.parametrize("failing", ["envelope_of", "decode", "seal"])
+async def test_a_message_that_we_fail_at_is_rejected_and_the_others_are_taken(
+    failing: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the fault: here one that only the message of patient p-bad sets off."""
+    place: Any
+    place, marked = {
+        "envelope_of": (translation, 0),
+        "decode": (inbound, 1),
+        "seal": (translation, 2),
+    }[failing]
+    original = getattr(place, failing)
+
+    def faulty(*args: Any) -> Any:
+        if "p-bad" in repr(args[marked]):
+            raise OverflowError("beyond what anybody thought of")
+        return original(*args)
+
+    monkeypatch.setattr(place, failing, faulty)
+    bad = encounter(2, patient={"patient_id": "p-bad", "name": "B. Bad"})
+    batch = [arrived(1, encounter(1)), arrived(2, bad), arrived(3, encounter(3))]
+    taken = await write.taking.take(batch)
+    assert (taken.settled, taken.taken_count, taken.rejected_count) == ([0, 1, 2], 2, 1)
+    assert await _codes(write) == ["INTERNAL"]
+
+
+async def test_a_rejection_that_cannot_be_kept_comes_again_and_stops_nobody(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = rejecting.envelope_of
+
+    def faulty(rejection: Rejection, *args: Any) -> Any:
+        if rejection.arrived.sequence == 2:
+            raise OverflowError("beyond what anybody thought of")
+        return original(rejection, *args)
+
+    monkeypatch.setattr(rejecting, "envelope_of", faulty)
+    batch = [arrived(1, encounter(1)), arrived(2, b"nonsense"), arrived(3, b"nonsense")]
+    taken = await write.taking.take(batch)
+    assert (taken.settled, taken.again, taken.rejected_count) == ([0, 2], [1], 1)
+
+
+async def test_a_patient_without_a_key_is_rejected_alone(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should a name ever be read that Postgres does not take."""
+    original = translation.subject_of
+
+    def lenient(message: Any) -> str | None:
+        named = original(message)
+        return "NUL\0" if named == "p-bad" else named
+
+    monkeypatch.setattr(translation, "subject_of", lenient)
+    bad = encounter(2, patient={"patient_id": "p-bad", "name": "B. Bad"})
+    taken = await write.taking.take(
+        [arrived(1, encounter(1)), arrived(2, bad), arrived(3, encounter(3))]
+    )
+    assert (taken.settled, taken.taken_count, taken.rejected_count) == ([0, 1, 2], 2, 1)
+
+
+@pytest.mark.parametrize("name", ["correlationid", "traceparent"])
+async def test_what_events_carry_on_must_fit_their_headers(name: str, write: Write) -> None:
+    """Longer ones would stop the relay: no event that follows from them could be published."""
+    long, longest = arrived(1, encounter(1)), arrived(2, encounter(2))
+    batch = [
+        long._replace(headers={**(long.headers or {}), f"ce-{name}": "x" * 1_001}),
+        longest._replace(headers={**(longest.headers or {}), f"ce-{name}": "x" * 1_000}),
+    ]
+    taken = await write.taking.take(batch)
+    assert (taken.taken_count, taken.rejected_count) == (1, 1)
+
+
+async def test_headers_of_any_kind_are_kept(write: Write) -> None:
+    odd = {"\udcff": "\udcfe\0", "ce-id": "\ud800", "ce-" + "x" * 5_000: "1", "": ""}
+    taken = await write.taking.take([Arrived("intake.demo.a.b\ufffd.v1", odd, b"{}", 1)])
+    assert (taken.settled, taken.rejected_count) == ([0], 1)
 
 
 async def _codes(write: Write) -> list[str]:

@@ -39,7 +39,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
 )
-times = st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC))
+times = st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
 events = st.builds(
     CloudEvent,
     id=texts,
@@ -275,3 +275,11 @@ def test_whatever_arrives_is_an_event_or_not_a_cloud_event(
         assert refusal.remedy  # noqa: PT017  # either outcome is right, nothing else may be raised
     else:
         assert from_nats(*to_nats_binary(event)) == event
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"]
+)
+def test_a_time_that_is_none_is_refused(time: str) -> None:
+    with pytest.raises(NotACloudEvent, match="within the years 1900 to 2199 at header ce-time"):
+        from_nats(MINIMAL | {"ce-time": time}, b"")

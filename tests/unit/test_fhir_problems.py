@@ -33,6 +33,7 @@ def read(*resources: Any) -> BundleReading:
             {"item": [item(1, productOrService={"coding": [{"system": "s", "code": "a b"}]})]},
             "code",
         ),
+        ({"item": [item(1, servicedDate="0001-01-01")]}, "item 1 serviced` within the years"),
         ({"status": "entered-in-error"}, "entered-in-error"),
         ({"status": DELETE}, "None"),
         ({"use": "preauthorization"}, "preauthorization"),
@@ -65,6 +66,7 @@ def test_a_claim_that_cannot_be_read_is_named_and_the_rest_goes_on(
         ({"payment": {"amount": {"value": 5, "currency": "GEL"}}}, "payment.amount is in GEL"),
         ({"insurer": DELETE}, "without insurer"),
         ({"payment": {"amount": usd("5"), "date": "soon"}}, "'soon' is no day"),
+        ({"payment": {"amount": usd("5"), "date": "9999-12-31"}}, "`payment.date` within"),
     ],
 )
 def test_a_payment_that_cannot_be_read_leaves_the_encounter_standing(
@@ -131,3 +133,13 @@ def test_invalid_utf8_in_one_resource_harms_no_other() -> None:
     reading = read_bundle(bundle(PATIENT, VISIT, *claims).replace(b"uuid:a", b"uuid:\xff"), "x")
     assert [problem.pointer for problem in reading.problems] == ["/entry/2/resource"]
     assert [message.id for message in reading.messages] == ["b/encounter"]
+
+
+@pytest.mark.parametrize(
+    "end", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01"]
+)
+def test_an_encounter_that_ended_when_nobody_billed_is_named(end: str) -> None:
+    visit = {**VISIT, "period": {"start": end, "end": end}}
+    reading = read_bundle(bundle(PATIENT, visit, claim("10", None, [item(1)])), "day.json")
+    (problem,) = reading.problems
+    assert "`the end of the encounter` within the years 1900 to 2199" in problem.what

@@ -170,3 +170,38 @@ def test_the_json_schema_accepts_and_refuses_the_same_messages() -> None:
         assert validator.is_valid(message)
         for field in message.keys() & {"account_id", "code", "encounter_id", "facility", "payer"}:
             assert not validator.is_valid({**message, field: "a\n"})
+
+
+@pytest.mark.parametrize("year", ["0001", "1899", "2200", "9999"])
+@pytest.mark.parametrize(
+    ("wire_type", "message", "path"),
+    [
+        (CAPTURE_CHARGE, {**CHARGE, "service_date": "{}-12-31"}, "service_date"),
+        (ENCOUNTER_CLOSED, {**ENCOUNTER, "closed_at": "{}-01-01T00:00:00+14:00"}, "closed_at"),
+        (ENCOUNTER_CLOSED, {**ENCOUNTER, "closed_at": "{}-12-31T23:59:59-14:00"}, "closed_at"),
+        (
+            ENCOUNTER_CLOSED,
+            {**ENCOUNTER, "services": [SERVICE, {**SERVICE, "service_date": "{}-06-30"}]},
+            "$.services[1]",
+        ),
+        (REMITTANCE_RECEIVED, {**REMITTANCE, "received_on": "{}-01-01"}, "received_on"),
+    ],
+)
+def test_dates_that_billing_does_not_know_are_refused_and_named(
+    year: str, wire_type: str, message: dict[str, Any], path: str
+) -> None:
+    written = json.dumps(message).replace("{}-", f"{year}-").encode()
+    with pytest.raises(InboundInvalid, match="within the years 1900 to 2199") as refused:
+        inbound.decode(wire_type, written)
+    assert path in str(refused.value)
+    schema = msgspec.json.schema(next(one.shape for one in INBOUND if one.wire_type == wire_type))
+    with pytest.raises(jsonschema.ValidationError, match="does not match"):
+        jsonschema.validate(json.loads(written), schema)
+
+
+@pytest.mark.parametrize("instant", ["1900-01-01T00:00:00+14:00", "2199-12-31T23:59:59-14:00"])
+def test_the_first_and_the_last_instant_are_taken(instant: str) -> None:
+    message = {**ENCOUNTER, "closed_at": instant}
+    closed_at = read(ENCOUNTER_CLOSED, message).closed_at
+    assert closed_at.astimezone(UTC) == datetime.fromisoformat(instant)
+    jsonschema.validate(message, msgspec.json.schema(EncounterClosed))
