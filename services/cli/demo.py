@@ -1,8 +1,10 @@
 """`daybook demo`: set everything up, do the main job, show it, check it, stop everything."""
 
 import asyncio
+import os
 import signal
 import time
+from typing import Final
 
 import click
 import msgspec
@@ -11,12 +13,15 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.progress import Progress
-from services.cli.running import json_option, print_json, run, settings_with
-from services.cli.up import stack_options
+from services.cli.running import json_option, print_json, run
 from services.demo import DidNotCatchUp, Shown, show
+from services.embedded.stack import StackOptions
 from services.logging import configure_logging
 from services.query import ProblemAnswered
 from services.up import everything
+
+_OURS: Final = "DAYBOOK_"
+_OPTIONS: Final = StackOptions(data_dir=None, temporal_ui=True)
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +63,13 @@ async def _demo(patients: int, as_json: bool) -> bool:
         # Interrupted anywhere, everything that was started is stopped in order.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-    options = stack_options(settings_with(), port=None, ephemeral=True)
+    # Whatever servers and names the environment gives, its ledger is not for playing.
+    environment = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
+    if ignored := sorted(os.environ.keys() - environment.keys()):
+        click.echo(f"the demo runs on servers of its own: ignoring {', '.join(ignored)}", err=True)
     with Progress("Daybook demo", quiet=as_json) as progress:
         try:
-            async with everything(options, progress.report) as stack:
+            async with everything(_OPTIONS, progress.report, environment) as stack:
                 shown = await show(stack.addresses, patients=patients, tell=progress.say)
                 if not as_json:
                     progress.show()
