@@ -2,11 +2,12 @@
 
 import msgspec
 
+from services.cannot_run import CannotRun
 from services.embedded.addresses import find_running
 from services.settings import Settings
 
 
-class NothingRunning(Exception):
+class NothingRunning(CannotRun):
     """Neither addresses nor a running stack: says how to start one."""
 
 

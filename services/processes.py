@@ -7,11 +7,13 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
+from wsgiref.simple_server import WSGIServer
 
 import structlog
 from prometheus_client import start_http_server
 
 from services import wiring
+from services.cannot_run import CannotRun
 from services.collector import tune_collector
 from services.locate import locate
 from services.settings import Settings
@@ -38,11 +40,20 @@ async def serve(name: str, settings: Settings) -> None:
     async with AsyncExitStack() as undo:
         wired = wiring.Wiring(settings, locate(settings), owner, undo)
         if settings.metrics_port:
-            server, _ = start_http_server(settings.metrics_port, addr="127.0.0.1")
-            undo.callback(server.shutdown)
+            undo.callback(_metrics(settings.metrics_port).shutdown)
         _log.info("process started", owner=owner)
         await _until_stopped(SERVE[name], wired, stopping)
     _log.info("process stopped", owner=owner)
+
+
+def _metrics(port: int) -> WSGIServer:
+    try:
+        server, _ = start_http_server(port, addr="127.0.0.1")
+    except OSError as failed:
+        raise CannotRun(
+            f"no metrics on 127.0.0.1:{port} ({failed.strerror}): set DAYBOOK_METRICS_PORT"
+        ) from failed
+    return server
 
 
 async def _until_stopped(work: Serve, wired: wiring.Wiring, stopping: asyncio.Event) -> None:

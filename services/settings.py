@@ -3,9 +3,10 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 
 DEFAULT_DATA_DIR: Final = Path(".daybook")
 
@@ -18,30 +19,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str | None = None
     temporal_address: str | None = None
     temporal_namespace: str = "default"
-    prefix: str = ""
+    prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]*$")] = ""
     """Prefix of streams and subjects, so that several Daybooks share one NATS."""
-    log_level: str = "info"
-    metrics_port: int = 0
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     """Where a process serves /metrics; 0 means nowhere (the API serves its own)."""
     api_host: str = "127.0.0.1"
-    api_port: int = 4000
+    api_port: Annotated[int, Meta(ge=1, le=65535)] = 4000
     auth: str = ""
     """`dev` lets anonymous callers on loopback in; nothing else is served without keys."""
-    lease_seconds: float = 10.0
-    lanes: int = 2
-    pool_size_max: int = 8
+    lease_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
+    lanes: Annotated[int, Meta(ge=1)] = 2
+    pool_size_max: Annotated[int, Meta(ge=1)] = 8
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """The settings that DAYBOOK_<NAME> variables give; raises ValueError for a bad value."""
-        given = {
-            field: environment[name]
-            for field in cls.__struct_fields__
-            if environment.get(name := f"DAYBOOK_{field.upper()}")
-        }
-        try:
-            return msgspec.convert(
-                given, cls, strict=False, dec_hook=lambda kind, value: kind(value)
-            )
-        except msgspec.ValidationError as invalid:
-            raise ValueError(f"a DAYBOOK_ variable is not usable: {invalid}") from None
+        given = {}
+        for field in msgspec.structs.fields(cls):
+            name = f"DAYBOOK_{field.name.upper()}"
+            if value := environment.get(name):
+                given[field.name] = _read(name, value, field.type)
+        return cls(**given)
+
+
+def _read(name: str, value: str, kind: Any) -> Any:
+    try:
+        return msgspec.convert(value, kind, strict=False, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as invalid:
+        allowed = f": one of {', '.join(get_args(kind))}" if get_origin(kind) is Literal else ""
+        raise ValueError(f"{name}={value!r} is not usable: {invalid}{allowed}") from None

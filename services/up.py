@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -21,9 +21,14 @@ PROCESSES: Final = ("relay", "intake", "projector", "worker", "api")
 
 @asynccontextmanager
 async def everything(
-    options: StackOptions, on_report: OnReport | None = None
+    options: StackOptions,
+    on_report: OnReport | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[EmbeddedStack]:
-    """Start the servers, migrate, start our processes; yield when all are ready."""
+    """Start the servers, migrate, start our processes; yield when all are ready.
+
+    Our processes get the environment, with the addresses of this stack in it.
+    """
     async with running_stack(options, on_report) as stack:
         url = stack.addresses.postgres_url
         with reaching_postgres(url):  # a given one may be away
@@ -33,13 +38,13 @@ async def everything(
         finally:
             await connection.close()
         # The relay makes the streams that the others read.
-        await stack.start(_process(stack, "relay"))
-        await stack.start(*(_process(stack, name) for name in PROCESSES[1:]))
+        await stack.start(_process(stack, "relay", environment))
+        await stack.start(*(_process(stack, name, environment) for name in PROCESSES[1:]))
         stack.announce(api_url=f"http://{LOOPBACK}:{stack.api_port}")
         yield stack
 
 
-def _process(stack: EmbeddedStack, name: str) -> Child:
+def _process(stack: EmbeddedStack, name: str, environment: Mapping[str, str]) -> Child:
     if name == "api":
         port, path = stack.api_port, "/health/live"
     else:
@@ -51,16 +56,16 @@ def _process(stack: EmbeddedStack, name: str) -> Child:
     return Child(
         name=name,
         argv=(sys.executable, "-m", "services.cli.main", "serve", name),
-        env=_environment(stack, name, port),
+        env={**environment, **_addresses(stack, name, port)},
         ready=ready,
         # A transaction that is under way may end before the process does.
         stop_seconds_max=15,
     )
 
 
-def _environment(stack: EmbeddedStack, name: str, port: int) -> dict[str, str]:
+def _addresses(stack: EmbeddedStack, name: str, port: int) -> dict[str, str]:
     addresses = stack.addresses
-    given = {
+    return {
         "DAYBOOK_POSTGRES_URL": addresses.postgres_url,
         "DAYBOOK_NATS_URL": addresses.nats_url,
         "DAYBOOK_TEMPORAL_ADDRESS": addresses.temporal_address or "",
@@ -69,7 +74,6 @@ def _environment(stack: EmbeddedStack, name: str, port: int) -> dict[str, str]:
         "DAYBOOK_AUTH": "dev",
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
-    return {**os.environ, **given}
 
 
 def table_of_addresses(stack: EmbeddedStack) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import msgspec
 from litestar.connection import ASGIConnection
 
 from services.api.problems import Problem
+from services.cannot_run import CannotRun
 from services.commands import COMMANDS
 from services.settings import Settings
 
@@ -40,7 +41,7 @@ Authenticate = Callable[[Connection], Awaitable[Caller]]
 """Tells the caller of a request; raises Problem UNAUTHENTICATED or ACCESS_DENIED."""
 
 
-class AuthNotConfigured(ValueError):
+class AuthNotConfigured(CannotRun):
     """Nothing says how callers are known, or it would let strangers in: the API does not start."""
 
 

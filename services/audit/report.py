@@ -2,10 +2,10 @@
 
 import msgspec
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from services.audit.findings import MEANING, CheckCount, Finding
+from services.tables import Sheet
 
 FINDINGS_SHOWN_MAX = 50
 
@@ -73,12 +73,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             style="green" if self.is_well else "bold red",
         )
 
-    def _checks(self) -> Table:
-        table = Table("check", "checked", "findings", "what is to be true", box=None)
+    def _checks(self) -> Sheet:
+        table = Sheet(
+            *("check", "checked", "findings", "what is to be true"),
+            folds=("what is to be true",),
+            right=("checked", "findings"),
+        )
         for count in self.checks:
-            style = "red" if count.findings else None
+            style = "red" if count.findings else ""
             row = (str(count.check), f"{count.checked:,}", f"{count.findings:,}")
-            table.add_row(*row, MEANING[count.check], style=style)
+            table.add(*row, MEANING[count.check], style=style)
         return table
 
     def _details(self) -> list[Text]:

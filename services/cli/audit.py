@@ -6,7 +6,6 @@ from pathlib import Path
 
 import asyncpg
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from relay.retained import open_retained
@@ -24,6 +23,7 @@ from services.locate import NothingRunning, locate
 from services.logging import configure_logging
 from services.reach import BUS_SECONDS_MAX
 from services.settings import Settings
+from services.tables import console, show
 from services.wiring import Wiring
 
 COULD_NOT_RUN = 2
@@ -56,7 +56,7 @@ def verify_command(since: int, no_stream: bool, data_dir: Path | None, as_json: 
     if as_json:
         print_json(report)
     else:
-        Console().print(report.as_table())
+        show(report.as_table())
     sys.exit(0 if report.is_well else 1)
 
 
@@ -84,7 +84,7 @@ def _bar() -> Progress:
         BarColumn(),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} events, {task.fields[rate]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(sys.stderr),
         transient=True,
         disable=not sys.stderr.isatty(),
     )

@@ -1,22 +1,26 @@
 """`daybook demo`: set everything up, do the main job, show it, check it, stop everything."""
 
 import asyncio
+import os
 import signal
 import time
+from typing import Final
 
 import click
 import msgspec
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
+from services import demo as main_job
 from services.cli.progress import Progress
-from services.cli.running import json_option, print_json, run, settings_with
-from services.cli.up import stack_options
-from services.demo import DidNotCatchUp, Shown, show
+from services.cli.running import json_option, print_json, run
+from services.demo import DidNotCatchUp, Shown
+from services.embedded.stack import StackOptions
 from services.logging import configure_logging
 from services.query import ProblemAnswered
+from services.tables import Sheet, show
 from services.up import everything
+
+_OURS: Final = "DAYBOOK_"
+_OPTIONS: Final = StackOptions(data_dir=None, temporal_ui=True)
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +62,14 @@ async def _demo(patients: int, as_json: bool) -> bool:
         # Interrupted anywhere, everything that was started is stopped in order.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-    options = stack_options(settings_with(), port=None, ephemeral=True)
+    # Whatever servers and names the environment gives, its ledger is not for playing.
+    environment = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
+    if ignored := sorted(os.environ.keys() - environment.keys()):
+        click.echo(f"the demo runs on servers of its own: ignoring {', '.join(ignored)}", err=True)
     with Progress("Daybook demo", quiet=as_json) as progress:
         try:
-            async with everything(options, progress.report) as stack:
-                shown = await show(stack.addresses, patients=patients, tell=progress.say)
+            async with everything(_OPTIONS, progress.report, environment) as stack:
+                shown = await main_job.show(stack.addresses, patients=patients, tell=progress.say)
                 if not as_json:
                     progress.show()
                     _print(shown)
@@ -101,34 +108,36 @@ def _summary(shown: Shown, seconds: float) -> Summary:
 
 
 def _print(shown: Shown) -> None:
-    console = Console()
-    console.print(_account(shown), _ledger(shown), _trial_balance(shown), _work(shown))
+    show(_account(shown), _ledger(shown), _trial_balance(shown), _work(shown))
     audit = shown.audit
     verdict = "nothing wrong" if not audit.findings else f"{len(audit.findings)} FINDINGS"
-    console.print(
+    show(
         f"Audit: every event, leaf, balance, read model and message through "
         f"{audit.verified_through} verified, {verdict}.",
-        highlight=False,
+        *(f"  {finding}" for finding in audit.findings),
     )
-    for finding in audit.findings:
-        console.print(f"  {finding}")
 
 
-def _account(shown: Shown) -> Table:
+def _account(shown: Shown) -> Sheet:
     account = shown.account
-    table = _table("An account of the day", show_header=False)
-    table.add_row("account", account["account_id"])
-    table.add_row("patient", f"{account['name']} ({account['patient_id']})")
-    table.add_row("facility", account["facility"])
+    table = Sheet("", "value", title="An account of the day", header=False)
+    table.add("account", account["account_id"])
+    table.add("patient", f"{account['name']} ({account['patient_id']})")
+    table.add("facility", account["facility"])
     for name in ("charged", "adjusted", "paid", "balance"):
-        table.add_row(name, _money(account[name]))
+        table.add(name, _money(account[name]))
     return table
 
 
-def _ledger(shown: Shown) -> Table:
-    table = _table("Its ledger", "position", "event", "account", "amount", "balance")
+def _ledger(shown: Shown) -> Sheet:
+    table = Sheet(
+        *("position", "event", "account", "amount", "balance"),
+        title="Its ledger",
+        folds=("event", "account"),
+        right=("position", "amount", "balance"),
+    )
     for line in shown.ledger:
-        table.add_row(
+        table.add(
             str(line["position"]),
             line["type"],
             line["name"],
@@ -138,33 +147,30 @@ def _ledger(shown: Shown) -> Table:
     return table
 
 
-def _trial_balance(shown: Shown) -> Table:
+def _trial_balance(shown: Shown) -> Sheet:
     columns = ("gl_account", "name", "currency", "debit", "credit", "balance")
-    table = _table("Trial balance", "account", *columns[1:])
+    table = Sheet(
+        *("account", *columns[1:]),
+        title="Trial balance",
+        folds=("name",),
+        right=("debit", "credit", "balance"),
+    )
     for row in shown.trial_balance["rows"]:
-        table.add_row(*(row[name] for name in columns))
+        table.add(*(row[name] for name in columns))
     return table
 
 
-def _work(shown: Shown) -> Table:
+def _work(shown: Shown) -> Sheet:
     status, lags = shown.status, shown.lags
     rate = status.events / shown.work_seconds
-    table = _table("The work", show_header=False)
-    table.add_row("messages sent", f"{shown.messages}")
-    table.add_row("charges, events", f"{status.charges}, {status.events}")
-    table.add_row("throughput", f"{rate:,.0f} events/s over {shown.work_seconds:.1f} s")
-    table.add_row("log to stream", _lag(lags.published_p50, lags.published_max))
-    table.add_row("log to read models", _lag(lags.projected_p50, lags.projected_max))
-    table.add_row("rejected, to be mended", f"{status.rejected} messages")
-    table.add_row("parked, to be mended", f"{status.encounters_parked} encounter")
-    return table
-
-
-def _table(title: str, *columns: str, show_header: bool = True) -> Table:
-    table = Table(title=title, title_justify="left", show_header=show_header, box=box.SIMPLE)
-    for column in columns:
-        right = column in ("position", "amount", "debit", "credit", "balance")
-        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+    table = Sheet("", "value", title="The work", header=False, folds=("value",))
+    table.add("messages sent", f"{shown.messages}")
+    table.add("charges, events", f"{status.charges}, {status.events}")
+    table.add("throughput", f"{rate:,.0f} events/s over {shown.work_seconds:.1f} s")
+    table.add("log to stream", _lag(lags.published_p50, lags.published_max))
+    table.add("log to read models", _lag(lags.projected_p50, lags.projected_max))
+    table.add("rejected, to be mended", f"{status.rejected} messages")
+    table.add("parked, to be mended", f"{status.encounters_parked} encounter")
     return table
 
 

@@ -4,28 +4,30 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from contracts.ids import EncounterId
 from domain.encounter import AttentionRequired, ResumeEncounter
+from services.cli.lists import after_option, limit_option, show_list
 from services.cli.running import (
     data_dir_option,
     json_option,
-    print_json,
     run,
     settings_with,
     tenant_option,
 )
 from services.execute.envelope import Envelope, Outcome, Refused
 from services.execute.load import decode_state
+from services.listed import Listed, listed
 from services.logging import configure_logging
 from services.settings import Settings
+from services.tables import Sheet
 from services.wiring import writing
 
 _PARKED = (
-    "SELECT stream_id, state FROM stream_heads WHERE tenant = $1 AND stream_id LIKE 'enc\\_%'"
-    " AND convert_from(state, 'UTF8') LIKE '{\"type\":\"attention_required\"%' ORDER BY stream_id"
+    "SELECT stream_id, state, count(*) OVER () AS found FROM stream_heads"
+    " WHERE tenant = $1 AND stream_id LIKE 'enc\\_%'"
+    " AND convert_from(state, 'UTF8') LIKE '{\"type\":\"attention_required\"%'"
+    " AND ($2::text IS NULL OR stream_id > $2) ORDER BY stream_id LIMIT $3"
 )
 
 
@@ -43,31 +45,36 @@ def encounter() -> None:
 
 
 @encounter.command(name="list")
+@limit_option
+@after_option
 @tenant_option
 @data_dir_option
 @json_option
-def list_parked(tenant: str, data_dir: Path | None, as_json: bool) -> None:
+def list_parked(
+    limit: int, after: str | None, tenant: str, data_dir: Path | None, as_json: bool
+) -> None:
     """Encounters that need attention, with what to mend."""
-    parked = run(_list(settings_with(data_dir), tenant))
-    if as_json:
-        print_json(parked)
-        return
-    table = Table("encounter", "what is wrong")
-    for found in parked:
-        table.add_row(found.encounter_id, "\n".join(found.problems))
-    Console().print(table if parked else "no encounter needs attention")
+    found = run(_list(settings_with(data_dir), tenant, limit, after))
+    sheet = Sheet("encounter", "what is wrong", folds=("what is wrong",))
+    show_list(found, sheet, _add, nothing="no encounter needs attention", as_json=as_json)
 
 
-async def _list(settings: Settings, tenant: str) -> list[ParkedEncounter]:
+def _add(sheet: Sheet, found: ParkedEncounter) -> None:
+    sheet.add(found.encounter_id, "\n".join(found.problems))
+
+
+async def _list(
+    settings: Settings, tenant: str, limit: int, after: str | None
+) -> Listed[ParkedEncounter]:
     async with (
         writing(settings) as wired,
         wired.pool.acquire() as connection,
         connection.transaction(),
     ):
         await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-        rows = await connection.fetch(_PARKED, tenant)
+        rows = await connection.fetch(_PARKED, tenant, after, limit)
     states = [(row["stream_id"], decode_state(row["stream_id"], row["state"])) for row in rows]
-    return [
+    items = [
         ParkedEncounter(
             encounter_id=stream_id,
             problems=[
@@ -78,6 +85,7 @@ async def _list(settings: Settings, tenant: str) -> list[ParkedEncounter]:
         for stream_id, state in states
         if isinstance(state, AttentionRequired)
     ]
+    return listed(items, [stream_id for stream_id, _ in states], rows[0]["found"] if rows else 0)
 
 
 @encounter.command()

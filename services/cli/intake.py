@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from contracts.cloudevent import CloudEvent, NotACloudEvent, from_structured
+from services.cli.lists import after_option, limit_option, show_list
 from services.cli.running import (
     a_tenant,
     data_dir_option,
@@ -23,9 +22,11 @@ from services.cli.running import (
 from services.intake import rejected as rejections
 from services.intake.reading import NOBODY
 from services.intake.sending import Sent, producer
+from services.listed import Listed
 from services.locate import locate
 from services.logging import configure_logging
 from services.settings import Settings
+from services.tables import Sheet
 from services.wiring import Writing, writing
 
 # Not `exists`: one that is missing is named like one that cannot be read, and the rest is sent.
@@ -87,34 +88,54 @@ def rejected() -> None:
 
 @rejected.command(name="list")
 @click.option("--all", "everything", is_flag=True, help="Also those retried or discarded.")
+@click.option(
+    "--status",
+    type=click.Choice(("open", "retried", "discarded")),
+    help="Only those of this status.  [default: open]",
+)
+@limit_option
+@after_option
 @tenant_option
 @data_dir_option
 @json_option
-def list_rejected(everything: bool, tenant: str, data_dir: Path | None, as_json: bool) -> None:
-    """The newest rejected messages."""
-    found = run(_list(settings_with(data_dir), tenant, None if everything else "open"))
-    if as_json:
-        print_json(found)
-        return
-    table = Table("id", "received", "type", "message", "code", "what is wrong", "status")
-    for message in found:
-        table.add_row(
-            message.rejection_id,
-            f"{message.received_at:%Y-%m-%d %H:%M:%S}Z",
-            message.message_type or "?",
-            message.message_id or "?",
-            message.code,
-            message.detail,
-            message.status,
-        )
-    Console().print(table if found else "nothing is rejected")
+def list_rejected(
+    everything: bool,
+    status: str | None,
+    limit: int,
+    after: str | None,
+    tenant: str,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Rejected messages, the newest first."""
+    if everything and status:
+        raise click.UsageError("--all and --status exclude each other")
+    wanted = None if everything else status or "open"
+    found = run(_list(settings_with(data_dir), tenant, wanted, limit, after))
+    columns = ("id", "received", "type", "message", "code", "what is wrong", "status")
+    sheet = Sheet(*columns, folds=("received", "type", "what is wrong"))
+    show_list(found, sheet, _add, nothing="nothing is rejected", as_json=as_json)
+
+
+def _add(sheet: Sheet, message: rejections.RejectedSummary) -> None:
+    sheet.add(
+        message.rejection_id,
+        f"{message.received_at:%Y-%m-%d %H:%M:%S}Z",
+        message.message_type or "?",
+        message.message_id or "?",
+        message.code,
+        message.detail,
+        message.status,
+    )
 
 
 async def _list(
-    settings: Settings, tenant: str, status: str | None
-) -> list[rejections.RejectedSummary]:
-    async with writing(settings) as wired:
-        return await rejections.list_rejected(wired.pool, tenant, status=status)
+    settings: Settings, tenant: str, status: str | None, limit: int, after: str | None
+) -> Listed[rejections.RejectedSummary]:
+    async with _mending(settings) as wired:
+        return await rejections.list_rejected(
+            wired.pool, tenant, status=status, limit=limit, after=after
+        )
 
 
 @rejected.command()

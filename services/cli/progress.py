@@ -4,11 +4,13 @@ import sys
 from types import TracebackType
 from typing import Final, Self
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from services.embedded.child import Report
+from services.tables import console
 
 _MARKS: Final = {
     "started": "[yellow]starting[/]",
@@ -25,7 +27,7 @@ class Progress:
 
     def __init__(self, title: str, *, quiet: bool = False) -> None:
         self._title = title
-        self._console = Console(file=sys.stderr, quiet=quiet)
+        self._console = console(sys.stderr, quiet=quiet)
         self._states: dict[str, str] = {}
         self._line = ""
         self._live: Live | None = None
@@ -57,7 +59,7 @@ class Progress:
         if self._live is not None:
             self._live.update(self._view())
         if self._live is None or report.kind in ("died", "not_ready", "killed"):
-            self._console.print(f"{report.child}: {report.kind}{detail}", highlight=False)
+            self._console.print(f"{report.child}: {report.kind}{detail}")
 
     def say(self, line: str) -> None:
         """What goes on now."""
@@ -65,7 +67,7 @@ class Progress:
         if self._live is not None:
             self._live.update(self._view())
         else:
-            self._console.print(line, highlight=False)
+            self._console.print(line)
 
     def show(self, *parts: RenderableType) -> None:
         """Something that stays; the live view ends with it."""
@@ -82,7 +84,7 @@ class Progress:
     def _view(self) -> Table:
         table = Table(title=self._title, title_justify="left", show_header=False, box=None)
         for name, kind in self._states.items():
-            table.add_row(name, _MARKS[kind])
+            table.add_row(name, Text.from_markup(_MARKS[kind]))
         if self._line:
             table.add_row("", self._line)
         return table

@@ -1,14 +1,13 @@
 """`daybook rebuild`: fill a read model again beside the live one, compare, switch."""
 
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
 import click
 import msgspec
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from projections.builds import resume as resume_halted
 from projections.follow import Halted
@@ -19,6 +18,7 @@ from services.locate import locate
 from services.logging import configure_logging
 from services.projector.rebuilding import NothingToRollBackTo, rebuild_projection, roll_back
 from services.settings import Settings
+from services.tables import Sheet, console, show
 from services.wiring import Wiring
 
 _names = click.Choice([projection.name for projection in REGISTRY])
@@ -104,20 +104,19 @@ def _bar() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(sys.stderr),
         transient=True,
     )
 
 
 def _show(comparison: Comparison) -> None:
-    console = Console()
-    console.print(
+    show(
         f"{comparison.name}: {comparison.sums} sums compared at position {comparison.position}, "
-        f"{len(comparison.differences)} differ",
-        highlight=False,
+        f"{len(comparison.differences)} differ"
     )
     if comparison.differences:
-        table = Table("tenant", "currency", "measure", "live", "rebuilt")
+        columns = ("tenant", "currency", "measure", "live", "rebuilt")
+        table = Sheet(*columns, folds=("measure",), right=("live", "rebuilt"))
         for difference in comparison.differences:
-            table.add_row(*(str(value) for value in msgspec.structs.astuple(difference)))
-        console.print(table)
+            table.add(*(str(value) for value in msgspec.structs.astuple(difference)))
+        show(table)

@@ -3,20 +3,20 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from services.cli.lists import after_option, limit_option, show_list
 from services.cli.running import (
     data_dir_option,
     json_option,
-    print_json,
     run,
     settings_with,
     tenant_option,
 )
+from services.listed import Listed
 from services.logging import configure_logging
-from services.sagas.parked import ParkedRemittance, parked_remittances
+from services.sagas.parked import ParkedRemittance, list_remittances, parked_remittance
 from services.settings import Settings
+from services.tables import Sheet
 from services.wiring import resuming, writing
 
 
@@ -27,26 +27,32 @@ def remittance() -> None:
 
 
 @remittance.command(name="list")
+@limit_option
+@after_option
 @tenant_option
 @data_dir_option
 @json_option
-def list_parked(tenant: str, data_dir: Path | None, as_json: bool) -> None:
+def list_parked(
+    limit: int, after: str | None, tenant: str, data_dir: Path | None, as_json: bool
+) -> None:
     """Remittances with parked claims, with what to mend."""
-    parked = run(_list(settings_with(data_dir), tenant))
-    if as_json:
-        print_json(parked)
-        return
-    table = Table("remittance", "payer", "claim", "paid", "what is wrong")
-    for found in parked:
-        for claim in found.claims:
-            whose = f"{found.payer} {found.remittance_ref}"
-            table.add_row(found.remittance_id, whose, claim.named, claim.paid, claim.detail)
-    Console().print(table if parked else "no remittance needs attention")
+    found = run(_list(settings_with(data_dir), tenant, limit, after))
+    columns = ("remittance", "payer", "claim", "paid", "what is wrong")
+    sheet = Sheet(*columns, folds=("payer", "what is wrong"), right=("paid",))
+    show_list(found, sheet, _add, nothing="no remittance needs attention", as_json=as_json)
 
 
-async def _list(settings: Settings, tenant: str) -> list[ParkedRemittance]:
+def _add(sheet: Sheet, found: ParkedRemittance) -> None:
+    whose = f"{found.payer} {found.remittance_ref}"
+    for claim in found.claims:
+        sheet.add(found.remittance_id, whose, claim.named, claim.paid, claim.detail)
+
+
+async def _list(
+    settings: Settings, tenant: str, limit: int, after: str | None
+) -> Listed[ParkedRemittance]:
     async with writing(settings) as wired:
-        return await parked_remittances(wired.pool, tenant)
+        return await list_remittances(wired.pool, tenant, limit=limit, after=after)
 
 
 @remittance.command()
@@ -65,7 +71,7 @@ def resume(remittance_id: str, tenant: str, data_dir: Path | None) -> None:
 async def _resume(settings: Settings, tenant: str, remittance_id: str) -> bool:
     """False when nothing of it is parked."""
     async with resuming(settings) as wired:
-        if not await parked_remittances(wired.pool, tenant, remittance_id):
+        if await parked_remittance(wired.pool, tenant, remittance_id) is None:
             return False
         await wired.resume_remittance(tenant, remittance_id)
         return True

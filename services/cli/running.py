@@ -13,23 +13,17 @@ import uvloop
 
 from relay.connection import ServerTooOld
 from relay.producer import NotStored
-from services.embedded.child import ChildNotReady
-from services.embedded.lock import AlreadyRunning
-from services.embedded.ports import NoFreePort
+from services.cannot_run import CannotRun
 from services.execute.attempt import LedgerUnavailable
 from services.execute.envelope import TENANT
-from services.locate import NothingRunning
 from services.query import ProblemAnswered
 from services.reach import Unreachable
 from services.settings import DEFAULT_DATA_DIR, Settings
 
 Answer = TypeVar("Answer")
 _EXPECTED = (
-    AlreadyRunning,
-    ChildNotReady,
+    CannotRun,
     LedgerUnavailable,
-    NoFreePort,
-    NothingRunning,
     NotStored,
     ProblemAnswered,
     ServerTooOld,
@@ -92,6 +86,9 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
     except _ENDED as broken:
         reason = str(broken) or type(broken).__name__
         raise click.ClickException(f"Postgres went away meanwhile ({reason}): try again") from None
+    except OSError as failed:
+        where = f"{failed.filename}: " if failed.filename else ""
+        raise click.ClickException(f"{where}{failed.strerror or failed}") from None
 
 
 def print_json(content: object) -> None:

@@ -2,13 +2,10 @@
 
 import asyncio
 import signal
-import sys
 from pathlib import Path
 
 import asyncpg
 import click
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.progress import Progress
 from services.cli.running import data_dir_option, json_option, print_json, run, settings_with
@@ -19,6 +16,7 @@ from services.logging import configure_logging
 from services.processes import SERVE, serve
 from services.reach import reaching_postgres
 from services.settings import Settings
+from services.tables import Sheet, show
 from services.up import Ready, everything, table_of_addresses
 from services.wiring import migrate
 
@@ -86,10 +84,10 @@ _WARNING = (
 )
 
 
-def _addresses(stack: EmbeddedStack) -> Table:
-    table = Table(title="Daybook is up", title_justify="left", show_header=False, box=None)
+def _addresses(stack: EmbeddedStack) -> Sheet:
+    table = Sheet("", "address", title="Daybook is up", header=False)
     for name, address in table_of_addresses(stack):
-        table.add_row(name, address)
+        table.add(name, address)
     return table
 
 
@@ -109,8 +107,7 @@ def migrate_command(data_dir: Path | None) -> None:
     """Bring the database up to this release."""
     configure_logging("migrate", level="warning")
     applied = run(_migrate(settings_with(data_dir)))
-    console = Console(file=sys.stdout)
-    console.print("\n".join(applied) if applied else "nothing to do: the database is current")
+    show("\n".join(applied) if applied else "nothing to do: the database is current")
 
 
 async def _migrate(settings: Settings) -> list[str]:

@@ -3,12 +3,14 @@
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from services.embedded.lock import holder
-from services.embedded.private import write_private
+from services.embedded.private import read_private, write_private
+
+_MEND: Final = "stop the stack, if one runs, and start it again with `daybook up`"
 
 
 class GivenAddresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +66,9 @@ def save_addresses(data_dir: Path, addresses: Addresses) -> None:
 
 
 def read_addresses(data_dir: Path) -> Addresses | None:
-    """What the last stack that did not stop in order published."""
+    """What the last stack that did not stop in order published; raises FileDamaged."""
     try:
-        return msgspec.json.decode(_path(data_dir).read_bytes(), type=Addresses)
+        return read_private(_path(data_dir), Addresses, _MEND)
     except FileNotFoundError:
         return None
 

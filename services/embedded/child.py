@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from services.cannot_run import CannotRun
+
 Probe = Callable[[], Awaitable[bool]]
 Preparation = Callable[[], Awaitable[None]]
 
@@ -59,7 +61,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 OnReport = Callable[[Report], None]
 
 
-class ChildNotReady(Exception):
+class ChildNotReady(CannotRun):
     """A child did not come up; its last lines say why."""
 
     def __init__(self, name: str, reason: str, log_tail: tuple[str, ...]) -> None:

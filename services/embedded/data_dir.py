@@ -4,16 +4,24 @@ import os
 import shutil
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
+from services.cannot_run import CannotRun
 from services.embedded.addresses import describe, lock_path, read_addresses
 from services.embedded.lock import AlreadyRunning, Held, Lock, holder
 from services.embedded.orphans import ChildRegister, register_path
 from services.embedded.postgres_area import area_elsewhere
+from services.embedded.private import FileDamaged
 from services.embedded.unprivileged import owned_by_us
+
+
+class DataDirUnusable(CannotRun):
+    """Nothing can be kept there."""
+
 
 EPHEMERAL_PREFIX = "daybook-ephemeral-"
 # Younger ones may be in the making, not locked yet.
@@ -22,6 +30,18 @@ ABANDONED_SECONDS_MIN = 60
 MODE = 0o711 if os.geteuid() == 0 else 0o700
 
 logger = structlog.get_logger()
+
+
+@contextmanager
+def using(data_dir: Path) -> Iterator[None]:
+    """Around what needs the directory; raises DataDirUnusable."""
+    try:
+        yield
+    except OSError as failed:
+        raise DataDirUnusable(
+            f"{data_dir} cannot be the data directory ({failed.filename}: {failed.strerror}):"
+            " give another one with --data-dir"
+        ) from failed
 
 
 def make_data_dir(wanted: Path) -> Path:
@@ -74,6 +94,13 @@ async def hold_data_dir(data_dir: Path) -> Lock:
     try:
         return await Lock(lock_path(data_dir)).acquire()
     except Held as held:
+        raise AlreadyRunning(data_dir, held.pid, _known(data_dir, held.pid)) from held
+
+
+def _known(data_dir: Path, pid: int | None) -> str:
+    """The addresses that the stack of this process published, for a person."""
+    try:
         addresses = read_addresses(data_dir)
-        known = describe(addresses) if addresses and addresses.pid == held.pid else ""
-        raise AlreadyRunning(data_dir, held.pid, known) from held
+    except FileDamaged as damaged:
+        return str(damaged)
+    return describe(addresses) if addresses and addresses.pid == pid else ""

@@ -7,11 +7,13 @@ import stat
 from pathlib import Path
 from typing import Self
 
+from services.cannot_run import CannotRun
+
 # `holder` takes the lock for an instant to see whether it is free.
 SECONDS_TO_WAIT = 0.5
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(CannotRun):
     """Another process runs a stack on this data directory."""
 
     def __init__(self, data_dir: Path, pid: int | None, addresses: str = "") -> None:
@@ -21,11 +23,11 @@ class AlreadyRunning(Exception):
         self.pid = pid
 
 
-class Held(Exception):
+class Held(CannotRun):
     """Another process holds the lock."""
 
     def __init__(self, path: Path, pid: int | None) -> None:
-        super().__init__(f"{path} is held by process {pid or 'unknown'}")
+        super().__init__(f"{path} is held by process {pid or 'unknown'}: stop that first")
         self.pid = pid
 
 

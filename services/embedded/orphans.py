@@ -10,9 +10,10 @@ import msgspec
 import psutil
 
 from services.embedded.child import Child
-from services.embedded.private import write_private
+from services.embedded.private import read_private, write_private
 
 STOP_SECONDS_MAX = 5
+_MEND = "see that no server of an earlier stack runs on this data directory, and remove it"
 
 
 class RunningChild(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,7 @@ class ChildRegister:
         """End what an earlier supervisor left; call it while holding the data directory's lock."""
         if not self._path.exists():
             return []
-        left = msgspec.json.decode(self._path.read_bytes(), type=dict[str, RunningChild])
+        left = read_private(self._path, dict[str, RunningChild], _MEND)
         alive = {name: process for name, child in left.items() if (process := _process(child))}
         for name, process in alive.items():
             end_process(process, left[name].death_signal)

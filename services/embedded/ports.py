@@ -4,6 +4,8 @@ import random
 import socket
 from collections.abc import Mapping
 
+from services.cannot_run import CannotRun
+
 LOOPBACK = "127.0.0.1"
 USUAL_PORTS: Mapping[str, int] = {
     "api": 4000,
@@ -20,7 +22,7 @@ USUAL_PORTS: Mapping[str, int] = {
 FREE_PORTS = range(10_000, 32_000)
 
 
-class NoFreePort(Exception):
+class NoFreePort(CannotRun):
     """No port was free in many tries."""
 
 
@@ -53,4 +55,7 @@ def _first_free(wanted: list[int], taken: set[int]) -> int:
     for port in (*wanted, *drawn):
         if port not in taken and is_free(port):
             return port
-    raise NoFreePort(f"none of {len(drawn)} ports between {FREE_PORTS[0]} and {FREE_PORTS[-1]}")
+    raise NoFreePort(
+        f"none of {len(drawn)} ports between {FREE_PORTS[0]} and {FREE_PORTS[-1]} is free:"
+        " end what holds them"
+    )

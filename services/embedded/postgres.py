@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
+from services.cannot_run import CannotRun
 from services.embedded.child import Child, RunAs, leashed
 from services.embedded.ports import LOOPBACK
 from services.embedded.postgres_area import PostgresArea
@@ -41,7 +42,7 @@ DURABLE: Mapping[str, str] = {"fsync": "on", "synchronous_commit": "on", "full_p
 FOR_TESTS: Mapping[str, str] = dict.fromkeys(DURABLE, "off")
 
 
-class DataOfOtherVersion(Exception):
+class DataOfOtherVersion(CannotRun):
     """The data directory was made by another major version of Postgres."""
 
 
@@ -106,7 +107,10 @@ def _initialise(programs: Path, area: PostgresArea, state: State, *, durable: bo
     if data.exists():
         found = (data / "PG_VERSION").read_text().strip()
         if found != MAJOR_VERSION:
-            raise DataOfOtherVersion(f"{data} is of Postgres {found}, not {MAJOR_VERSION}")
+            raise DataOfOtherVersion(
+                f"{data} is of Postgres {found}, not {MAJOR_VERSION}: run the release that made"
+                " it, or begin anew in another --data-dir"
+            )
         return
     making = area.path / "data.making"
     if making.exists():  # an initialisation that was cut short
@@ -130,7 +134,7 @@ def _write_password(area: PostgresArea, password: str) -> Path:
     return path
 
 
-class InitialisationFailed(Exception):
+class InitialisationFailed(CannotRun):
     """`initdb` refused."""
 
 
@@ -153,4 +157,8 @@ def _initdb(
         check=False,
     )
     if finished.returncode != 0:
-        raise InitialisationFailed(finished.stderr.strip())
+        said = "; ".join(finished.stderr.split("\n")).strip("; ")
+        raise InitialisationFailed(
+            f"initdb cannot make the Postgres data in {data.parent} ({said or 'no word why'}):"
+            " mend that, or give another --data-dir"
+        )

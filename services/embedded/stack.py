@@ -23,6 +23,7 @@ from services.embedded.data_dir import (
     make_ephemeral_dir,
     remove_abandoned_dirs,
     remove_ephemeral_dir,
+    using,
 )
 from services.embedded.lock import Lock
 from services.embedded.ports import USUAL_PORTS, choose_ports, is_free
@@ -101,8 +102,9 @@ async def running_stack(
 ) -> AsyncIterator[EmbeddedStack]:
     """Start the servers, yield when all are ready, and stop them with all further children.
 
-    Raises AlreadyRunning, ChildNotReady, NoFreePort, and for Postgres AreaUnusable, NoPlace,
-    NoUnprivilegedUser, DataOfOtherVersion and InitialisationFailed.
+    Raises AlreadyRunning, ChildNotReady, DataDirUnusable, FileDamaged, NoFreePort, ProgramMissing,
+    and for Postgres AreaUnusable, NoPlace, NoUnprivilegedUser, DataOfOtherVersion and
+    InitialisationFailed: all are CannotRun.
     """
     async with AsyncExitStack() as undo:
         data_dir = await _held_data_dir(options, undo)
@@ -125,10 +127,12 @@ async def _held_data_dir(options: StackOptions, undo: AsyncExitStack) -> Path:
         data_dir = make_ephemeral_dir()
         undo.callback(remove_ephemeral_dir, data_dir)
     else:
-        data_dir = make_data_dir(options.data_dir)
-    lock = await hold_data_dir(data_dir)
-    undo.callback(lock.release)
-    forget_addresses(data_dir)
+        with using(options.data_dir):
+            data_dir = make_data_dir(options.data_dir)
+    with using(data_dir):
+        lock = await hold_data_dir(data_dir)
+        undo.callback(lock.release)
+        forget_addresses(data_dir)
     return data_dir
 
 

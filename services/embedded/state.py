@@ -2,11 +2,16 @@
 
 import secrets
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 
-from services.embedded.private import write_private
+from services.embedded.private import read_private, write_private
+
+_MEND: Final = (
+    "it has the passwords of the servers; restore it from a backup, or begin anew in another"
+    " --data-dir"
+)
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +37,7 @@ def new_secret() -> str:
 def load_state(data_dir: Path) -> State:
     """The remembered state; a new one for a new directory."""
     path = _path(data_dir)
-    return msgspec.json.decode(path.read_bytes(), type=State) if path.exists() else State()
+    return read_private(path, State, _MEND) if path.exists() else State()
 
 
 def save_state(data_dir: Path, state: State) -> None:

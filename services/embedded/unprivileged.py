@@ -10,16 +10,17 @@ import stat
 import subprocess
 from pathlib import Path
 
+from services.cannot_run import CannotRun
 from services.embedded.child import RunAs
 
 USERS = ("postgres", "nobody")
 
 
-class NoUnprivilegedUser(Exception):
+class NoUnprivilegedUser(CannotRun):
     """Root has nobody to run Postgres as; Postgres refuses to run as root."""
 
 
-class NoPlace(Exception):
+class NoPlace(CannotRun):
     """No folder that both we and the unprivileged user can use."""
 
 
@@ -32,7 +33,10 @@ def unprivileged_user() -> RunAs | None:
             return run_as_user(pwd.getpwnam(name).pw_uid)
         except KeyError:
             continue
-    raise NoUnprivilegedUser(f"as root, Postgres needs one of the users {', '.join(USERS)}")
+    raise NoUnprivilegedUser(
+        f"Postgres does not run as root and there is no user {' or '.join(USERS)}: make one, or"
+        " do not run as root"
+    )
 
 
 def run_as_user(uid: int) -> RunAs:

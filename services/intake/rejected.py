@@ -15,6 +15,7 @@ from services.execute.envelope import Envelope, Outcome, Refused
 from services.execute.executor import Executor
 from services.intake.rejecting import Kept, restore
 from services.intake.sending import Producer
+from services.listed import LISTED_MAX, Listed, listed
 from services.sealing import find_keys, open_sealed
 
 
@@ -43,25 +44,42 @@ class CannotRetry(ValueError):
     """What was given in place of the message is no CloudEvent, or the retry was refused."""
 
 
-_COLUMNS = (
-    "SELECT rejection_id, status, code, detail, message_type, source, message_id, received_at"
-    " FROM billing_intake_rejected"
-)
+_LIST = """
+    SELECT rejection_id, status, code, detail, message_type, source, message_id, received_at,
+           count(*) OVER () AS found
+    FROM billing_intake_rejected
+    WHERE ($1::text IS NULL OR status = $1)
+        AND ($2::text IS NULL OR (received_at, rejection_id) < (
+            SELECT received_at, rejection_id FROM billing_intake_rejected WHERE rejection_id = $2))
+    ORDER BY received_at DESC, rejection_id DESC LIMIT $3
+"""
+_IS_THERE = "SELECT EXISTS (SELECT FROM billing_intake_rejected WHERE rejection_id = $1)"
 
 
 async def list_rejected(
-    pool: asyncpg.Pool, tenant: str, *, status: str | None = "open", limit: int = 100
-) -> list[RejectedSummary]:
-    """The newest rejected messages; the pool acts as daybook_writer or daybook_reader."""
+    pool: asyncpg.Pool,
+    tenant: str,
+    *,
+    status: str | None = "open",
+    limit: int = LISTED_MAX,
+    after: str | None = None,
+) -> Listed[RejectedSummary]:
+    """The newest rejected messages, or those behind one; raises NoSuchRejection.
+
+    The pool acts as daybook_writer or daybook_reader.
+    """
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-        rows = await connection.fetch(
-            f"{_COLUMNS} WHERE $1::text IS NULL OR status = $1"
-            " ORDER BY received_at DESC, rejection_id LIMIT $2",
-            status,
-            limit,
-        )
-    return [RejectedSummary(**dict(row)) for row in rows]
+        if after is not None and not await connection.fetchval(_IS_THERE, after):
+            raise NoSuchRejection(f"there is no rejected message {after} in tenant {tenant}")
+        rows = await connection.fetch(_LIST, status, after, limit)
+    items = [_summary(row) for row in rows]
+    ids = [item.rejection_id for item in items]
+    return listed(items, ids, rows[0]["found"] if rows else 0)
+
+
+def _summary(row: asyncpg.Record) -> RejectedSummary:
+    return RejectedSummary(**{name: row[name] for name in RejectedSummary.__struct_fields__})
 
 
 async def open_rejected(
@@ -75,7 +93,7 @@ async def open_rejected(
         )
     if row is None:
         raise NoSuchRejection(f"there is no rejected message {rejection_id} in tenant {tenant}")
-    summary = RejectedSummary(**{name: row[name] for name in RejectedSummary.__struct_fields__})
+    summary = _summary(row)
     keys = await find_keys(pool, tenant, [row["subject_id"]])
     content = open_sealed(keys, tenant, Private(subject=row["subject_id"], sealed=row["content"]))
     if content is None:

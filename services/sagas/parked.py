@@ -8,6 +8,7 @@ import msgspec
 from contracts.catalogue import decode
 from contracts.ids import RemittanceId
 from contracts.remittance import ClaimOutcome, ClaimResult, RemittanceClaim, RemittanceReceived
+from services.listed import LISTED_MAX, Listed, listed
 from services.sagas.ledger import sql, tenant_view
 
 _PARKED: Final = sql("parked_remittances.sql")
@@ -32,21 +33,40 @@ class ParkedRemittance(msgspec.Struct, frozen=True, kw_only=True):
     claims: list[ParkedClaim]
 
 
-async def parked_remittances(
-    pool: asyncpg.Pool, tenant: str, remittance_id: str | None = None
-) -> list[ParkedRemittance]:
-    """Those of a tenant, or the one of them that is named; the pool acts as daybook_writer."""
+async def list_remittances(
+    pool: asyncpg.Pool, tenant: str, *, limit: int = LISTED_MAX, after: str | None = None
+) -> Listed[ParkedRemittance]:
+    """Those of a tenant in the order of their ids; the pool acts as daybook_writer."""
+    rows = await _rows(pool, tenant, None, after, limit)
+    items = [_remittance(row) for row in rows]
+    return listed(items, [item.remittance_id for item in items], rows[0]["found"] if rows else 0)
+
+
+async def parked_remittance(
+    pool: asyncpg.Pool, tenant: str, remittance_id: str
+) -> ParkedRemittance | None:
+    """The one of this id; None when nothing of it is parked."""
+    rows = await _rows(pool, tenant, remittance_id, None, 1)
+    return _remittance(rows[0]) if rows else None
+
+
+async def _rows(
+    pool: asyncpg.Pool, tenant: str, remittance_id: str | None, after: str | None, limit: int
+) -> list[asyncpg.Record]:
     async with tenant_view(pool, tenant) as connection:
-        rows = await connection.fetch(_PARKED, tenant, remittance_id)
-    found = []
-    for row in rows:
-        received: Any = decode(row["type"], row["body"])
-        outcomes: dict[int, ClaimOutcome] = {}
-        for type_, body in zip(row["types"], row["bodies"], strict=True):
-            noted: Any = decode(type_, body)
-            outcomes |= {outcome.claim: outcome for outcome in noted.outcomes}
-        found.append(_parked(received, outcomes))
-    return found
+        rows: list[asyncpg.Record] = await connection.fetch(
+            _PARKED, tenant, remittance_id, after, limit
+        )
+    return rows
+
+
+def _remittance(row: asyncpg.Record) -> ParkedRemittance:
+    received: Any = decode(row["type"], row["body"])
+    outcomes: dict[int, ClaimOutcome] = {}
+    for type_, body in zip(row["types"], row["bodies"], strict=True):
+        noted: Any = decode(type_, body)
+        outcomes |= {outcome.claim: outcome for outcome in noted.outcomes}
+    return _parked(received, outcomes)
 
 
 def _parked(received: RemittanceReceived, outcomes: dict[int, ClaimOutcome]) -> ParkedRemittance:

@@ -6,11 +6,21 @@ import psutil
 
 from tests.fixtures.whole_stack import daybook
 
+ELSEWHERE = {
+    "DAYBOOK_NATS_URL": "nats://127.0.0.1:1",
+    "DAYBOOK_POSTGRES_URL": "postgresql://somebody@127.0.0.1:1/daybook",
+    "DAYBOOK_PREFIX": "theirs",
+    "DAYBOOK_TEMPORAL_ADDRESS": "127.0.0.1:1",
+    "DAYBOOK_TEMPORAL_NAMESPACE": "theirs",
+}
+
 
 def test_the_demo_does_the_main_job_adds_up_is_verified_and_leaves_nothing_running() -> None:
     before = {process.pid for process in psutil.process_iter()}
-    shown = daybook("demo", "--json", "--patients", "60")
+    # It must touch nothing that the environment names, and nobody answers there.
+    shown = daybook("demo", "--json", "--patients", "60", env=ELSEWHERE)
     assert shown.returncode == 0, shown.stderr
+    assert ", ".join(ELSEWHERE) in shown.stderr
     summary = json.loads(shown.stdout.splitlines()[-1])
     assert summary["charges"] > 60
     assert summary["events"] == summary["published"] == summary["projected"]

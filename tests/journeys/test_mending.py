@@ -41,7 +41,7 @@ class Operator:
 
     def lists(self, *arguments: str) -> list[dict[str, Any]]:
         """What a command lists as JSON."""
-        found: list[dict[str, Any]] = json.loads(self.does(*arguments, "--json"))
+        found: list[dict[str, Any]] = json.loads(self.does(*arguments, "--json"))["items"]
         return found
 
     def file(self, name: str, *events: CloudEvent) -> str:

@@ -11,7 +11,7 @@ from domain import naming
 from services.execute.attempt import LedgerUnavailable
 from services.intake import rejecting, translation
 from services.intake.reading import NOBODY, Arrived
-from services.intake.rejected import list_rejected
+from services.intake.rejected import NoSuchRejection, list_rejected
 from services.intake.rejecting import Rejection
 from services.intake.taking import Taking
 from tests.fixtures.intake import Write
@@ -150,7 +150,32 @@ async def test_what_names_no_tenant_is_kept_for_nobody(tenant: str, write: Write
     taken = await write.taking.take([nobodys, arrived(2, encounter())])
     assert (taken.settled, taken.again, taken.rejected_count) == ([0, 1], [], 1)
     kept = await list_rejected(write.pool, NOBODY)
-    assert [repr(tenant) in message.detail for message in kept] == [True]
+    assert [repr(tenant) in message.detail for message in kept.items] == [True]
+
+
+async def test_rejected_messages_are_listed_page_by_page_and_none_is_left_out(
+    write: Write,
+) -> None:
+    # Of one batch all have the same instant: the page's end is told by the id.
+    await write.taking.take([arrived(number, b"nonsense") for number in range(1, 6)])
+    await write.taking.take([arrived(number, b"nonsense") for number in range(6, 8)])
+    await write.taking.take([arrived(8, b"nonsense", tenant="other")])
+    everything = await list_rejected(write.pool, "demo")
+    assert (len(everything.items), everything.more, everything.next) == (7, 0, None)
+    seen: list[str] = []
+    after, left = None, []
+    while True:
+        page = await list_rejected(write.pool, "demo", limit=3, after=after)
+        seen += [message.rejection_id for message in page.items]
+        left.append(page.more)
+        after = page.next
+        if after is None:
+            break
+    assert seen == [message.rejection_id for message in everything.items]
+    assert left == [4, 1, 0]
+    assert (await list_rejected(write.pool, "demo", status="discarded")).items == []
+    with pytest.raises(NoSuchRejection):
+        await list_rejected(write.pool, "other", after=seen[0])
 
 
 async def test_a_patient_whose_id_is_too_long_for_a_key_is_rejected_like_any_other(

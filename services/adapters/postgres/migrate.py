@@ -9,6 +9,7 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from relay.tree import ensure_log
+from services.cannot_run import CannotRun
 
 ROLES: Final = {
     "daybook_writer": "NOBYPASSRLS",
@@ -27,7 +28,7 @@ AnyConnection = asyncpg.Connection | PoolConnectionProxy
 _log = structlog.get_logger()
 
 
-class MigrationChanged(RuntimeError):
+class MigrationChanged(CannotRun):
     """A migration that was applied before has another text now; released ones are never edited."""
 
 
@@ -78,7 +79,8 @@ async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
             applied.append(name)
         elif known[name] != digest:
             raise MigrationChanged(
-                f"{name} was applied with another text: restore it, change it in a new file"
+                f"migration {name} was applied to this database with another text: run the release"
+                " that applied it; a change belongs in a new file"
             )
     return applied
 

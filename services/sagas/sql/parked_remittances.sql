@@ -1,17 +1,25 @@
--- Remittances of which a claim is parked now, with all that was noted of their claims, in order.
-SELECT first.type, first.body, noted.types, noted.bodies
-FROM stream_heads h
+-- Remittances of which a claim is parked now, with all that was noted of their claims, in order;
+-- and how many of them there are from here on.
+WITH parked AS (
+    SELECT h.tenant, h.stream_id, count(*) OVER () AS found
+    FROM stream_heads h
+    WHERE h.tenant = $1
+        AND ($2::text IS NULL OR h.stream_id = $2)
+        AND ($3::text IS NULL OR h.stream_id > $3)
+        AND h.stream_id LIKE 'rem\_%'
+        AND convert_from(h.state, 'UTF8')::jsonb -> 'results' @> '["parked"]'
+    ORDER BY h.stream_id
+    LIMIT $4
+)
+SELECT first.type, first.body, noted.types, noted.bodies, parked.found
+FROM parked
 JOIN events first
-    ON first.tenant = h.tenant AND first.stream_id = h.stream_id AND first.version = 1
+    ON first.tenant = parked.tenant AND first.stream_id = parked.stream_id AND first.version = 1
 CROSS JOIN LATERAL (
     SELECT array_agg(e.type ORDER BY e.version) AS types,
            array_agg(e.body ORDER BY e.version) AS bodies
     FROM events e
-    WHERE e.tenant = h.tenant AND e.stream_id = h.stream_id
+    WHERE e.tenant = parked.tenant AND e.stream_id = parked.stream_id
         AND e.type LIKE 'billing.remittance.claims\_settled.v%'
 ) AS noted
-WHERE h.tenant = $1
-    AND ($2::text IS NULL OR h.stream_id = $2)
-    AND h.stream_id LIKE 'rem\_%'
-    AND convert_from(h.state, 'UTF8')::jsonb -> 'results' @> '["parked"]'
-ORDER BY h.stream_id
+ORDER BY parked.stream_id
