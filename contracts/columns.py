@@ -28,7 +28,7 @@ def texts(column: Column) -> str:
 
 
 def numbers(column: Column) -> str:
-    """The literal of a bigint[], smallint[] or boolean[]; None is NULL."""
+    """The literal of a bigint[], smallint[], numeric[] or boolean[]; None is NULL."""
     if None in column:
         return "{" + ",".join("NULL" if value is None else str(value) for value in column) + "}"
     return "{" + ",".join(map(str, column)) + "}"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -13,6 +13,8 @@ from contracts.currency import EXPONENTS
 
 # The ledger's columns are bigint; one amount may use a thousandth of that range, so that sums fit.
 MINOR_MAX: Final = 9_000_000_000_000_000
+_SUM_MINOR_MAX: Final = 1_000 * MINOR_MAX
+_WHOLE_DIGITS_MAX: Final = 16  # as the patterns of amounts below say
 _DECIMAL = re.compile(r"-?\d{1,16}(\.\d{1,4})?", re.ASCII)
 
 Currency = Annotated[
@@ -64,6 +66,17 @@ def exponent(currency: str) -> int:
     if digits is None:
         raise CurrencyUnsupported(f"{currency!r} is no ISO 4217 currency code, such as USD")
     return digits
+
+
+@cache
+def sum_minor_max(currency: str) -> int:
+    """What the sums of one account (its balances, an invoice) may reach, either way.
+
+    They are stored in a bigint and published as an amount. Sums over accounts are neither.
+    Raises CurrencyUnsupported.
+    """
+    most: int = 10 ** (_WHOLE_DIGITS_MAX + exponent(currency)) - 1
+    return min(_SUM_MINOR_MAX, most)
 
 
 def format_minor(minor: int, currency: str) -> str:

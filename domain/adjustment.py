@@ -8,7 +8,7 @@ import msgspec
 from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
 from contracts.ids import AccountId, AdjustmentId, InvoiceId, RemittanceId
 from contracts.ledger import GlAccount
-from contracts.money import Money
+from contracts.money import Money, format_minor, sum_minor_max
 from domain import ledger
 from domain.book import Book
 from domain.decider import Decider, Decision
@@ -76,6 +76,7 @@ def _apply(command: ApplyAdjustment, book: Book) -> Decision:
     credit_minor = command.amount.minor
     if command.direction is Direction.DEBIT:
         credit_minor = -credit_minor
+    postings = ledger.adjustment(AGAINST[command.reason], credit_minor)
     applied = AdjustmentApplied(
         adjustment_id=command.adjustment_id,
         account_id=command.account_id,
@@ -83,7 +84,7 @@ def _apply(command: ApplyAdjustment, book: Book) -> Decision:
         currency=account.currency,
         effective_on=command.effective_on or today,
         booked_on=today,
-        postings=ledger.adjustment(AGAINST[command.reason], credit_minor),
+        postings=ledger.within_balance(account, postings),
         reason=command.reason,
         direction=command.direction,
         amount=command.amount,
@@ -113,7 +114,19 @@ def _checked_invoice(command: ApplyAdjustment, book: Book) -> OpenItem | None:
             f"{command.amount.amount} is more than the {outstanding} outstanding "
             f"on invoice {command.invoice_id}"
         )
+    if command.direction is Direction.DEBIT:
+        _check_outstanding(invoice, command.amount)
     return invoice
+
+
+def _check_outstanding(invoice: OpenItem, raised: Money) -> None:
+    most_minor = sum_minor_max(raised.currency)
+    if invoice.outstanding_minor + raised.minor > most_minor:
+        most = format_minor(most_minor, raised.currency)
+        raise Invalid(
+            f"what is outstanding on invoice {invoice.item_id} would exceed "
+            f"{most} {raised.currency}"
+        )
 
 
 def evolve(_state: AdjustmentState | None, event: AdjustmentApplied) -> AdjustmentState:

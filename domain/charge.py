@@ -65,7 +65,8 @@ def decide(command: CaptureCharge, book: Book) -> Decision:
 
 
 def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
-    _check(command, book.account(command.account_id))
+    account = book.account(command.account_id)
+    _check(command, account)
     unit_minor, price_list_id = _unit_price(command, book)
     net_minor = unit_minor * command.quantity
     rule = book.tax_rules.find(command.facility, command.code, command.service_on)
@@ -81,7 +82,7 @@ def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
         currency=currency,
         effective_on=command.service_on,
         booked_on=book.today(command.facility),
-        postings=ledger.charge(net_minor, taxed_minor),
+        postings=ledger.within_balance(account, ledger.charge(net_minor, taxed_minor)),
         code=command.code,
         system=command.system,
         modifiers=command.modifiers,

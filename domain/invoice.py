@@ -17,7 +17,7 @@ from contracts.invoice import (
     InvoiceLinesAdded,
     InvoicePaid,
 )
-from contracts.money import Money
+from contracts.money import Money, format_minor, sum_minor_max
 from domain.book import Book
 from domain.charge import Captured
 from domain.decider import Decider, Decision
@@ -136,6 +136,7 @@ def _drafted(
 ) -> InvoiceDrafted:
     net_minor = sum(charge.net_minor for _, charge in charges)
     tax_minor = sum(charge.tax_minor for _, charge in charges)
+    _check_total(net_minor + tax_minor, account.currency)
     return InvoiceDrafted(
         invoice_id=command.invoice_id,
         account_id=command.account_id,
@@ -147,6 +148,14 @@ def _drafted(
         total=Money.of(net_minor + tax_minor, account.currency),
         lines=lines,
     )
+
+
+def _check_total(total_minor: int, currency: str) -> None:
+    if total_minor > sum_minor_max(currency):
+        most = format_minor(sum_minor_max(currency), currency)
+        raise Invalid(
+            f"the invoice's total would exceed {most} {currency}: name fewer charges in charge_ids"
+        )
 
 
 def _open_charges(command: CreateDraftInvoice, book: Book) -> list[tuple[ChargeId, Captured]]:

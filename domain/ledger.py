@@ -1,6 +1,11 @@
 """Postings: double entry, balanced by construction; zero lines are left out."""
 
+from collections.abc import Iterable
+
 from contracts.ledger import GlAccount, Posting
+from contracts.money import format_minor, sum_minor_max
+from domain.rejections import Invalid
+from domain.write_side import AccountHead
 
 
 def transaction(*lines: tuple[GlAccount, int]) -> tuple[Posting, ...]:
@@ -37,3 +42,24 @@ def payment(
 def adjustment(against: GlAccount, credit_minor: int) -> tuple[Posting, ...]:
     """An adjustment that lowers the receivable by credit_minor (raises it when negative)."""
     return transaction((against, credit_minor), (GlAccount.RECEIVABLE, -credit_minor))
+
+
+def within_balance(account: AccountHead, postings: tuple[Posting, ...]) -> tuple[Posting, ...]:
+    """The postings, if the account's receivable and credit stay within bounds; raises Invalid.
+
+    What brings them nearer to zero is always taken."""
+    before = (account.receivable_minor, account.credit_minor)
+    added = (_on(GlAccount.RECEIVABLE, postings), -_on(GlAccount.CUSTOMER_CREDIT, postings))
+    most_minor = sum_minor_max(account.currency)
+    if any(
+        abs(was + new) > max(most_minor, abs(was)) for was, new in zip(before, added, strict=True)
+    ):
+        most = format_minor(most_minor, account.currency)
+        raise Invalid(
+            f"the balance of account {account.account_id} would exceed {most} {account.currency}"
+        )
+    return postings
+
+
+def _on(gl_account: GlAccount, postings: Iterable[Posting]) -> int:
+    return sum(posting.amount_minor for posting in postings if posting.gl_account is gl_account)

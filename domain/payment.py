@@ -67,6 +67,7 @@ def _post(command: PostPayment, book: Book) -> Decision:
     allocations = _allocate(command, book)
     allocated_minor = sum(part.amount.minor for part in allocations)
     credited_minor = command.amount.minor - allocated_minor
+    postings = ledger.payment(RECEIVED_IN[command.method], allocated_minor, credited_minor)
     today = book.today(account.facility)
     posted = PaymentPosted(
         payment_id=command.payment_id,
@@ -75,7 +76,7 @@ def _post(command: PostPayment, book: Book) -> Decision:
         currency=account.currency,
         effective_on=command.received_on or today,
         booked_on=today,
-        postings=ledger.payment(RECEIVED_IN[command.method], allocated_minor, credited_minor),
+        postings=ledger.within_balance(account, postings),
         method=command.method,
         amount=command.amount,
         allocations=tuple(allocations),

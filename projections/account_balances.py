@@ -17,7 +17,7 @@ from contracts.payment import PaymentPosted
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _WRITE: Final = sql("account_balances_write")
 _KINDS: Final = "ttttttttnnnnnnnn"

@@ -46,6 +46,7 @@ def _page(rows: Sequence[Any], size: int) -> AccountPage:
 
 def _account(row: Any) -> AccountBalance:
     currency = row["currency"]
+    receivable_minor, credit_minor = int(row["receivable_minor"]), int(row["credit_minor"])
     return AccountBalance(
         account_id=row["account_id"],
         patient_id=row["patient_id"],
@@ -54,12 +55,12 @@ def _account(row: Any) -> AccountBalance:
         currency=currency,
         language=row["language"],
         status=row["status"],
-        balance=Money.of(row["receivable_minor"] - row["credit_minor"], currency),
-        receivable=Money.of(row["receivable_minor"], currency),
-        credit=Money.of(row["credit_minor"], currency),
-        charged=Money.of(row["charged_minor"], currency),
-        paid=Money.of(row["paid_minor"], currency),
-        adjusted=Money.of(row["adjusted_minor"], currency),
+        balance=Money.of(receivable_minor - credit_minor, currency),
+        receivable=Money.of(receivable_minor, currency),
+        credit=Money.of(credit_minor, currency),
+        charged=Money.of(int(row["charged_minor"]), currency),
+        paid=Money.of(int(row["paid_minor"]), currency),
+        adjusted=Money.of(int(row["adjusted_minor"]), currency),
         open_charges=row["open_charges"],
         version=row["version"],
         position=row["position"],

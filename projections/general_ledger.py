@@ -11,7 +11,7 @@ from contracts.ledger import GlAccount
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 Balances = dict[tuple[str, str], int]
 
@@ -62,7 +62,7 @@ async def _balances(
     """Each account's balance before the batch."""
     accounts = {(recorded.tenant, event.account_id) for recorded, event in posted}
     rows = await connection.fetch(_BALANCES, *columns(list(accounts), "tt"))
-    return {(tenant, account_id): balance_minor for tenant, account_id, balance_minor in rows}
+    return {(tenant, account_id): int(balance_minor) for tenant, account_id, balance_minor in rows}
 
 
 def _lines(posted: Sequence[tuple[Recorded, Posted]], balances: Balances) -> list[str]:

@@ -68,7 +68,7 @@ def _line(row: Any) -> LedgerLine:
         name=GL_NAMES[gl_account],
         facility=row["facility"],
         amount=Money.of(row["amount_minor"], currency),
-        balance=Money.of(row["balance_minor"], currency),
+        balance=Money.of(int(row["balance_minor"]), currency),
         effective_on=row["effective_on"],
         booked_on=row["booked_on"],
         recorded_at=row["recorded_at"],

@@ -3,8 +3,8 @@
 WITH changed AS (
     SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[],
                          $5::text::text[], $6::text::text[], $7::text::text[], $8::text::text[],
-                         $9::text::bigint[], $10::text::bigint[], $11::text::bigint[],
-                         $12::text::bigint[], $13::text::bigint[], $14::text::bigint[],
+                         $9::text::numeric[], $10::text::numeric[], $11::text::numeric[],
+                         $12::text::numeric[], $13::text::numeric[], $14::text::bigint[],
                          $15::text::bigint[], $16::text::bigint[])
         AS c (tenant, account_id, patient_id, name, facility, currency,
               language, status, receivable_minor, credit_minor, charged_minor,

@@ -11,7 +11,7 @@ CREATE TABLE general_ledger_entries (
     facility       text        NOT NULL,
     currency       text        NOT NULL,
     amount_minor   bigint      NOT NULL,   -- positive is debit
-    balance_minor  bigint      NOT NULL,
+    balance_minor  numeric(38) NOT NULL,
     effective_on   date        NOT NULL,
     booked_on      date        NOT NULL,
     recorded_at    timestamptz NOT NULL,
@@ -25,13 +25,13 @@ CREATE INDEX general_ledger_entries_by_account
 
 -- Turnover by posting date: a trial balance of any period is a sum over a few rows a day.
 CREATE TABLE general_ledger_totals (
-    tenant       text   NOT NULL,
-    gl_account   text   NOT NULL,
-    currency     text   NOT NULL,
-    booked_on    date   NOT NULL,
-    debit_minor  bigint NOT NULL,
-    credit_minor bigint NOT NULL,          -- as a positive number
-    entries      bigint NOT NULL,
+    tenant       text        NOT NULL,
+    gl_account   text        NOT NULL,
+    currency     text        NOT NULL,
+    booked_on    date        NOT NULL,
+    debit_minor  numeric(38) NOT NULL,   -- over all accounts: more than a bigint holds
+    credit_minor numeric(38) NOT NULL,   -- as a positive number
+    entries      bigint      NOT NULL,
     CONSTRAINT general_ledger_totals_are_one_a_day
         PRIMARY KEY (tenant, gl_account, currency, booked_on)
 ) WITH (fillfactor = 50);

@@ -1,7 +1,7 @@
 INSERT INTO general_ledger_totals AS t
        (tenant, gl_account, currency, booked_on, debit_minor, credit_minor, entries)
 SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::date[],
-                     $5::text::bigint[], $6::text::bigint[], $7::text::bigint[])
+                     $5::text::numeric[], $6::text::numeric[], $7::text::bigint[])
 ON CONFLICT (tenant, gl_account, currency, booked_on) DO UPDATE
    SET debit_minor = t.debit_minor + excluded.debit_minor,
        credit_minor = t.credit_minor + excluded.credit_minor,

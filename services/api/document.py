@@ -25,8 +25,10 @@ DESCRIPTION: Final = """\
 An event-sourced billing ledger. Commands answer 201 with the `version` of what they made and a
 `token`; queries take the token as `after=` and then answer only from what has seen the command.
 
-Money is a decimal string with its ISO 4217 currency, never a float. Dates are local to the
-facility, instants are UTC. Failures are problems (RFC 9457) with a stable `code`.
+Money is a decimal string with its ISO 4217 currency, never a float: balances, totals and the trial
+balance may have more digits than a float keeps, so read them as decimals. An amount that is sent
+has at most 16 digits before the point. Dates are local to the facility, instants are UTC.
+Failures are problems (RFC 9457) with a stable `code`.
 """
 _COMMON: Final = {
     "CorrelationId": {
@@ -56,6 +58,8 @@ def document(app: Litestar) -> dict[str, Any]:
     components = found["components"]["schemas"]
     shapes = list(shapes_of(app).values())
     components |= schemas_of(shapes, "#/components/schemas/{name}", open_enums=False)[1]
+    # Events carry amounts within this pattern; what queries add up may have more digits.
+    components["Money"]["properties"]["amount"]["pattern"] = r"^-?\d+(\.\d{1,4})?$"
     for name, example in EXAMPLES.items():
         components[name]["examples"] = [example]
     found["components"]["parameters"] = _COMMON

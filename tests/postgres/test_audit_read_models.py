@@ -30,6 +30,16 @@ async def test_a_drifted_row_is_found(audited: AuditedLedger) -> None:
     assert finding.found == "language ps, receivable_minor 1"
 
 
+async def test_a_sum_beyond_a_bigint_is_compared_to_the_last_digit(audited: AuditedLedger) -> None:
+    great = 2**63 + 1
+    await audited.damage(
+        "UPDATE read.general_ledger_totals SET debit_minor = $1 WHERE gl_account = '4900'", great
+    )
+    findings = await audited.findings()
+    assert [one.found for one in findings] == [f"debit_minor {great}"] * len(findings)
+    assert findings
+
+
 async def test_a_row_of_every_table_is_compared(audited: AuditedLedger) -> None:
     """Empty every table of every build: each row of each replay is missed."""
     tables = await audited.admin.fetch(

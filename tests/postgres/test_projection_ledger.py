@@ -5,11 +5,15 @@ from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 
+import msgspec
+
+from contracts.event import Posted
 from contracts.ledger import GlAccount
-from contracts.money import Money
+from contracts.money import MINOR_MAX, Money, format_minor
 from contracts.views import LedgerLine
 from projections.account_balances_queries import find_account
 from projections.general_ledger_queries import account_ledger, trial_balance
+from projections.recorded import Recorded
 from projections.statements import AnyConnection
 from tests.fixtures.ledger_events import STARTED_ON, LedgerEvents
 from tests.fixtures.ledger_history import history
@@ -91,3 +95,52 @@ async def test_the_trial_balance_is_straight_in_every_currency_and_period(
             ]
             assert sum(parts) == Money(amount=row.balance, currency=row.currency).minor
         assert (await trial_balance(connection, booked_to=date(2000, 1, 1))).rows == ()
+
+
+async def test_sums_beyond_a_bigint_are_projected_and_read_back_exactly(
+    read_models: ReadModels,
+) -> None:
+    """More than 2^63 in a day over many accounts, and on one that is charged and pays in turn."""
+    ledger = LedgerEvents()
+    account = ledger.open_account("pat-1")
+    turns, great_minor = 1_100, MINOR_MAX - 1
+    total_minor = turns * great_minor
+    assert total_minor > 2**63
+    for _ in range(turns):
+        ledger.charge(account, great_minor, 0)
+    ledger.adjust(account, None, MINOR_MAX)
+    for _ in range(turns):
+        ledger.pay(account, great_minor)
+    log = [on_one_day(item) for item in ledger.recorded]
+    await read_models.write_log(log)
+    await read_models.catch_up(len(log))
+    total = format_minor(total_minor, "USD")
+    async with read_models.reader("demo") as connection:
+        found = await find_account(connection, account.account_id)
+        assert found is not None
+        assert (found.charged.amount, found.paid.amount) == (total, total)
+        assert found.receivable.minor == total_minor - MINOR_MAX
+        assert found.credit.minor == total_minor
+        assert found.balance == Money.of(-MINOR_MAX, "USD")
+        trial = await trial_balance(connection)
+        by_account = {row.gl_account: row for row in trial.rows}
+        assert by_account[GlAccount.RECEIVABLE].debit == total
+        assert by_account[GlAccount.REVENUE].credit == total
+        assert by_account[GlAccount.BANK].balance == total
+        assert trial.totals["USD"].balance == "0.00"
+        greatest_minor, cursor = 0, None
+        while True:
+            page = await account_ledger(connection, account.account_id, limit=500, cursor=cursor)
+            greatest_minor = max(greatest_minor, *(line.balance.minor for line in page.items))
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert greatest_minor == total_minor
+
+
+def on_one_day(item: Recorded) -> Recorded:
+    """The same event with one posting date for all: its row of the totals is the greatest."""
+    if not isinstance(item.event, Posted):
+        return item
+    event = msgspec.structs.replace(item.event, booked_on=STARTED_ON)
+    return msgspec.structs.replace(item, event=event)

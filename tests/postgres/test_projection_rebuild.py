@@ -19,7 +19,7 @@ END = len(LOG)
 LEDGER = projection_named("general_ledger")
 TENANTS = (
     "SELECT DISTINCT tenant FROM read.account_balances",
-    "SELECT DISTINCT tenant FROM read_account_balances_v1_b2.account_balances",
+    "SELECT DISTINCT tenant FROM read_account_balances_v2_b2.account_balances",
 )
 
 
