@@ -34,7 +34,7 @@ async def replay(pool: AnyPool, after: int, until: int) -> AsyncIterator[list[Re
     ahead = asyncio.create_task(fetch(after))
     try:
         while rows := await ahead:
-            ahead = asyncio.create_task(fetch(rows[-1]["position"]))
+            ahead = asyncio.create_task(fetch(rows[-1][0]))
             await asyncio.sleep(0)  # lets the query go out first
             yield _decoded(rows)
     finally:
