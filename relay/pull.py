@@ -21,7 +21,11 @@ HEARTBEAT_SECONDS: Final = 1.0
 SILENCE_SECONDS_MAX: Final = 3.0
 REQUEST_SECONDS: Final = 30.0
 # With two requests out, what is buffered stays below three times this.
-REQUEST_BYTES_MAX: Final = 8 * 1024 * 1024
+REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024
+# What is made of a batch takes several times its bytes.
+BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+# Beside headers and payload the server counts the subject and the reply, a control line at most.
+_LINE_BYTES_MAX: Final = 8 * 1024
 _NANOSECONDS: Final = 1_000_000_000
 _MESSAGE: Final = "$JS.ACK."
 _STATUS: Final = "Status"
@@ -73,7 +77,8 @@ class Pull:
         await self._ask_anew()
 
     async def take(self, count_max: int, wait_seconds: float) -> list[Msg]:
-        """At least one message, waiting for it for ever; for more of them only so long.
+        """At least one message, waiting for it for ever; for more of them only so long, and no
+        more than BATCH_BYTES_MAX of them unless it is one.
 
         Raises ConsumerLost.
         """
@@ -84,7 +89,7 @@ class Pull:
         until = loop.time() + wait_seconds
         while len(self._buffer) < count_max and (left := until - loop.time()) > 0:
             await self._wait(left)
-        taken = [self._buffer.popleft() for _ in range(min(count_max, len(self._buffer)))]
+        taken = self._cut(count_max)
         await self._ask()
         return taken
 
@@ -99,6 +104,16 @@ class Pull:
         elif not message.reply.startswith(_MESSAGE) and _STATUS in (message.headers or {}):
             self._note(message.headers or {})
         self._some.set()
+
+    def _cut(self, count_max: int) -> list[Msg]:
+        taken: list[Msg] = []
+        buffer, room = self._buffer, BATCH_BYTES_MAX
+        while buffer and len(taken) < count_max:
+            room -= len(buffer[0].data)
+            if room < 0 and taken:
+                break
+            taken.append(buffer.popleft())
+        return taken
 
     def _note(self, headers: dict[str, str]) -> None:
         status, text = headers[_STATUS], headers.get("Description", "")
@@ -149,7 +164,8 @@ class Pull:
         self._asked += room
         request = {
             "batch": room,
-            "max_bytes": REQUEST_BYTES_MAX,
+            # One that does not fit would never be delivered.
+            "max_bytes": max(REQUEST_BYTES_MAX, self._client.max_payload + _LINE_BYTES_MAX),
             "expires": int(REQUEST_SECONDS * _NANOSECONDS),
             "idle_heartbeat": int(HEARTBEAT_SECONDS * _NANOSECONDS),
         }

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -16,6 +17,8 @@ from services.intake.taking import Taking
 BATCH_MAX: Final = 500
 # While batches are in Postgres or wait for its disk, the next ones are read and decided.
 _IN_FLIGHT_MAX: Final = 4
+# Decoded, sealed and written, a message takes many times its bytes.
+_BYTES_IN_FLIGHT_MAX: Final = 8 * 1024 * 1024
 _AGAIN_SECONDS: Final = 0.25
 _AWAY_SECONDS_MAX: Final = 10.0
 
@@ -33,10 +36,14 @@ class Intake:
         self._taking = taking
         self._deliveries = deliveries
         self._slots = asyncio.Semaphore(_IN_FLIGHT_MAX)
+        self._bytes = 0
+        self._settled = asyncio.Event()
         self._failures = 0
+        self._stopping = asyncio.Event()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Take batches until `stopping`; what is in flight is settled first."""
+        self._stopping = stopping
         async with asyncio.TaskGroup() as group:
             batches = self._deliveries.batches()
             ended = asyncio.ensure_future(stopping.wait())
@@ -48,15 +55,27 @@ class Intake:
                     if not following.done():
                         following.cancel()
                         break
-                    group.create_task(self._settle(following.result()))
+                    messages = following.result()
+                    await self._room_for(sum(len(message.payload) for message in messages))
+                    group.create_task(self._settle(messages))
             finally:
                 ended.cancel()
 
+    async def _room_for(self, size: int) -> None:
+        """Wait until so many bytes may be in flight, too; more than the limit go alone."""
+        while self._bytes and self._bytes + size > _BYTES_IN_FLIGHT_MAX:
+            self._settled.clear()
+            await self._settled.wait()
+        self._bytes += size
+
     async def _settle(self, messages: Sequence[Delivery]) -> None:
+        size = sum(len(message.payload) for message in messages)
         try:
             with _SECONDS.time():
                 await self._take(messages)
         finally:
+            self._bytes -= size
+            self._settled.set()
             self._slots.release()
 
     async def _take(self, messages: Sequence[Delivery]) -> None:
@@ -64,9 +83,12 @@ class Intake:
             Arrived(message.subject, message.headers, message.payload, message.sequence)
             for message in messages
         ]
+        failures = self._failures
         try:
             taken = await self._taking.take(arrived)
         except LedgerUnavailable as away:
+            # Once for all batches that were in flight when it went away.
+            self._failures = max(self._failures, failures + 1)
             await self._postpone(messages, away)
             return
         self._failures = 0
@@ -82,7 +104,6 @@ class Intake:
 
     async def _postpone(self, messages: Sequence[Delivery], away: LedgerUnavailable) -> None:
         """Postgres is away: everything comes again, after longer and longer pauses."""
-        self._failures += 1
         delay_seconds = min(_AWAY_SECONDS_MAX, _AGAIN_SECONDS * 2**self._failures)
         _MESSAGES.labels("postponed").inc(len(messages))
         _log.warning(
@@ -93,4 +114,6 @@ class Intake:
             error=str(away),
         )
         await self._deliveries.nak(messages, delay_seconds=delay_seconds)
-        await asyncio.sleep(delay_seconds)
+        with suppress(TimeoutError):  # whoever stops us does not wait for Postgres
+            async with asyncio.timeout(delay_seconds):
+                await self._stopping.wait()

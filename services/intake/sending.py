@@ -13,7 +13,7 @@ from relay.connection import Client
 from relay.jetstream import StreamSettings
 from relay.producer import NotStored, Outgoing, send, too_large
 from services.embedded.nats import producer_inbox
-from services.intake.fhir import BundleReading, read_files
+from services.intake.fhir import read_files
 from services.locate import Servers
 from services.reach import BUS_SECONDS_MAX, reach_bus
 
@@ -29,6 +29,13 @@ class Line(NamedTuple):
     problem: str
 
 
+class Located(NamedTuple):
+    """A CloudEvent, and in which file and line it stands."""
+
+    where: str
+    event: CloudEvent
+
+
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What was sent, and what could not be read and was not."""
 
@@ -42,7 +49,7 @@ def outgoing(tenant: str, event: CloudEvent, settings: StreamSettings) -> Outgoi
     return settings.subject(f"intake.{tenant}.{event.type}"), headers, payload
 
 
-def read_lines(paths: Iterable[Path]) -> Iterator[CloudEvent | Line]:
+def read_lines(paths: Iterable[Path]) -> Iterator[Located | Line]:
     """The CloudEvents of JSON Lines files; a line that has none is named, an empty one skipped."""
     for path in paths:
         try:
@@ -52,14 +59,15 @@ def read_lines(paths: Iterable[Path]) -> Iterator[CloudEvent | Line]:
             yield Line(str(path), f"cannot be read ({error.strerror})")
 
 
-def _lines(path: Path, file: Iterable[bytes]) -> Iterator[CloudEvent | Line]:
+def _lines(path: Path, file: Iterable[bytes]) -> Iterator[Located | Line]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
+        where = f"{path}:{number}"
         try:
-            yield from_structured(line)
+            yield Located(where, from_structured(line))
         except NotACloudEvent as invalid:
-            yield Line(f"{path}:{number}", str(invalid))
+            yield Line(where, str(invalid))
 
 
 @asynccontextmanager
@@ -88,7 +96,7 @@ class Producer:
         """Send what the files hold; lines that hold no CloudEvent are named and left out."""
         problems: list[str] = []
 
-        def readable() -> Iterator[CloudEvent]:
+        def readable() -> Iterator[Located]:
             for line in read_lines(paths):
                 if isinstance(line, Line):
                     problems.append(f"{line.where}: {line.problem}")
@@ -102,10 +110,11 @@ class Producer:
         """Send what FHIR bundles mean; whatever in them cannot be read is named and left out."""
         problems: list[str] = []
 
-        def readable() -> Iterator[CloudEvent]:
+        def readable() -> Iterator[Located]:
             for reading in read_files(paths):
-                problems.extend(_problems(reading))
-                yield from reading.messages
+                problems.extend(map(str, reading.problems))
+                for message in reading.messages:
+                    yield Located(reading.source, message)
 
         sent = await send(self._client, self._sendable(readable(), problems))
         return Sent(sent=sent, problems=tuple(problems))
@@ -114,13 +123,13 @@ class Producer:
         """Send events; returns how many are stored. Raises NotStored."""
         return await send(self._client, map(self._outgoing, events))
 
-    def _sendable(self, events: Iterable[CloudEvent], problems: list[str]) -> Iterator[Outgoing]:
+    def _sendable(self, events: Iterable[Located], problems: list[str]) -> Iterator[Outgoing]:
         """Those that the server takes; the others are named."""
-        for event in events:
+        for where, event in events:
             try:
                 message = self._outgoing(event)
             except NotStored as unsendable:
-                problems.append(str(unsendable))
+                problems.append(f"{where}: {unsendable}")
             else:
                 yield message
 
@@ -131,7 +140,3 @@ class Producer:
         if problem := too_large(self._client, message):
             raise NotStored(f"message {event.id!r}: {problem}")
         return message
-
-
-def _problems(reading: BundleReading) -> list[str]:
-    return [f"{reading.source}: {problem}" for problem in reading.problems]

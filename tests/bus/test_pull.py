@@ -11,7 +11,7 @@ from relay.consumer import Delivery
 from relay.inbox import DurableConsumer, DurableFeed, durable_feed
 from relay.jetstream import StreamSettings, delete_stream, ensure_intake, find_stream
 from relay.producer import NotStored, send
-from relay.pull import Pull
+from relay.pull import BATCH_BYTES_MAX, REQUEST_BYTES_MAX, Pull
 from relay.reader import OrderedFeed, ordered_feed
 from tests.fixtures.nats_server import NatsServer
 from tests.fixtures.waiting import until
@@ -266,6 +266,41 @@ async def test_no_more_is_asked_for_than_fits(
             await until(is_full)
             assert len(pull._buffer) <= 40
             await anext(batches)
+
+
+async def test_large_messages_come_in_small_batches(
+    client: Client, streams: StreamSettings, intake: str
+) -> None:
+    subject = streams.subject("intake.demo.some")
+    payload = b"x" * (client.max_payload - 1_000)
+    assert await send(client, ((subject, {}, payload) for _ in range(30))) == 30
+    sizes: list[int] = []
+    async with durable_feed(client, durable(intake)) as feed, asyncio.timeout(30):
+        async for batch in feed.batches():
+            sizes.append(sum(len(message.payload) for message in batch))
+            await feed.ack(batch)
+            if sum(sizes) == 30 * len(payload):
+                break
+    assert max(sizes) <= BATCH_BYTES_MAX
+
+
+async def test_a_message_larger_than_every_bound_is_delivered(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path, "max_payload: 8MB")
+    await server.start()
+    client = await connect(server.url, name="test")
+    try:
+        streams = StreamSettings()
+        await ensure_intake(client, streams)
+        large = b"x" * (7 * 1024 * 1024)
+        assert len(large) > max(BATCH_BYTES_MAX, REQUEST_BYTES_MAX)
+        for payload in (b"1", large, b"3"):
+            assert await send(client, [("intake.demo.some", {}, payload)]) == 1
+        async with durable_feed(client, durable(streams.intake)) as feed:
+            arrived = await read(feed.batches(), 3)
+        assert [len(message.payload) for message in arrived] == [1, len(large), 1]
+    finally:
+        await client.close()
+        server.kill()
 
 
 @pytest.mark.parametrize("kind", ["durable", "ordered"])
