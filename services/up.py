@@ -37,18 +37,22 @@ async def everything(
             await migrate(connection)
         finally:
             await connection.close()
+        # The API's port serves its metrics too.
+        ports = choose_ports(PROCESSES[::-1], remembered={"api": stack.api_port}, usual=False)
+        ports["api"] = stack.api_port
+        children = [_process(stack, name, ports[name], environment) for name in PROCESSES]
         # The relay makes the streams that the others read.
-        await stack.start(_process(stack, "relay", environment))
-        await stack.start(*(_process(stack, name, environment) for name in PROCESSES[1:]))
-        stack.announce(api_url=f"http://{LOOPBACK}:{stack.api_port}")
+        await stack.start(children[0])
+        await stack.start(*children[1:])
+        stack.announce(
+            api_url=f"http://{LOOPBACK}:{stack.api_port}",
+            metrics={name: f"http://{LOOPBACK}:{ports[name]}/metrics" for name in PROCESSES},
+        )
         yield stack
 
 
-def _process(stack: EmbeddedStack, name: str, environment: Mapping[str, str]) -> Child:
-    if name == "api":
-        port, path = stack.api_port, "/health/live"
-    else:
-        port, path = choose_ports((name,), remembered={}, usual=False)[name], "/metrics"
+def _process(stack: EmbeddedStack, name: str, port: int, environment: Mapping[str, str]) -> Child:
+    path = "/health/live" if name == "api" else "/metrics"
 
     async def ready() -> bool:
         return await answers_http(port, path)
@@ -103,3 +107,5 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 
     ready: bool
     addresses: dict[str, str]
+    metrics: dict[str, str]
+    """What Prometheus scrapes, by process."""

@@ -68,7 +68,8 @@ async def _demo(patients: int, as_json: bool) -> bool:
         click.echo(f"the demo runs on servers of its own: ignoring {', '.join(ignored)}", err=True)
     with Progress("Daybook demo", quiet=as_json) as progress:
         try:
-            async with everything(_OPTIONS, progress.report, environment) as stack:
+            report = None if as_json else progress.report
+            async with everything(_OPTIONS, report, environment) as stack:
                 shown = await main_job.show(stack.addresses, patients=patients, tell=progress.say)
                 if not as_json:
                     progress.show()

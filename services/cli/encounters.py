@@ -9,6 +9,7 @@ from contracts.ids import EncounterId
 from domain.encounter import AttentionRequired, ResumeEncounter
 from services.cli.lists import after_option, limit_option, show_list
 from services.cli.running import (
+    an_id,
     data_dir_option,
     json_option,
     run,
@@ -89,7 +90,7 @@ async def _list(
 
 
 @encounter.command()
-@click.argument("encounter_id")
+@click.argument("encounter_id", callback=an_id)
 @tenant_option
 @data_dir_option
 def resume(encounter_id: str, tenant: str, data_dir: Path | None) -> None:

@@ -12,6 +12,8 @@ from contracts.cloudevent import CloudEvent, NotACloudEvent, from_structured
 from services.cli.lists import after_option, limit_option, show_list
 from services.cli.running import (
     a_tenant,
+    a_text,
+    an_id,
     data_dir_option,
     json_option,
     print_json,
@@ -139,7 +141,7 @@ async def _list(
 
 
 @rejected.command()
-@click.argument("rejection_id")
+@click.argument("rejection_id", callback=an_id)
 @tenant_option
 @data_dir_option
 def show(rejection_id: str, tenant: str, data_dir: Path | None) -> None:
@@ -159,7 +161,7 @@ async def _show(settings: Settings, tenant: str, rejection_id: str) -> dict[str,
 
 
 @rejected.command()
-@click.argument("rejection_id")
+@click.argument("rejection_id", callback=an_id)
 @click.option(
     "--file",
     "mended_file",
@@ -211,8 +213,10 @@ async def _retry(
 
 
 @rejected.command()
-@click.argument("rejection_id")
-@click.option("--reason", required=True, help="Why it is not needed; kept in the log.")
+@click.argument("rejection_id", callback=an_id)
+@click.option(
+    "--reason", required=True, callback=a_text, help="Why it is not needed; kept in the log."
+)
 @tenant_option
 @data_dir_option
 def discard(rejection_id: str, reason: str, tenant: str, data_dir: Path | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from services.cli.running import print_json
+from services.cli.running import an_id, print_json
 from services.listed import LISTED_MAX, Item, Listed
 from services.tables import Sheet, show
 
@@ -17,7 +17,10 @@ limit_option: Callable[[Any], Any] = click.option(
     help="How many to list at most.",
 )
 after_option: Callable[[Any], Any] = click.option(
-    "--after", metavar="ID", help="Go on behind this one, the last of the page before."
+    "--after",
+    metavar="ID",
+    callback=an_id,
+    help="Go on behind this one, the last of the page before.",
 )
 
 

@@ -6,6 +6,7 @@ import click
 
 from services.cli.lists import after_option, limit_option, show_list
 from services.cli.running import (
+    an_id,
     data_dir_option,
     json_option,
     run,
@@ -56,7 +57,7 @@ async def _list(
 
 
 @remittance.command()
-@click.argument("remittance_id")
+@click.argument("remittance_id", callback=an_id)
 @tenant_option
 @data_dir_option
 def resume(remittance_id: str, tenant: str, data_dir: Path | None) -> None:

@@ -1,10 +1,11 @@
 """What every command needs: settings, a loop to run in, and refusals that read well."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import click
@@ -19,6 +20,9 @@ from services.execute.envelope import TENANT
 from services.query import ProblemAnswered
 from services.reach import Unreachable
 from services.settings import DEFAULT_DATA_DIR, Settings
+
+TEXT_MAX: Final = 2_000
+ID: Final = re.compile(r"[a-z]+_[0-9a-z]{1,64}")
 
 Answer = TypeVar("Answer")
 _EXPECTED = (
@@ -57,6 +61,24 @@ def a_tenant(_context: click.Context, _option: click.Parameter, tenant: str | No
     if tenant is not None and not TENANT.fullmatch(tenant):
         raise click.BadParameter(f"a tenant is named like {TENANT.pattern}, not {tenant!r}")
     return tenant
+
+
+def a_text(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """Refuse what no terminal shows and no column stores, for click."""
+    if not text.strip() or not text.isprintable() or len(text) > TEXT_MAX:
+        raise click.BadParameter(
+            f"one line of text, without control characters, of at most {TEXT_MAX} characters"
+        )
+    return text
+
+
+def an_id(_context: click.Context, _argument: click.Parameter, id_: str | None) -> str | None:
+    """Refuse what can be no id, for click; whether there is such a thing the ledger knows."""
+    if id_ is not None and not ID.fullmatch(id_):
+        raise click.BadParameter(
+            f"{id_!r} is no id: a list has them, like rej_05gf... or enc_05gf..."
+        )
+    return id_
 
 
 tenant_option: Callable[[Any], Any] = click.option(

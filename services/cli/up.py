@@ -70,9 +70,12 @@ async def _up(options: StackOptions, as_json: bool) -> None:
 async def _stay(
     options: StackOptions, stopping: asyncio.Event, progress: Progress, as_json: bool
 ) -> None:
-    async with everything(options, progress.report) as stack:
+    # For programs what happens to a child is a line of the log.
+    async with everything(options, None if as_json else progress.report) as stack:
         if as_json:
-            print_json(Ready(ready=True, addresses=dict(table_of_addresses(stack))))
+            metrics = stack.addresses.metrics
+            named = dict(table_of_addresses(stack))
+            print_json(Ready(ready=True, addresses=named, metrics=metrics))
         progress.show(_addresses(stack), _WARNING)
         await stopping.wait()
         progress.say("stopping")
@@ -88,6 +91,8 @@ def _addresses(stack: EmbeddedStack) -> Sheet:
     table = Sheet("", "address", title="Daybook is up", header=False)
     for name, address in table_of_addresses(stack):
         table.add(name, address)
+    scraped = stack.addresses.metrics.items()
+    table.add("Metrics", "\n".join(f"{url} {name}" for name, url in scraped))
     return table
 
 

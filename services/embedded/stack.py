@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,9 +79,13 @@ class EmbeddedStack:
         """Start further children side by side; they stop before all that started earlier."""
         await self._supervisor.start(*children)
 
-    def announce(self, *, api_url: str | None = None) -> None:
-        """Let other commands find the stack, and its API once that is up."""
-        self._addresses = msgspec.structs.replace(self._addresses, api_url=api_url)
+    def announce(
+        self, *, api_url: str | None = None, metrics: Mapping[str, str] | None = None
+    ) -> None:
+        """Let others find the stack, and its API and what to scrape once our processes are up."""
+        self._addresses = msgspec.structs.replace(
+            self._addresses, api_url=api_url, metrics=dict(metrics or {})
+        )
         save_addresses(self.data_dir, self._addresses)
 
     async def start_temporal(self) -> str:

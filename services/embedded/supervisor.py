@@ -62,19 +62,23 @@ class Supervisor:
         )
 
     def _report(self, report: Report) -> None:
-        loud = report.kind in {"died", "not_ready", "killed"}
-        (logger.warning if loud else logger.info)(
-            f"child {report.kind}",
-            child=report.child,
-            pid=report.pid,
-            detail=report.detail,
-            restart_in_seconds=report.restart_in_seconds,
-        )
-        if self._on_report:
-            self._tell(report, self._on_report)
-
-    def _tell(self, report: Report, on_report: OnReport) -> None:
+        """Tell who listens, or the log: the same is not said twice."""
+        if self._on_report is None:
+            _log(report)
+            return
         try:
-            on_report(report)
+            self._on_report(report)
         except Exception:  # who listens to reports must not end the child they are about
             logger.exception("report not taken", child=report.child)
+            _log(report)
+
+
+def _log(report: Report) -> None:
+    loud = report.kind in {"died", "not_ready", "killed"}
+    (logger.warning if loud else logger.info)(
+        f"child {report.kind}",
+        child=report.child,
+        pid=report.pid,
+        detail=report.detail,
+        restart_in_seconds=report.restart_in_seconds,
+    )

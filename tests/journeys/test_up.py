@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -39,6 +40,17 @@ async def charge(stack: WholeStack, account_id: str, key: str) -> dict[str, Any]
 def test_it_says_in_one_line_of_json_when_it_is_ready(whole_stack: WholeStack) -> None:
     assert whole_stack.ready["ready"] is True
     assert whole_stack.ready["addresses"]["API"] == whole_stack.addresses.api_url
+
+
+@pytest.mark.parametrize(("name", "metric"), [("relay", "billing_outbox_lag"), ("api", "daybook_")])
+def test_it_says_where_each_process_serves_its_metrics(
+    name: str, metric: str, whole_stack: WholeStack
+) -> None:
+    metrics = whole_stack.ready["metrics"]
+    assert list(metrics) == list(PROCESSES)
+    assert metrics == whole_stack.addresses.metrics
+    with urlopen(metrics[name]) as answer:
+        assert metric in answer.read().decode()
 
 
 def test_a_second_one_on_the_same_data_says_so_and_the_first_goes_on(

@@ -56,8 +56,8 @@ def test_a_list_says_what_it_leaves_out_and_cuts_nothing(
         return Listed(items=[item], more=7, next=id_)
 
     monkeypatch.setattr(f"services.cli.{module}._list", found)
-    shown = command(*words.split(), "--limit", "1", "--after", "x", env={"COLUMNS": "80"})
-    assert asked == [1, "x"]
+    shown = command(*words.split(), "--limit", "1", "--after", "rej_1", env={"COLUMNS": "80"})
+    assert asked == [1, "rej_1"]
     _, row = shown.stdout.splitlines()
     assert id_ in row
     assert whole in row
@@ -67,6 +67,8 @@ def test_a_list_says_what_it_leaves_out_and_cuts_nothing(
     assert (content["more"], content["next"], len(content["items"])) == (7, id_, 1)
 
 
-@pytest.mark.parametrize("nonsense", ["--all --status open", "--status lost", "--limit 0"])
+@pytest.mark.parametrize(
+    "nonsense", ["--all --status open", "--status lost", "--limit 0", "--after x"]
+)
 def test_what_makes_no_sense_to_list_is_refused(nonsense: str) -> None:
     assert command("intake", "rejected", "list", *nonsense.split()).exit_code == 2

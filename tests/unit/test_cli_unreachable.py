@@ -79,6 +79,23 @@ def test_what_can_be_no_tenant_is_refused_before_anything_is_sent(tenant: str) -
     assert "a tenant is named like" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "reason", ["", " ", "a\x1b[2Jb", "two\nlines", "\x00", "\udcff", "x" * 2_001]
+)
+def test_a_reason_that_is_no_line_of_text_is_refused(reason: str) -> None:
+    result = command("intake", "rejected", "discard", "rej_1", "--reason", reason)
+    assert result.exit_code == 2
+    assert "without control characters" in result.stderr
+
+
+@pytest.mark.parametrize("words", [words for words in OF_POSTGRES if words.endswith("_1")])
+@pytest.mark.parametrize("nonsense", ["", "é", "a b", "rej_\udcff", "rej_" + "1" * 65])
+def test_what_can_be_no_id_is_refused_before_anything_is_asked(words: str, nonsense: str) -> None:
+    result = command(*words.split()[:-1], nonsense, env=NOBODY_LISTENS)
+    assert result.exit_code == 2
+    assert "is no id" in result.stderr
+
+
 def test_a_process_without_its_servers_ends_for_its_supervisor_to_start_it_again() -> None:
     ended = daybook("serve", "projector", env=NOBODY_LISTENS)
     assert ended.returncode == 1
