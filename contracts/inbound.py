@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from contracts.calendar import DATE_SCHEMA, check_day
 from contracts.money import Currency, Money, exponent, parse_money
+from contracts.wording import in_words, split_path
 
 SERVICES_MAX: Final = 1_000
 CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes in parts
@@ -18,6 +19,17 @@ QUANTITY_MAX: Final = 1_000_000
 # Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,
 # `\Z` is unknown to the ECMA expressions of JSON Schema, and NUL cannot be stored by Postgres.
 _PRINTABLE: Final = r"^(?!\s)(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])"
+_VISIBLE: Final = r"^(?![\s\S]*[^!-~])"
+_FACILITY: Final = r"^(?![\s\S]*[^A-Za-z0-9._-])"
+_LANGUAGE: Final = r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])"
+
+MEANINGS: Final = {
+    _PRINTABLE: "text on one line that does not begin with a space, without control characters",
+    _VISIBLE: "visible ASCII characters without spaces",
+    _FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
+    _LANGUAGE: "a BCP 47 language tag, such as en or en-US",
+}
+"""What the patterns mean to people."""
 
 Id = Annotated[
     str,
@@ -34,7 +46,7 @@ Code = Annotated[
         description="a code without spaces, as its code system writes it",
         min_length=1,
         max_length=64,
-        pattern=r"^(?![\s\S]*[^!-~])",
+        pattern=_VISIBLE,
     ),
 ]
 CodeSystem = Annotated[
@@ -44,7 +56,7 @@ CodeSystem = Annotated[
         examples=["http://snomed.info/sct"],
         min_length=1,
         max_length=256,
-        pattern=r"^(?![\s\S]*[^!-~])",
+        pattern=_VISIBLE,
     ),
 ]
 FacilityCode = Annotated[
@@ -53,7 +65,7 @@ FacilityCode = Annotated[
         description="a facility of the tenant",
         min_length=1,
         max_length=64,
-        pattern=r"^(?![\s\S]*[^A-Za-z0-9._-])",
+        pattern=_FACILITY,
     ),
 ]
 Language = Annotated[
@@ -63,7 +75,7 @@ Language = Annotated[
         examples=["en-US", "prs"],
         min_length=2,
         max_length=35,
-        pattern=r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])",
+        pattern=_LANGUAGE,
     ),
 ]
 Line = Annotated[str, Meta(min_length=1, max_length=512, pattern=_PRINTABLE)]
@@ -266,5 +278,7 @@ def decode(wire_type: str, data: bytes) -> InboundMessage:
     try:
         message: InboundMessage = decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InboundInvalid(f"data is no {wire_type}: {error}") from error
+        wrong, path = split_path(str(error))
+        found = f"{in_words(wrong, MEANINGS)} - at `{path}`" if path != "$" else str(error)
+        raise InboundInvalid(f"data is no {wire_type}: {found}") from error
     return message

@@ -15,6 +15,7 @@ VERSION_MAX: Final = 2**63 - 1  # bigint
 
 _FRESHNESS: Final = sql("freshness")
 _LAGS: Final = sql("lags")
+_HALTED: Final = sql("halted")
 
 
 class UnknownToken(LookupError):
@@ -22,13 +23,17 @@ class UnknownToken(LookupError):
 
 
 class NotYet(Exception):
-    """A projection has not seen the event within the time; how far behind it is."""
+    """A projection has not seen the event within the time; how far behind the log it is.
+
+    The seconds are since the oldest event that it has not seen was committed, as in `Lag`.
+    """
 
     def __init__(self, lag_events: int, lag_seconds: float, halted: str | None) -> None:
         super().__init__(
             f"{lag_events} events and {lag_seconds:.3f} seconds behind"
             if halted is None
-            else f"{halted} halted {lag_events} events behind; an operator has to look at it"
+            else f"{halted} is halted, {lag_events} events and {lag_seconds:.3f} seconds behind;"
+            " an operator has to look at it"
         )
         self.lag_events = lag_events
         self.lag_seconds = lag_seconds
@@ -37,7 +42,7 @@ class NotYet(Exception):
 
 class _State(msgspec.Struct, frozen=True, kw_only=True):
     position: int | None  # None: committed and not yet in the log
-    committed_ago_seconds: float
+    behind_seconds: float
     checkpoint: int
     head: int
     halted: str | None
@@ -57,6 +62,11 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
 async def lags(connection: AnyConnection) -> list[Lag]:
     """The lag of every live build, by name."""
     return [Lag(**row) for row in await connection.fetch(_LAGS)]
+
+
+async def halted(connection: AnyConnection) -> list[str]:
+    """The names of the read models that stand still at an event, of whichever tenant."""
+    return [row["name"] for row in await connection.fetch(_HALTED)]
 
 
 async def wait_for(
@@ -101,8 +111,8 @@ def _named(token: str) -> tuple[str, int]:
 
 def _not_yet(state: _State) -> NotYet:
     # What is not in the log yet is at least one event behind its head.
-    position = state.head + 1 if state.position is None else state.position
-    return NotYet(position - state.checkpoint, state.committed_ago_seconds, state.halted)
+    end = state.head + 1 if state.position is None else state.head
+    return NotYet(end - state.checkpoint, state.behind_seconds, state.halted)
 
 
 async def _state(

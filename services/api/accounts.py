@@ -19,7 +19,7 @@ from domain.write_side import AccountStatus
 from projections.account_balances_queries import find_account, find_accounts
 from projections.general_ledger_queries import account_ledger
 from services.api.calls import Call
-from services.api.parameters import AccountPath, Cursor, Limit
+from services.api.parameters import STORABLE, AccountPath, Cursor, Limit
 from services.api.problems import Problem
 from services.api.reading import Reading, tagged
 from services.api.routes import command, created, query
@@ -110,7 +110,7 @@ async def list_accounts(
             required=False,
             description="only those of this patient, one a currency",
             max_length=256,
-            pattern=r"^(?![\s\S]*[\x00-\x1f])",
+            pattern=STORABLE,
         ),
     ] = None,
     cursor: Cursor = None,

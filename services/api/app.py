@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Message, Send
 
 from services.api import accounts, charges, health, invoices, payments, price_lists, reports
 from services.api.body import BODY_BYTES_MAX
@@ -49,10 +49,29 @@ BOOKED: Final = (
 )
 
 
+class Application(Litestar):
+    """Answers HEAD as GET without the body, on every route that has a GET."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI entry point."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        await super().__call__(scope, receive, send)
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message["body"] = b""
+        await send(message)
+
+    return send_head
+
+
 def create_app(dependencies: Dependencies) -> Litestar:
     """The application; several can live in one process, each with a registry of its own."""
     ledger = Ledger(dependencies)
-    return Litestar(
+    return Application(
         route_handlers=_routes(),
         middleware=[Gate(dependencies.authenticate)],
         exception_handlers=HANDLERS,

@@ -11,10 +11,11 @@ from litestar.typing import FieldDefinition
 
 from contracts.inbound import InboundMoney
 from contracts.money import CurrencyUnsupported
+from contracts.wording import in_words, split_path
+from services.api.parameters import MEANINGS
 from services.api.problems import Problem, invalid
 
 BODY_BYTES_MAX: Final = 1024 * 1024
-_AT: Final = re.compile(r"(?P<message>.*?)(?: - at `(?P<path>.*)`)?", re.DOTALL)
 _FIELD: Final = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 
 
@@ -64,11 +65,11 @@ def decode(shape: Any, body: bytes) -> Any:
 
 
 def _problem(error: msgspec.MsgspecError) -> Problem:
-    found = _AT.fullmatch(str(error))
-    message, path = (found["message"], found["path"] or "$") if found else (str(error), "$")
+    message, path = split_path(str(error))
+    message = in_words(message, MEANINGS)
     field = _FIELD.fullmatch(message)
     if field:
         path = f"{path}.{field[1]}"
     if isinstance(error.__cause__, CurrencyUnsupported):
-        return invalid(path, message, code="CURRENCY_UNSUPPORTED")
+        return invalid(f"{path}.currency", message, code="CURRENCY_UNSUPPORTED")
     return invalid(path, message)

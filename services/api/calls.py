@@ -59,7 +59,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
                 payload_hash=hashlib.sha256(_encode(request)).digest(),
                 traceparent=self.traceparent,
                 expected_version=self.expected_version,
-            )
+            ),
+            {"CURRENCY_UNSUPPORTED": _currency_path(request)},
         )
 
     async def seal(self, subject: str, text: str | None) -> Private | None:
@@ -125,3 +126,11 @@ def _version(if_match: str | None) -> int | None:
     if found is None:
         raise invalid("header:If-Match", 'send the ETag of the account, such as W/"7-1204"')
     return int(found[1])
+
+
+def _currency_path(request: Any) -> str:
+    """Which field of a command names a currency that its account does not have."""
+    stated = getattr(request, "unit_price", None)
+    if stated is not None and stated.currency != request.currency:
+        return "$.unit_price.currency"
+    return "$.currency" if hasattr(request, "currency") else "$.amount.currency"

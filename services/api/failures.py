@@ -9,24 +9,32 @@ from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
+from contracts.wording import in_words
 from services.api.codes import BY_STATUS
 from services.api.context import context_of
+from services.api.parameters import MEANINGS
 from services.api.problems import (
     OUR_FAULT,
     FieldError,
     Problem,
     ProblemDetails,
     answer,
+    invalid,
     unavailable,
 )
 from services.execute.attempt import LedgerUnavailable
 
 _log = structlog.get_logger()
+_DISCONNECTED: Final = "client disconnected prematurely"  # as Litestar says it, with a 500
 
 
 def _of_framework(
     request: Request[Any, Any, Any], refused: HTTPException
 ) -> Response[ProblemDetails]:
+    if refused.detail == _DISCONNECTED:
+        # Nobody reads the answer; it only says how the request is to be counted.
+        _log.debug("client left within its body", path=request.scope["path"])
+        return answer(request, invalid("$", "the body ended before it was whole"))
     if refused.status_code not in BY_STATUS:
         return _of_fault(request, refused)
     return answer(request, _translated(request, refused))
@@ -39,11 +47,20 @@ def _translated(request: Request[Any, Any, Any], refused: HTTPException) -> Prob
         case "NOT_FOUND":
             return Problem(code, f"there is no {request.scope['path']}")
         case "METHOD_NOT_ALLOWED":
-            allowed = headers.get("Allow", "others")
+            allowed = headers["Allow"] = _allowed(headers)
             return Problem(code, f"{request.method} is not one of {allowed}", headers=headers)
+        case "BODY_TOO_LARGE":
+            most = request.route_handler.resolve_request_max_body_size()
+            return Problem(code, f"the body is larger than {most} bytes: send it in parts")
         case _ if isinstance(refused, ValidationException):
             return _validation(request, refused)
     return Problem(code, refused.detail, headers=headers)
+
+
+def _allowed(headers: dict[str, str]) -> str:
+    """The methods of a path; whatever has a GET has a HEAD, which Litestar does not know of."""
+    methods = headers.get("Allow", "").split(", ")
+    return ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
 
 
 def _validation(request: Request[Any, Any, Any], refused: ValidationException) -> Problem:
@@ -67,7 +84,9 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
     source, key = entry.get("source", ParamType.QUERY), entry.get("key")
     if source == "body":
         return FieldError(path="$", message="a JSON body is required")
-    return FieldError(path=f"{ParamType(source).value}:{key}", message=entry["message"])
+    return FieldError(
+        path=f"{ParamType(source).value}:{key}", message=in_words(entry["message"], MEANINGS)
+    )
 
 
 def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:

@@ -15,6 +15,8 @@ from services.api.context import context_of
 from services.api.problems import PROBLEM_JSON, Problem, invalid
 
 JSON: Final = "application/json"
+# Where Litestar would answer an HTML page of its own for what it does not have.
+_NO_PAGE: Final = "/schema/{path}"
 _USUAL: Final = (JSON, "*/*")
 
 
@@ -30,6 +32,8 @@ class Gate(ASGIMiddleware):
         """Let an authenticated, readable request through; raises Problem."""
         request: Request[Any, Any, Any] = Request(scope)
         context = context_of(scope)
+        if scope["path_template"] == _NO_PAGE:
+            raise Problem("NOT_FOUND", f"there is no {scope['path']}")
         caller = await self._authenticate(request)
         if (
             request.headers.get("x-correlation-id", context.correlation_id)
@@ -89,8 +93,11 @@ def _check_accept(request: Request[Caller, Any, Any]) -> None:
 
 
 def _check_query(request: Request[Caller, Any, Any]) -> None:
-    """A misspelt filter would filter nothing."""
+    """A misspelt filter would filter nothing, and of a repeated one only one would count."""
     asked = request.query_params.keys()
+    for name in asked:
+        if len(request.query_params.getall(name)) > 1:
+            raise invalid(f"query:{name}", "it is given more than once: give it once")
     for name in asked - _query_names(request.route_handler) if asked else ():
         raise invalid(f"query:{name}", "there is no such parameter here")
 

@@ -1,16 +1,22 @@
 """Whether the process lives, whether it can serve, and its metrics."""
 
-from typing import Literal
+import asyncio
+from typing import Annotated, Final, Literal
 
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from msgspec import Meta
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from projections.freshness import halted
 from services.api.dependencies import Dependencies
+from services.api.outage import outage_as_problem
 from services.api.problems import FieldError, Problem
 from services.api.routes import problems
+
+_PATIENCE_SECONDS: Final = 2.0
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +29,13 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """The process can serve: Postgres answers and its schema is this release's."""
 
     status: Literal["ready"] = "ready"
+    halted: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="read models that stand still at an event until an operator looks at them;"
+            " commands and the queries of the others work"
+        ),
+    ] = ()
 
 
 @get("/health/live", summary="Liveness", tags=["operations"], responses={})
@@ -33,7 +46,11 @@ async def live() -> Live:
 
 @get("/health/ready", summary="Readiness", tags=["operations"], responses=problems("UNAVAILABLE"))
 async def ready(dependencies: NamedDependency[Dependencies]) -> Ready:
-    """Answers 200 when Postgres does and every migration is applied, else what is missing."""
+    """Answers 200 when Postgres does and every migration is applied, else what is missing.
+
+    A read model that is halted is named in the answer, which stays 200: taking the process away
+    from its callers would end what still works, and mend nothing.
+    """
     found = await dependencies.missing()
     if found:
         raise Problem(
@@ -41,7 +58,9 @@ async def ready(dependencies: NamedDependency[Dependencies]) -> Ready:
             "not ready: " + "; ".join(found.values()),
             errors=[FieldError(path=name, message=message) for name, message in found.items()],
         )
-    return Ready()
+    with outage_as_problem():
+        async with asyncio.timeout(_PATIENCE_SECONDS), dependencies.reader.acquire() as connection:
+            return Ready(halted=tuple(await halted(connection)))
 
 
 @get("/metrics", summary="Metrics", tags=["operations"], media_type="text/plain", responses={})

@@ -8,7 +8,15 @@ from litestar.params import QueryParameter
 
 from contracts.views import InvoiceDetail, InvoicePage, InvoiceStatus
 from projections.invoices_queries import find_invoice, find_invoices
-from services.api.parameters import Cursor, DateFrom, DateTo, InvoicePath, Limit, OfAccount
+from services.api.parameters import (
+    Cursor,
+    DateFrom,
+    DateTo,
+    InvoicePath,
+    Limit,
+    OfAccount,
+    check_period,
+)
 from services.api.problems import Problem
 from services.api.reading import Reading, tagged
 from services.api.routes import query
@@ -27,6 +35,7 @@ async def list_invoices(
     limit: Limit = 50,
 ) -> InvoicePage:
     """Invoices, the latest drafted first. A draft has no day of issue and is in no period."""
+    check_period(("date_from", date_from), ("date_to", date_to))
     async with reading.connection() as connection:
         return await find_invoices(
             connection,

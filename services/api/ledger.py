@@ -1,5 +1,6 @@
 """The write side as commands over HTTP need it: execute, then answer from what was recorded."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from contracts.ids import event_id
@@ -29,14 +30,15 @@ class Ledger:
         self._pool = dependencies.writer
         self._openings = Openings(dependencies.writer)
 
-    async def execute(self, envelope: Envelope) -> Recorded:
+    async def execute(self, envelope: Envelope, paths: Mapping[str, str]) -> Recorded:
         """Execute a command; raises Problem for a refusal, and LedgerUnavailable.
 
-        The answer is read from the log, so that a repeat is answered just like the first.
+        The answer is read from the log, so that a repeat is answered just like the first. `paths`
+        has the field that a refusal is about, by its code.
         """
         outcome = await self._executor.execute(envelope)
         if isinstance(outcome, Refused):
-            raise refusal(outcome)
+            raise refusal(outcome, paths)
         recorded = await self.find(envelope.tenant, outcome.stream_id)
         return recorded._replace(
             version=outcome.version, token=outcome.token, replayed=outcome.replayed

@@ -1,17 +1,29 @@
 """Parameters that several routes share: ids in paths, pages, dates."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 
 from litestar.params import PathParameter, QueryParameter
 
+from contracts import inbound
 from projections.cursor import LIMIT_MAX
+from services.api.problems import invalid
 
-_TYPEID = "_[0-7][0-9a-z]{25}$"
+_TYPEID: Final = "_[0-7][0-9a-z]{25}$"
+_ACCOUNT: Final = f"^acc{_TYPEID}"
+STORABLE: Final = r"^(?![\s\S]*[\x00-\x1f])"
+FACILITY_OR_ALL: Final = r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$"
+
+MEANINGS: Final = inbound.MEANINGS | {
+    _ACCOUNT: "the id of an account, such as acc_01h455vb4pex5vsknk084sn02q",
+    STORABLE: "text without control characters",
+    FACILITY_OR_ALL: "a facility (letters A-Z and a-z, digits and . _ - alone), or * for all",
+}
+"""What the patterns of this API mean to people."""
 
 AccountPath = Annotated[
     str,
-    PathParameter(pattern=f"^acc{_TYPEID}", description="id of the account"),
+    PathParameter(pattern=_ACCOUNT, description="id of the account"),
 ]
 ChargePath = Annotated[
     str,
@@ -35,7 +47,7 @@ OfAccount = Annotated[
         name="account_id",
         required=False,
         description="only those of this account",
-        pattern=f"^acc{_TYPEID}",
+        pattern=_ACCOUNT,
     ),
 ]
 Cursor = Annotated[
@@ -59,3 +71,10 @@ DateTo = Annotated[
     date | None,
     QueryParameter(name="date_to", required=False, description="last day of issue, inclusive"),
 ]
+
+
+def check_period(first: tuple[str, date | None], last: tuple[str, date | None]) -> None:
+    """Refuse a period that ends before it begins, which would only be empty; raises Problem."""
+    (first_name, begins), (last_name, ends) = first, last
+    if begins is not None and ends is not None and begins > ends:
+        raise invalid(f"query:{first_name}", f"{begins} is after {last_name}, which is {ends}")

@@ -18,7 +18,7 @@ from services.api.auth import Caller
 from services.api.body import Amount
 from services.api.calls import Call
 from services.api.ledger import Ledger, Recorded
-from services.api.parameters import Cursor, Limit, PriceListPath
+from services.api.parameters import FACILITY_OR_ALL, Cursor, Limit, PriceListPath
 from services.api.reading import Reading
 from services.api.routes import command, created, query
 
@@ -42,7 +42,7 @@ PriceFacility = Annotated[
         description="a facility, or * for any without a price of its own",
         min_length=1,
         max_length=64,
-        pattern=r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$",
+        pattern=FACILITY_OR_ALL,
     ),
 ]
 

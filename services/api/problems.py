@@ -37,7 +37,9 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
     """How far behind the log a read model is."""
 
     events: int
-    seconds: float
+    seconds: Annotated[
+        float, Meta(description="since the oldest event that it has not seen was committed")
+    ]
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,15 +83,15 @@ def invalid(path: str, message: str, *, code: str = "VALIDATION_FAILED") -> Prob
     return Problem(code, f"{path}: {message}", errors=[FieldError(path=path, message=message)])
 
 
-def refusal(refused: Refused) -> Problem:
-    """The problem of a refused command."""
+def refusal(refused: Refused, paths: Mapping[str, str]) -> Problem:
+    """The problem of a refused command; `paths` has, by code, the field that it is about."""
     headers = {"Idempotency-Replayed": "true"} if refused.replayed else {}
     if refused.code == "INTERNAL":
         # Why is in the log of whoever executed it, under the same correlation id.
         return Problem("INTERNAL", OUR_FAULT)
     if CODES[refused.code].status != 400:
         return Problem(refused.code, refused.detail, headers=headers)
-    errors = [FieldError(path="$", message=refused.detail)]
+    errors = [FieldError(path=paths.get(refused.code, "$"), message=refused.detail)]
     return Problem(refused.code, refused.detail, errors=errors, headers=headers)
 
 

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 from contracts.views import TrialBalance
 from projections.general_ledger_queries import trial_balance
 from services.api.auth import READ_REPORTS
+from services.api.parameters import check_period
 from services.api.reading import Reading
 from services.api.routes import query
 
@@ -24,5 +25,6 @@ async def get_trial_balance(
     ] = None,
 ) -> TrialBalance:
     """What was debited and credited on each GL account, by currency; the totals balance."""
+    check_period(("booked_from", booked_from), ("booked_to", booked_to))
     async with reading.connection() as connection:
         return await trial_balance(connection, booked_from=booked_from, booked_to=booked_to)

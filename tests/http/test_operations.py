@@ -27,7 +27,7 @@ async def test_a_live_process_says_so_even_without_postgres(api: Api) -> None:
 
 async def test_a_migrated_database_is_ready(api: Api) -> None:
     response = await api.client.get("/health/ready")
-    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+    assert (response.status_code, response.json()) == (200, {"status": "ready", "halted": []})
 
 
 async def test_a_missing_migration_is_named(api: Api) -> None:

@@ -60,6 +60,24 @@ async def test_what_is_not_there_in_time_is_answered_with_the_lag(
     assert late.value.halted is None
 
 
+async def test_the_lag_is_that_of_the_read_model_and_not_the_age_of_what_was_asked_for(
+    read_models: ReadModels,
+) -> None:
+    """The oldest event that is missing may be another tenant's, and older by an hour."""
+    ledger, token = await prepared(read_models)
+    await read_models.catch_up(10)
+    await read_models.admin.execute(
+        "ALTER TABLE daybook.event_log DISABLE TRIGGER USER;"
+        "UPDATE daybook.event_log SET committed_at = clock_timestamp();"
+        "UPDATE daybook.event_log SET committed_at = clock_timestamp() - interval '1 hour',"
+        " tenant = 'other', tenant_position = 1000 WHERE position = 11"
+    )
+    assert len(ledger.recorded) > 11
+    with pytest.raises(NotYet) as late:
+        await wait(read_models, token, 0)
+    assert 3_600 <= late.value.lag_seconds < 3_900
+
+
 async def test_a_halted_projection_is_not_waited_for(read_models: ReadModels) -> None:
     ledger, token = await prepared(read_models)
     await make_poison(read_models, 5)
