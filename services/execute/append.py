@@ -180,10 +180,7 @@ class Decisions:
             raise
 
     async def _append_rest(
-        self,
-        connection: AnyConnection,
-        recorded_at: Any,
-        counters: list[Row],
+        self, connection: AnyConnection, recorded_at: Any, counters: list[Row]
     ) -> None:
         """What most batches have none of: a statement for each table that has rows."""
         for statement, kinds, rows in (
@@ -228,7 +225,10 @@ class Decisions:
             *columns(moved, "ttnb"),
         )
         assert written is not None, "an aggregate gives a row"
-        if written["moved"] != len(moved) or written["accounts"] != len(accounts):
+        # What is new here has no version to be found there.
+        loaded = sum(self._versions[row[0]][row[1]] for row in moved)
+        locked = sum(self._accounts[row[0]].get(row[1], 0) for row in accounts)
+        if (written["moved"], written["accounts"]) != (loaded, locked):
             raise StreamMoved("a head was moved by another transaction")
 
 

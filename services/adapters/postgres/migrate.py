@@ -20,6 +20,8 @@ ROLES: Final = {
     "daybook_auditor": "BYPASSRLS",
 }
 SEARCH_PATH: Final = "daybook, read, public"
+VERSION_MIN: Final = 18
+"""Of Postgres: the write path asks what a row was before it was updated (RETURNING old)."""
 # An arbitrary constant that every release agrees on ("daybook" in ASCII).
 _LOCK: Final = 0x6461_7962_6F6F_6B
 
@@ -32,12 +34,19 @@ class MigrationChanged(CannotRun):
     """A migration that was applied before has another text now; released ones are never edited."""
 
 
+class PostgresTooOld(RuntimeError):
+    """The server cannot run what the write path asks of it."""
+
+
 async def migrate(connection: asyncpg.Connection) -> list[str]:
     """Bring the connected database up to this release; returns the names of what was applied.
 
     Needs a role that may create roles and schemas. Safe to run from several processes at once.
-    Raises MigrationChanged.
+    Raises MigrationChanged and PostgresTooOld.
     """
+    version = connection.get_server_version().major
+    if version < VERSION_MIN:
+        raise PostgresTooOld(f"Postgres {VERSION_MIN} or later is needed, this is {version}")
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await _create_roles(connection)

@@ -1,6 +1,8 @@
 -- Append a batch of commands: everything that is true together is written together.
--- $1 is the moment of decision; the rest are columns of equal length per table. Whoever decided on
--- what is not true any more is stopped by events_have_one_version.
+-- $1 is the moment of decision; the rest are columns of equal length per table. Heads alone have
+-- the say on versions, however `events` is stored: what each had before it was moved is added up,
+-- and the caller gives up unless that is what was loaded. A head never goes back, so one that
+-- somebody else moved makes the sum larger, and nothing makes it smaller again.
 WITH appended AS (
     INSERT INTO events (tenant, stream_id, version, type, partition_key, recorded_at, body,
                         metadata)
@@ -25,8 +27,8 @@ WITH appended AS (
                   $23::bytea[])
         AS h (tenant, stream_id, version, account_id, state)
 ), accounts AS (
-    INSERT INTO account_heads AS head (tenant, account_id, version, facility, currency, status,
-                                       receivable_minor, credit_minor)
+    INSERT INTO account_heads (tenant, account_id, version, facility, currency, status,
+                               receivable_minor, credit_minor)
     SELECT a.tenant, a.account_id, a.version, a.facility, a.currency, a.status,
            a.receivable_minor, a.credit_minor
       FROM unnest($24::text::text[], $25::text::text[], $26::text::bigint[], $27::text::text[],
@@ -36,9 +38,7 @@ WITH appended AS (
     ON CONFLICT (tenant, account_id) DO UPDATE
        SET version = excluded.version, status = excluded.status,
            receivable_minor = excluded.receivable_minor, credit_minor = excluded.credit_minor
-     -- One transaction may add several commands, so the version only ever grows.
-     WHERE head.version < excluded.version
-    RETURNING 1
+    RETURNING old.version
 ), items AS (
     INSERT INTO open_items (tenant, account_id, kind, item_id, outstanding_minor, due_on, number)
     SELECT i.tenant, i.account_id, i.kind, i.item_id, i.outstanding_minor, i.due_on, i.number
@@ -61,13 +61,13 @@ WITH appended AS (
         AS i (tenant, consumer, source, id, payload_hash, stream_id, version, token)
 ), moved AS (
     -- All of them are there; the insert only finds them by their key, without a join to plan.
-    INSERT INTO stream_heads AS head (tenant, stream_id, version, state)
+    INSERT INTO stream_heads (tenant, stream_id, version, state)
     SELECT m.tenant, m.stream_id, m.version, m.state
       FROM unnest($49::text::text[], $50::text::text[], $51::text::bigint[], $52::bytea[])
         AS m (tenant, stream_id, version, state)
     ON CONFLICT (tenant, stream_id) DO UPDATE
        SET version = excluded.version, state = excluded.state
-     WHERE head.version < excluded.version
-    RETURNING 1
+    RETURNING old.version
 )
-SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM accounts) AS accounts
+SELECT coalesce((SELECT sum(m.version) FROM moved m), 0)::bigint AS moved,
+       coalesce((SELECT sum(a.version) FROM accounts a), 0)::bigint AS accounts
