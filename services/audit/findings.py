@@ -1,8 +1,10 @@
 """What an audit finds: which check, where, what should be there and what is."""
 
-from collections import Counter
+from bisect import insort
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -114,18 +116,28 @@ class CheckCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Findings:
-    """Collects findings and counts of some checks; of each check the first ones are kept."""
+    """Collects findings and counts of some checks. Of each check the ones at the lowest positions
+    are kept, and the first ones without a position; `lowest` knows them all."""
 
     def __init__(self, checks: Iterable[Check]) -> None:
-        self.kept: list[Finding] = []
+        self.lowest: int | None = None
+        """The lowest position of any finding, 0 if one has none; None when all is well."""
+        self._placed: defaultdict[Check, list[Finding]] = defaultdict(list)
+        self._unplaced: defaultdict[Check, list[Finding]] = defaultdict(list)
         self._found: Counter[Check] = Counter()
         self._checked = Counter(dict.fromkeys(checks, 0))
 
     def add(self, check: Check, what: str, **place: str | int | None) -> None:
         """Note a finding; `place` has the other fields of `Finding`."""
+        finding = msgspec.convert({"check": check, "what": what, **place}, Finding)
+        position = finding.position or 0
         self._found[check] += 1
-        if self._found[check] <= FINDINGS_KEPT_MAX:
-            self.kept.append(msgspec.convert({"check": check, "what": what, **place}, Finding))
+        self.lowest = position if self.lowest is None else min(position, self.lowest)
+        kept = (self._unplaced if finding.position is None else self._placed)[check]
+        if len(kept) < FINDINGS_KEPT_MAX or position < _position(kept[-1]):
+            # Behind those of its position: the lists are short and mostly added to at the end.
+            insort(kept, finding, key=_position)
+            del kept[FINDINGS_KEPT_MAX:]
 
     def at(
         self,
@@ -166,7 +178,12 @@ class Findings:
 
     def ordered(self) -> tuple[Finding, ...]:
         """What is wrong with the log itself, then what does not follow from it; by position."""
-        return tuple(sorted(self.kept, key=_order))
+        kept = (*self._placed.values(), *self._unplaced.values())
+        return tuple(sorted(chain.from_iterable(kept), key=_order))
+
+
+def _position(finding: Finding) -> int:
+    return finding.position or 0
 
 
 def _order(finding: Finding) -> tuple[bool, bool, int, int]:

@@ -47,7 +47,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     checks: tuple[CheckCount, ...]
     findings: tuple[Finding, ...]
-    """The first ones of each check, by position; `checks` has their numbers."""
+    """Those at the lowest positions of each check; `checks` has their numbers."""
 
     @property
     def is_well(self) -> bool:

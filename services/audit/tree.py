@@ -19,7 +19,8 @@ _TILES: Final = (
 )
 _BEYOND: Final = (
     "SELECT level, index FROM daybook.merkle_tiles"
-    " WHERE index >= $1::bigint >> (8 * (level + 1)) ORDER BY level, index LIMIT $2"
+    " WHERE index >= $1::bigint >> (8 * (level + 1))"
+    " ORDER BY index << (8 * (level + 1)), level LIMIT $2"
 )
 
 

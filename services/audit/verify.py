@@ -209,17 +209,16 @@ class _Audit:
 
     def report(self, seconds: float) -> Report:
         """What was found."""
-        findings = self._findings.ordered()
-        wrong = [finding.position or 0 for finding in findings]
+        head, lowest = self._order.position, self._findings.lowest
         return Report(
             log_id=self._head.log_id,
             since=self._since,
-            head=self._order.position,
-            verified_through=max(0, min(wrong) - 1) if wrong else self._order.position,
+            head=head,
+            verified_through=head if lowest is None else min(head, max(0, lowest - 1)),
             root=self._tree.root.hex(),
             events=self._bodies.seen,
             waiting=self._head.waiting,
             seconds=seconds,
             checks=self._findings.counts(),
-            findings=findings,
+            findings=self._findings.ordered(),
         )

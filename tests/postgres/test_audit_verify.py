@@ -159,6 +159,37 @@ async def test_many_findings_are_counted_and_the_first_are_kept(audited: Audited
     assert counts[Check.LEAVES] == HEAD + 131
 
 
+async def test_the_first_wrong_position_is_named_wherever_its_row_stands(
+    audited: AuditedLedger,
+) -> None:
+    """The rows are read in the order of their keys, which says nothing about positions."""
+    patients = [(f"many{number}", "USD") for number in range(130)]
+    await audited.execute([opening(patient) for patient in patients])
+    await audited.sequence()
+    await audited.project()
+    await audited.damage("UPDATE account_heads SET facility = 'x' WHERE version = 1")
+    await audited.damage("UPDATE read.account_balances SET language = 'ps' WHERE position > 12")
+    report = await audited.verify()
+    wrong: dict[Check, list[int | None]] = {Check.ACCOUNT_HEADS: [], Check.READ_MODELS: []}
+    for finding in report.findings:
+        wrong[finding.check].append(finding.position)
+    first = HEAD + 2  # behind WAITING
+    hundred = list(range(first, first + 100))
+    assert wrong == {Check.ACCOUNT_HEADS: hundred, Check.READ_MODELS: hundred}
+    assert report.verified_through == first - 1
+
+
+async def test_nothing_beyond_the_end_of_the_log_is_called_verified(audited: AuditedLedger) -> None:
+    await audited.damage(
+        "INSERT INTO merkle_tiles SELECT 0, 9, string_agg(sha256('x'), ''), sha256('x')"
+        " FROM generate_series(1, 256)"
+    )
+    report = await audited.verify()
+    (finding,) = report.findings
+    assert (finding.check, finding.position) == (Check.TILES, 9 * 256 + 1)
+    assert report.verified_through == HEAD
+
+
 async def test_a_report_is_read_by_programs_and_by_people(audited: AuditedLedger) -> None:
     await audited.damage("UPDATE counters SET value = 5")
     report = await audited.verify()
