@@ -17,6 +17,7 @@ DAY_SECONDS: Final = 86_400.0
 API_SECONDS_MAX: Final = 10.0
 STREAM_NOT_FOUND: Final = 10059
 _NANOSECONDS: Final = 1_000_000_000
+_DUPLICATE_SECONDS_MIN: Final = 0.1
 
 _log = structlog.get_logger()
 _encode: Final = msgspec.json.Encoder().encode
@@ -36,6 +37,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     intake_bytes_max: int | None = None
     """A full intake refuses new messages, so that none waiting is lost."""
     duplicate_window_seconds: float = 120.0
+    """Of the events; see `intake_config`."""
     replicas: int = 1
 
     @property
@@ -177,6 +179,7 @@ def events_config(settings: StreamSettings) -> dict[str, Any]:
         age_seconds_max=settings.events_age_seconds_max,
         bytes_max=settings.events_bytes_max,
         discard="old",
+        duplicate_seconds=settings.duplicate_window_seconds,
     )
 
 
@@ -189,6 +192,9 @@ def intake_config(settings: StreamSettings) -> dict[str, Any]:
         age_seconds_max=settings.intake_age_seconds_max,
         bytes_max=settings.intake_bytes_max,
         discard="new",
+        # All tenants share the ids of this window, so it is the shortest that the server allows:
+        # the intake itself knows repeats for ever, by tenant.
+        duplicate_seconds=_DUPLICATE_SECONDS_MIN,
     )
 
 
@@ -200,6 +206,7 @@ def _config(
     age_seconds_max: float,
     bytes_max: int | None,
     discard: str,
+    duplicate_seconds: float,
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -209,7 +216,7 @@ def _config(
         "discard": discard,
         "max_age": int(age_seconds_max * _NANOSECONDS),
         "max_bytes": -1 if bytes_max is None else bytes_max,
-        "duplicate_window": int(settings.duplicate_window_seconds * _NANOSECONDS),
+        "duplicate_window": int(duplicate_seconds * _NANOSECONDS),
         "num_replicas": settings.replicas,
         "allow_atomic": True,
         "allow_direct": True,

@@ -1,13 +1,14 @@
-"""The embedded NATS server: JetStream that flushes every message, and a user for each producer.
+"""The embedded NATS server: JetStream that flushes every message, and an account for each tenant.
 
-Producers may listen on `_INBOX.>`, where clients expect their answers, and on the inbox of their
-own tenant, `_INBOX_<tenant>.>`, where no other tenant's listen. Our own processes connect with
-another inbox prefix (see relay/connection.py): what a pull consumer receives goes to its inbox.
+Producers are in an account of their own, from which nothing but `intake.<tenant>.>` leads into
+ours. Permissions alone would not do: the server answers a message that it stores on whatever
+subject its sender names, also on one that the sender may not publish on, such as `billing.>`.
 """
 
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from services.embedded.child import Child
 from services.embedded.ports import LOOPBACK
@@ -27,15 +28,25 @@ jetstream {{
   # Every acknowledged message is on disk: the default of two minutes loses some with the power.
   sync_interval: {sync_interval}
 }}
-authorization {{
-  users = [
-    {{ user: "daybook", password: "{password}" }}
-{producers}  ]
-}}
+accounts {{
+  {account}: {{
+    jetstream: enabled
+    users: [ {{ user: "daybook", password: "{password}" }} ]
+    exports: [
+{exports}    ]
+  }}
+{producers}}}
+"""
+ACCOUNT: Final = "DAYBOOK"
+EXPORT = """\
+      {{ service: "intake.{tenant}.>", accounts: ["tenant-{tenant}"] }}
 """
 PRODUCER = """\
-    {{ user: "{user}", password: "{password}", permissions: {{
-        publish: ["intake.{tenant}.>"], subscribe: ["_INBOX.>", "{inbox}.>"] }} }}
+  "tenant-{tenant}": {{
+    users: [ {{ user: "{user}", password: "{password}", permissions: {{
+        publish: ["intake.{tenant}.>"], subscribe: ["_INBOX.>", "{inbox}.>"] }} }} ]
+    imports: [ {{ service: {{ account: {account}, subject: "intake.{tenant}.>" }} }} ]
+  }}
 """
 
 
@@ -43,6 +54,7 @@ def nats_child(data_dir: Path, state: State, *, durable: bool) -> Child:
     """The server as a supervised child; writes its configuration."""
     area = data_dir / "nats"
     area.mkdir(mode=0o700, exist_ok=True)
+    _move_streams(area / "store")
     config = area / "nats.conf"
     write_private(config, _config(area / "store", state, durable=durable).encode())
     return Child(
@@ -68,7 +80,8 @@ def nats_producer_urls(state: State) -> dict[str, str]:
 
 
 def producer_inbox(tenant: str) -> str:
-    """Where a tenant's producers hear their answers and other tenants' do not."""
+    """Where our own producers of a tenant hear their answers; on a server whose tenants share an
+    account, other tenants' are not to be allowed it."""
     return f"_INBOX_{tenant}"
 
 
@@ -77,11 +90,16 @@ def nats_monitor(state: State) -> str:
 
 
 def _config(store: Path, state: State, *, durable: bool) -> str:
+    tenants = sorted(state.producer_passwords.items())
     producers = (
         PRODUCER.format(
-            user=_user(tenant), password=password, tenant=tenant, inbox=producer_inbox(tenant)
+            user=_user(tenant),
+            password=password,
+            tenant=tenant,
+            inbox=producer_inbox(tenant),
+            account=ACCOUNT,
         )
-        for tenant, password in sorted(state.producer_passwords.items())
+        for tenant, password in tenants
     )
     return CONFIG.format(
         host=LOOPBACK,
@@ -89,9 +107,18 @@ def _config(store: Path, state: State, *, durable: bool) -> str:
         monitor_port=state.ports["nats_monitor"],
         store=_quoted(store),
         sync_interval="always" if durable else '"2m"',
+        account=ACCOUNT,
         password=state.nats_password,
+        exports="".join(EXPORT.format(tenant=tenant) for tenant, _ in tenants),
         producers="".join(producers),
     )
+
+
+def _move_streams(store: Path) -> None:
+    """Streams of a data directory from before we had an account come along with us into it."""
+    before, now = store / "jetstream" / "$G", store / "jetstream" / ACCOUNT
+    if before.exists() and not now.exists():
+        before.rename(now)
 
 
 def _quoted(path: Path) -> str:

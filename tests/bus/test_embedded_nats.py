@@ -106,10 +106,12 @@ async def test_a_producer_cannot_listen_to_what_our_services_are_delivered(
         assert [each.payload for each in await anext(ordered.batches())] == [b"confidential"]
 
     ours = await nats.connect(stack.nats_url)
-    await ours.publish("_INBOX.somebody", b"an answer")  # what it may hear, and after all the rest
+    await ours.publish("_INBOX.somebody", b"an answer to somebody of ours")
     await ours.flush()
+    # What it may hear, and after all the rest.
+    await eavesdropper.publish("intake.demo.nowhere", b"", reply="_INBOX.own")
     await eventually(lambda: bool(heard))
-    assert [message.data for message in heard] == [b"an answer"]
+    assert [message.subject for message in heard] == ["_INBOX.own"]
     await ours.close()
     await eavesdropper.close()
 
@@ -133,9 +135,31 @@ async def test_acknowledgements_of_our_own_producers_are_their_tenants_alone(
     await client.subscribe("_INBOX_demo.>", cb=hear)
     await client.subscribe("_INBOX.>", cb=hear)
     await client.flush()
+    tenants = await connected(stack.nats_producer_urls["demo"], [])
+    await tenants.subscribe("_INBOX_demo.>", cb=hear)
+    await tenants.flush()
     async with producer(servers, "demo") as sending:
         event = CloudEvent(id="1", source="/clinic", type="embedded", data=b"{}")
         assert await sending.send([event]) == 1
     await eventually(lambda: bool(heard))
     assert all(subject.startswith("_INBOX_demo.") for subject in heard)
     await client.jetstream().delete_stream("EMBEDDED_INTAKE")
+    await tenants.close()
+
+
+@pytest.mark.parametrize("reply", ["billing.demo.0.charge.captured.v1", "intake.other.charge"])
+async def test_a_producer_cannot_have_its_acknowledgement_sent_where_it_may_not_publish(
+    reply: str, stack: Addresses, client: OurClient
+) -> None:
+    """In our own account the server would publish it there, and the relay find a forged event."""
+    for name, subject in (("EMBEDDED_INTAKE", "intake.demo.embedded"), ("EMBEDDED_ELSE", reply)):
+        await client.jetstream().add_stream(StreamConfig(name=name, subjects=[subject]))
+    forger = await connected(stack.nats_producer_urls["demo"], [])
+    await forger.publish("intake.demo.embedded", b"{}", reply=reply)
+    acknowledged = await forger.jetstream().publish("intake.demo.embedded", b"{}")
+    assert acknowledged.seq == 2
+    elsewhere = await client.jetstream().stream_info("EMBEDDED_ELSE")
+    for name in ("EMBEDDED_INTAKE", "EMBEDDED_ELSE"):
+        await client.jetstream().delete_stream(name)
+    await forger.close()
+    assert elsewhere.state.messages == 0

@@ -13,6 +13,7 @@ from relay.jetstream import StreamSettings, ensure_intake, find_stream
 from relay.producer import send
 from services.embedded.addresses import Addresses
 from services.intake.reading import Arrived, Unreadable, read
+from tests.fixtures.waiting import until
 
 CONNECT = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"user":"%b","pass":"%b"}\r\n'
 
@@ -99,3 +100,44 @@ async def test_odd_messages_are_delivered_once_and_rejected_and_the_others_arriv
     for message in arrived:
         taken = Arrived(message.subject, message.headers, message.payload, message.sequence)
         assert isinstance(read(taken, prefix_tokens=1), Unreadable)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Nats-Rollup: all",
+        b"Nats-Rollup: sub",
+        b"Nats-TTL: 1s",
+        b"Nats-Incr: 1",
+        b"Nats-Schedule: @at 2030-01-01T00:00:00Z",
+    ],
+)
+async def test_no_header_shortens_the_intake(
+    header: bytes, stack: Addresses, client: Client, streams: StreamSettings
+) -> None:
+    """What JetStream offers senders to purge, expire or multiply messages is off, and stays so."""
+    await ensure_intake(client, streams)
+    subject = streams.subject("intake.demo.some.type.v1")
+    assert await send(client, [(subject, {}, b"1"), (subject, {}, b"2")]) == 2
+    await publish_raw(stack.nats_url, streams, [headed(lines(header), b"{}")])
+    assert await send(client, [(subject, {}, b"3")]) == 1
+    stream = await find_stream(client, streams.intake)
+    assert stream is not None
+    state = stream.state
+    assert (state.messages, state.first_seq, state.last_seq) == (3, 1, 3)
+
+
+async def test_a_message_id_of_one_tenant_does_not_swallow_anothers_message(
+    client: Client, streams: StreamSettings
+) -> None:
+    """JetStream would acknowledge and drop it, for as long as its window of duplicates is."""
+    await ensure_intake(client, streams)
+    jetstream = client.jetstream()
+    named = {"Nats-Msg-Id": "1"}
+    await jetstream.publish(streams.subject("intake.demo.a"), b"ours", headers=named)
+
+    async def is_stored() -> bool:
+        ack = await jetstream.publish(streams.subject("intake.other.a"), b"theirs", headers=named)
+        return not ack.duplicate
+
+    await until(is_stored)
