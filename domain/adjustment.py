@@ -43,11 +43,24 @@ class ApplyAdjustment(msgspec.Struct, frozen=True, kw_only=True):
     remittance_id: RemittanceId | None = None
 
 
-class Applied(msgspec.Struct, frozen=True, kw_only=True, tag="applied"):
+class Asked(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What else was asked for: it tells a repeat from another adjustment under the same id."""
+
+    currency: str
+    reason: AdjustmentReason
+    direction: Direction
+    effective_on: date
+    booked_on: date
+    invoice_id: InvoiceId | None
+    remittance_id: RemittanceId | None
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="applied"):
     """An adjustment in the books."""
 
     account_id: AccountId
     amount_minor: int
+    asked: Asked | None = None  # not in states that older releases stored
 
 
 AdjustmentState = Applied
@@ -60,8 +73,28 @@ def decide(command: ApplyAdjustment, book: Book) -> Decision:
             return _apply(command, book)
         case Applied(account_id=owner) if owner != command.account_id:
             raise AlreadyExists(f"adjustment {command.adjustment_id} is on another account")
-        case _:
+        case known if _is_repeat(command, known):
             return []  # Applying twice is a retry, not an error.
+        case _:
+            raise AlreadyExists(
+                f"adjustment {command.adjustment_id} was applied before, with other content: "
+                "send this one under a key of its own"
+            )
+
+
+def _is_repeat(command: ApplyAdjustment, known: Applied) -> bool:
+    if known.asked is None:
+        return command.amount.minor == known.amount_minor
+    asked = Asked(
+        currency=command.amount.currency,
+        reason=command.reason,
+        direction=command.direction,
+        effective_on=command.effective_on or known.asked.booked_on,
+        booked_on=known.asked.booked_on,
+        invoice_id=command.invoice_id,
+        remittance_id=command.remittance_id,
+    )
+    return command.amount.minor == known.amount_minor and asked == known.asked
 
 
 def _apply(command: ApplyAdjustment, book: Book) -> Decision:
@@ -131,7 +164,19 @@ def _check_outstanding(invoice: OpenItem, raised: Money) -> None:
 
 def evolve(_state: AdjustmentState | None, event: AdjustmentApplied) -> AdjustmentState:
     """The adjustment after an event."""
-    return Applied(account_id=event.account_id, amount_minor=event.amount.minor)
+    return Applied(
+        account_id=event.account_id,
+        amount_minor=event.amount.minor,
+        asked=Asked(
+            currency=event.currency,
+            reason=event.reason,
+            direction=event.direction,
+            effective_on=event.effective_on,
+            booked_on=event.booked_on,
+            invoice_id=event.invoice_id,
+            remittance_id=event.remittance_id,
+        ),
+    )
 
 
 ADJUSTMENT = Decider("adj", decide, evolve, AdjustmentState)

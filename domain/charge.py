@@ -39,7 +39,19 @@ class CaptureCharge(msgspec.Struct, frozen=True, kw_only=True):
     code_status: CodeStatus = CodeStatus.UNCHECKED
 
 
-class Captured(msgspec.Struct, frozen=True, kw_only=True, tag="captured"):
+class Asked(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What else was asked for: it tells a repeat from another charge under the same id."""
+
+    facility: str
+    currency: str
+    system: str
+    modifiers: tuple[str, ...]
+    stated_minor: int | None
+    encounter_id: EncounterId | None
+    reference: str | None
+
+
+class Captured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="captured"):
     """A charge as invoices need it."""
 
     account_id: AccountId
@@ -48,6 +60,7 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True, tag="captured"):
     service_on: date
     net_minor: int
     tax_minor: int
+    asked: Asked | None = None  # not in states that older releases stored
 
 
 ChargeState = Captured
@@ -60,8 +73,34 @@ def decide(command: CaptureCharge, book: Book) -> Decision:
             return [(command.charge_id, _capture(command, book))]
         case Captured(account_id=owner) if owner != command.account_id:
             raise AlreadyExists(f"charge {command.charge_id} is on another account")
-        case _:
+        case captured if _is_repeat(command, captured):
             return []  # Capturing twice is a retry, not an error.
+        case _:
+            raise AlreadyExists(
+                f"charge {command.charge_id} was captured before, with other content: "
+                "send this one under a key of its own"
+            )
+
+
+def _is_repeat(command: CaptureCharge, known: Captured) -> bool:
+    stated = command.unit_price
+    asked = Asked(
+        facility=command.facility,
+        currency=command.currency,
+        system=command.system,
+        modifiers=command.modifiers,
+        stated_minor=None if stated is None else stated.minor,
+        encounter_id=command.encounter_id,
+        reference=command.reference,
+    )
+    # The status of the code is not compared: it is what a terminology server said at the time.
+    return (
+        known.code == command.code
+        and known.quantity == command.quantity
+        and known.service_on == command.service_on
+        and known.asked in (None, asked)
+        and (stated is None or stated.currency == command.currency)
+    )
 
 
 def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
@@ -140,6 +179,7 @@ def _unit_price(command: CaptureCharge, book: Book) -> tuple[int, PriceListId | 
 
 def evolve(_state: ChargeState | None, event: ChargeCaptured) -> ChargeState:
     """The charge after an event."""
+    stated = event.price_source is PriceSource.STATED
     return Captured(
         account_id=event.account_id,
         code=event.code,
@@ -147,6 +187,15 @@ def evolve(_state: ChargeState | None, event: ChargeCaptured) -> ChargeState:
         service_on=event.effective_on,
         net_minor=event.net.minor,
         tax_minor=event.tax.minor,
+        asked=Asked(
+            facility=event.facility,
+            currency=event.currency,
+            system=event.system,
+            modifiers=event.modifiers,
+            stated_minor=event.unit_price.minor if stated else None,
+            encounter_id=event.encounter_id,
+            reference=event.reference,
+        ),
     )
 
 

@@ -93,8 +93,13 @@ def decide(command: InvoiceCommand, book: Book) -> Decision:
             return _draft(command, book)
         case CreateDraftInvoice(), Draft(account_id=owner) if owner != command.account_id:
             raise AlreadyExists(f"invoice {command.invoice_id} is on another account")
-        case CreateDraftInvoice(), Draft():
+        case CreateDraftInvoice(), Draft() as draft if _is_repeat(command, draft, book):
             return []  # Drafting twice under one id is a retry.
+        case CreateDraftInvoice(), Draft():
+            raise AlreadyExists(
+                f"invoice {command.invoice_id} was drafted before, with other content: "
+                "send this one under a key of its own"
+            )
         case CreateDraftInvoice(), _:
             raise AlreadyExists(f"invoice {command.invoice_id} is issued already")
         case IssueInvoice(account_id=str(named)), Draft(account_id=owner) if named != owner:
@@ -108,6 +113,12 @@ def decide(command: InvoiceCommand, book: Book) -> Decision:
             raise NotFound(f"there is no invoice {command.invoice_id}")
         case _:
             raise InvoiceNotDraft(f"invoice {command.invoice_id} is no draft")
+
+
+def _is_repeat(command: CreateDraftInvoice, draft: Draft, book: Book) -> bool:
+    facility = command.facility or book.account(command.account_id).facility
+    # Without charges of its own it asked for those that were open then.
+    return facility == draft.facility and command.charge_ids in (None, draft.charge_ids)
 
 
 def _draft(command: CreateDraftInvoice, book: Book) -> Decision:

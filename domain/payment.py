@@ -39,12 +39,25 @@ class PostPayment(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
 
 
-class Posted(msgspec.Struct, frozen=True, kw_only=True, tag="posted"):
+class Asked(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What else was asked for and came of it: it tells a repeat from another payment."""
+
+    currency: str
+    received_on: date
+    booked_on: date
+    payer: str | None
+    remittance_id: RemittanceId | None
+    reference: str | None
+    allocations: tuple[Allocation, ...]
+
+
+class Posted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="posted"):
     """A payment in the books."""
 
     account_id: AccountId
     method: PaymentMethod
     amount_minor: int
+    asked: Asked | None = None  # not in states that older releases stored
 
 
 PaymentState = Posted
@@ -57,8 +70,37 @@ def decide(command: PostPayment, book: Book) -> Decision:
             return _post(command, book)
         case Posted(account_id=owner) if owner != command.account_id:
             raise AlreadyExists(f"payment {command.payment_id} is on another account")
-        case _:
+        case known if _is_repeat(command, known):
             return []  # Posting twice is a retry, not an error.
+        case _:
+            raise AlreadyExists(
+                f"payment {command.payment_id} was posted before, with other content: "
+                "send this one under a key of its own"
+            )
+
+
+def _is_repeat(command: PostPayment, known: Posted) -> bool:
+    if (command.method, command.amount.minor) != (known.method, known.amount_minor):
+        return False
+    if known.asked is None:
+        return True
+    asked = Asked(
+        currency=command.amount.currency,
+        received_on=command.received_on or known.asked.booked_on,
+        booked_on=known.asked.booked_on,
+        payer=command.payer,
+        remittance_id=command.remittance_id,
+        reference=command.reference,
+        allocations=known.asked.allocations,
+    )
+    return asked == known.asked and _allocates_the_same(command, known.asked.allocations)
+
+
+def _allocates_the_same(command: PostPayment, allocated: tuple[Allocation, ...]) -> bool:
+    """As far as the command says where the money goes; what was outstanding then is history."""
+    if command.invoice_id is not None:
+        return all(part.invoice_id == command.invoice_id for part in allocated)
+    return command.allocations is None or command.allocations == allocated
 
 
 def _post(command: PostPayment, book: Book) -> Decision:
@@ -121,7 +163,20 @@ def _settles(part: Allocation, account_id: AccountId, book: Book) -> bool:
 
 def evolve(_state: PaymentState | None, event: PaymentPosted) -> PaymentState:
     """The payment after an event."""
-    return Posted(account_id=event.account_id, method=event.method, amount_minor=event.amount.minor)
+    return Posted(
+        account_id=event.account_id,
+        method=event.method,
+        amount_minor=event.amount.minor,
+        asked=Asked(
+            currency=event.currency,
+            received_on=event.effective_on,
+            booked_on=event.booked_on,
+            payer=event.payer,
+            remittance_id=event.remittance_id,
+            reference=event.reference,
+            allocations=event.allocations,
+        ),
+    )
 
 
 PAYMENT = Decider("pay", decide, evolve, PaymentState)

@@ -1,15 +1,16 @@
 """Price lists: published once, thousands of prices in chunks; windows never overlap."""
 
+import hashlib
+
 import msgspec
 
-from contracts.event import Event
 from contracts.ids import PriceListId
 from contracts.money import MoneyInvalid, exponent
 from contracts.price_list import PRICES_PER_EVENT_MAX, Price, PriceListPublished, PricesAdded
 from domain.book import Book
 from domain.decider import Decider, Decision
 from domain.pricing import EffectivePrice, PriceKey, overlap, price_key
-from domain.rejections import CurrencyUnsupported, Invalid
+from domain.rejections import AlreadyExists, CurrencyUnsupported, Invalid
 
 
 class PublishPriceList(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,11 +21,12 @@ class PublishPriceList(msgspec.Struct, frozen=True, kw_only=True):
     prices: tuple[Price, ...]
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True, tag="published"):
-    """A price list in effect."""
+class Published(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="published"):
+    """A price list in effect. `digest` tells a repeat from another list under the same id."""
 
     name: str
     price_count: int
+    digest: str | None = None  # not in states that older releases stored
 
 
 PriceListState = Published
@@ -41,8 +43,22 @@ def decide(command: PublishPriceList, book: Book) -> Decision:
         case None:
             _check(command, book)
             return [(command.price_list_id, event) for event in _publish(command)]
-        case _:
+        case known if _is_repeat(command, known):
             return []  # Publishing twice is a retry, not an error.
+        case _:
+            raise AlreadyExists(
+                f"price list {command.price_list_id} was published before, with other content: "
+                "send this one under a key of its own"
+            )
+
+
+def _is_repeat(command: PublishPriceList, known: Published) -> bool:
+    if (command.name, len(command.prices)) != (known.name, known.price_count):
+        return False
+    state: PriceListState | None = None
+    for event in _publish(command):
+        state = evolve(state, event)
+    return known.digest is None or (state is not None and known.digest == state.digest)
 
 
 def _check(command: PublishPriceList, book: Book) -> None:
@@ -75,7 +91,7 @@ def _check_price(index: int, price: Price) -> None:
         raise Invalid(f"prices[{index}]: valid_to lies before valid_from")
 
 
-def _publish(command: PublishPriceList) -> list[Event]:
+def _publish(command: PublishPriceList) -> list[PriceListEvent]:
     chunks = [
         command.prices[start : start + PRICES_PER_EVENT_MAX]
         for start in range(0, len(command.prices), PRICES_PER_EVENT_MAX)
@@ -94,9 +110,17 @@ def evolve(state: PriceListState | None, event: PriceListEvent) -> PriceListStat
     """The price list after an event."""
     match event:
         case PriceListPublished():
-            return Published(name=event.name, price_count=event.price_count)
+            digest = _digest("", event.prices)
+            return Published(name=event.name, price_count=event.price_count, digest=digest)
+        case PricesAdded() if state is not None and state.digest is not None:
+            return msgspec.structs.replace(state, digest=_digest(state.digest, event.prices))
         case _:
             return state
+
+
+def _digest(before: str, prices: tuple[Price, ...]) -> str:
+    """SHA-256 in hex of the prices so far: of the digest before and the next ones as JSON."""
+    return hashlib.sha256(before.encode() + msgspec.json.encode(prices)).hexdigest()
 
 
 PRICE_LIST = Decider("prl", decide, evolve, PriceListState)

@@ -66,7 +66,13 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     "/charges",
     CaptureCharge,
     summary="Capture a charge",
-    codes=("NOT_FOUND", "PRICE_NOT_FOUND", "CURRENCY_UNSUPPORTED", "STATE_CONFLICT"),
+    codes=(
+        "NOT_FOUND",
+        "PRICE_NOT_FOUND",
+        "CURRENCY_UNSUPPORTED",
+        "STATE_CONFLICT",
+        "ALREADY_EXISTS",
+    ),
 )
 async def capture_charge(
     data: JSONBody[CaptureChargeRequest],

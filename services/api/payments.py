@@ -77,7 +77,13 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     "/payments",
     PostPayment,
     summary="Post a payment",
-    codes=("IDEMPOTENCY_KEY_REQUIRED", "NOT_FOUND", "CURRENCY_UNSUPPORTED", "STATE_CONFLICT"),
+    codes=(
+        "IDEMPOTENCY_KEY_REQUIRED",
+        "NOT_FOUND",
+        "CURRENCY_UNSUPPORTED",
+        "STATE_CONFLICT",
+        "ALREADY_EXISTS",
+    ),
     key_required=True,
 )
 async def post_payment(

@@ -100,7 +100,7 @@ class PriceLists(msgspec.Struct, frozen=True, kw_only=True):
     "/price-lists",
     PublishPriceList,
     summary="Publish a price list",
-    codes=("CURRENCY_UNSUPPORTED",),
+    codes=("CURRENCY_UNSUPPORTED", "ALREADY_EXISTS"),
     body_bytes_max=BODY_BYTES_MAX,
 )
 async def publish_price_list(

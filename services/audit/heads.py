@@ -22,6 +22,8 @@ Key = tuple[str, str]
 _EVOLVE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     prefix: decider.evolve for prefix, decider in DECIDERS.items()
 }
+_LATER_FIELDS: Final = ("asked", "digest")
+"""Fields of states that a release added; None in what was stored before."""
 _encode_state: Final = msgspec.json.Encoder().encode
 _VERSION: Final = "SELECT version FROM daybook.stream_heads WHERE tenant = $1 AND stream_id = $2"
 _ORPHANS: Final = (
@@ -136,6 +138,11 @@ class StreamHeads:
 def _same(stream_id: str, state: Any, stored: bytes) -> bool:
     """Whether a state that is written differently, by another release, means the same."""
     try:
-        return bool(decode_state(stream_id, stored) == state)
+        found = decode_state(stream_id, stored)
+        for field in _LATER_FIELDS:
+            # An older release did not keep it, and nothing rewrites a state that does not change.
+            if getattr(state, field, None) is not None and getattr(found, field, None) is None:
+                state = msgspec.structs.replace(state, **{field: None})
+        return bool(found == state)
     except (msgspec.MsgspecError, KeyError):
         return False

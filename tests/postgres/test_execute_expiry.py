@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -18,7 +19,7 @@ async def writer(database: Database) -> asyncpg.Pool:
     return await database.pool("daybook_writer", 6)
 
 
-async def answer(writer: asyncpg.Pool, tenant: str, *, days_ago: int) -> list[str]:
+async def answer(writer: asyncpg.Pool, tenant: str, *, days_ago: int, **fields: Any) -> list[str]:
     """A charge under a key of that age."""
 
     def then() -> datetime:
@@ -26,7 +27,7 @@ async def answer(writer: asyncpg.Pool, tenant: str, *, days_ago: int) -> list[st
 
     async with Executor(writer, now=then) as executor:
         opened = envelope(open_account(unless_open=True), tenant=tenant)
-        asked = envelope(capture(), request(f"{days_ago} days"), tenant=tenant)
+        asked = envelope(capture(**fields), request(f"{days_ago} days"), tenant=tenant)
         return codes(await executor.execute_all([opened, asked]))
 
 
@@ -54,6 +55,16 @@ async def test_an_expired_key_is_taken_anew_and_its_stream_still_tells_the_repea
     await answer(writer, "demo", days_ago=46)
     await expire_answers(writer)
     assert await answer(writer, "demo", days_ago=46) == ["done", "done"]
+    admin = await database.admin()
+    assert await admin.fetchval("SELECT count(*) FROM events") == 2
+
+
+async def test_an_expired_key_does_not_swallow_another_command(
+    database: Database, writer: asyncpg.Pool
+) -> None:
+    await answer(writer, "demo", days_ago=46)
+    await expire_answers(writer)
+    assert await answer(writer, "demo", days_ago=46, quantity=2) == ["done", "ALREADY_EXISTS"]
     admin = await database.admin()
     assert await admin.fetchval("SELECT count(*) FROM events") == 2
 

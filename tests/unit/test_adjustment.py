@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
-from contracts.ids import AdjustmentId, InvoiceId
+from contracts.ids import AdjustmentId, InvoiceId, RemittanceId
 from contracts.money import Money
-from domain.adjustment import ADJUSTMENT, ApplyAdjustment
+from domain.adjustment import ADJUSTMENT, Applied, ApplyAdjustment
 from domain.rejections import (
     AlreadyExists,
     CurrencyUnsupported,
@@ -123,7 +123,34 @@ def test_an_account_that_is_not_there_is_not_adjusted() -> None:
 
 
 def test_applying_twice_is_a_retry() -> None:
-    given(ADJUSTMENT, opened(), adjusted("4910", 1_000)).when(adjust(7)).then_nothing()
+    given(ADJUSTMENT, opened(), adjusted("4910", 1_000)).when(adjust()).then_nothing()
+    dated = adjusted("4910", 1_000, effective_on=date(2025, 1, 1))
+    again = adjust(effective_on=date(2025, 1, 1))
+    given(ADJUSTMENT, opened(), dated).when(again).then_nothing()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"amount": usd(999)},
+        {"amount": Money.of(1_000, "EUR")},
+        {"reason": AdjustmentReason.CHARITY},
+        {"direction": Direction.DEBIT},
+        {"effective_on": date(2025, 1, 1)},
+        {"invoice_id": INVOICE},
+        {"remittance_id": RemittanceId("rem_1")},
+    ],
+)
+def test_another_adjustment_under_the_same_id_is_refused(other: dict[str, Any]) -> None:
+    scenario = given(ADJUSTMENT, opened(), adjusted("4910", 1_000))
+    scenario.when(adjust(**other)).then_rejected(AlreadyExists, "with other content")
+
+
+def test_a_repeat_is_told_by_its_amount_where_an_older_release_kept_no_more() -> None:
+    scenario = given(ADJUSTMENT, opened(), adjusted("4910", 1_000))
+    scenario.book.states["adj_1"] = Applied(account_id=ACCOUNT_ID, amount_minor=1_000)
+    scenario.when(adjust(reason=AdjustmentReason.CHARITY)).then_nothing()
+    scenario.when(adjust(7)).then_rejected(AlreadyExists)
 
 
 def test_an_adjustment_of_another_account_is_none_of_this_one() -> None:

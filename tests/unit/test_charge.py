@@ -139,7 +139,47 @@ def test_a_charge_counts_on_its_service_date_and_is_booked_on_the_local_day() ->
 
 
 def test_capturing_twice_is_a_retry() -> None:
-    given(CHARGE, opened(), captured()).when(capture(quantity=2)).then_nothing()
+    given(CHARGE, opened(), captured()).when(capture()).then_nothing()
+    checked = capture(code_status=CodeStatus.VALIDATED)
+    given(CHARGE, opened(), captured()).when(checked).then_nothing()
+
+
+def test_capturing_twice_by_the_price_list_is_a_retry_whatever_the_list_says_now() -> None:
+    scenario = given(CHARGE, opened(), published(price()))
+    scenario.happened(*scenario.when(capture(unit_price=None)).events)
+    scenario.book.prices.windows.clear()
+    scenario.when(capture(unit_price=None)).then_nothing()
+    scenario.when(capture(unit_price=usd(12_500))).then_rejected(AlreadyExists)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"facility": "south"},
+        {"code": "99214"},
+        {"system": "hcpcs"},
+        {"quantity": 2},
+        {"service_on": TODAY},
+        {"currency": "EUR"},
+        {"modifiers": ("25",)},
+        {"unit_price": usd(9_999)},
+        {"unit_price": Money.of(10_000, "EUR")},
+        {"unit_price": None},
+        {"encounter_id": EncounterId("enc_1")},
+        {"reference": "r-2"},
+    ],
+)
+def test_another_charge_under_the_same_id_is_refused(other: dict[str, Any]) -> None:
+    scenario = given(CHARGE, opened(), captured())
+    scenario.when(capture(**other)).then_rejected(AlreadyExists, "with other content")
+
+
+def test_a_repeat_is_told_by_less_where_an_older_release_kept_no_more() -> None:
+    scenario = given(CHARGE, opened(), captured())
+    state = scenario.book.states[charge_id(1)]
+    scenario.book.states[charge_id(1)] = msgspec.structs.replace(state, asked=None)
+    scenario.when(capture(reference="r-2")).then_nothing()
+    scenario.when(capture(quantity=2)).then_rejected(AlreadyExists)
 
 
 def test_a_charge_of_another_account_is_none_of_this_one() -> None:

@@ -98,7 +98,17 @@ def test_a_draft_is_of_the_accounts_facility_unless_it_names_one() -> None:
 def test_drafting_twice_is_a_retry_until_it_is_issued() -> None:
     history = (opened(), FIRST, drafted(FIRST))
     given(INVOICE, *history).when(draft()).then_nothing()
+    named = draft(charge_ids=(charge_id(1),), facility="north")
+    given(INVOICE, *history).when(named).then_nothing()
     given(INVOICE, *history, issued(FIRST)).when(draft()).then_rejected(AlreadyExists)
+
+
+@pytest.mark.parametrize(
+    "other", [{"charge_ids": (charge_id(2),)}, {"charge_ids": ()}, {"facility": "south"}]
+)
+def test_another_draft_under_the_same_id_is_refused(other: dict[str, Any]) -> None:
+    history = (opened(), FIRST, SECOND, drafted(FIRST))
+    given(INVOICE, *history).when(draft(**other)).then_rejected(AlreadyExists, "with other content")
 
 
 def test_a_draft_of_another_account_is_none_of_this_one() -> None:

@@ -3,9 +3,10 @@
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
-from contracts.ids import InvoiceId, PaymentId
+from contracts.ids import InvoiceId, PaymentId, RemittanceId
 from contracts.money import Money
 from contracts.payment import Allocation, PaymentMethod, PaymentPosted
 from domain.payment import PAYMENT, PostPayment
@@ -145,7 +146,54 @@ def test_an_account_that_is_not_there_is_not_paid() -> None:
 
 
 def test_posting_twice_is_a_retry() -> None:
-    given(PAYMENT, opened(), posted(10_000)).when(pay(99)).then_nothing()
+    given(PAYMENT, opened(), posted(10_000)).when(pay()).then_nothing()
+    dated = posted(10_000, effective_on=date(2025, 1, 1))
+    given(PAYMENT, opened(), dated).when(pay(received_on=date(2025, 1, 1))).then_nothing()
+
+
+def test_a_repeat_is_one_however_its_money_was_allocated(two_owed: Scenario) -> None:
+    ways: tuple[dict[str, Any], ...] = (
+        {},
+        {"invoice_id": FIRST},
+        {"allocations": (part(FIRST, 1), part(SECOND, 2))},
+    )
+    for number, asked in enumerate(ways):
+        command = pay(100, payment_id=PaymentId(f"pay_{number}"), **asked)
+        two_owed.happened(*two_owed.when(command).events)
+        two_owed.when(command).then_nothing()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"amount": usd(99)},
+        {"amount": Money.of(100, "EUR")},
+        {"method": PaymentMethod.CARD},
+        {"received_on": date(2025, 1, 1)},
+        {"payer": "somebody else"},
+        {"remittance_id": RemittanceId("rem_1")},
+        {"reference": "r-2"},
+        {"invoice_id": SECOND},
+        {"allocations": (part(SECOND, 100),)},
+        {"allocations": ()},
+    ],
+)
+def test_another_payment_under_the_same_id_is_refused(
+    two_owed: Scenario, other: dict[str, Any]
+) -> None:
+    two_owed.happened(*two_owed.when(pay(100, invoice_id=FIRST)).events)
+    command = pay(
+        **{"minor": 100, "invoice_id": None if "allocations" in other else FIRST, **other}
+    )
+    two_owed.when(command).then_rejected(AlreadyExists, "with other content")
+
+
+def test_a_repeat_is_told_by_less_where_an_older_release_kept_no_more() -> None:
+    scenario = given(PAYMENT, opened(), posted(10_000))
+    state = scenario.book.states["pay_1"]
+    scenario.book.states["pay_1"] = msgspec.structs.replace(state, asked=None)
+    scenario.when(pay(reference="r-2")).then_nothing()
+    scenario.when(pay(99)).then_rejected(AlreadyExists)
 
 
 def test_a_payment_of_another_account_is_none_of_this_one() -> None:

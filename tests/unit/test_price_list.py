@@ -8,8 +8,8 @@ import pytest
 from contracts.ids import PriceListId
 from contracts.money import Money
 from contracts.price_list import Price, PriceListPublished, PricesAdded
-from domain.price_list import PRICE_LIST, PricesOverlap, PublishPriceList
-from domain.rejections import CurrencyUnsupported, Invalid
+from domain.price_list import PRICE_LIST, PricesOverlap, Published, PublishPriceList
+from domain.rejections import AlreadyExists, CurrencyUnsupported, Invalid
 from tests.fixtures.clinic_events import price, published, usd
 from tests.fixtures.scenario import given
 
@@ -26,6 +26,27 @@ def test_a_price_list_is_published() -> None:
 
 def test_publishing_twice_is_a_retry() -> None:
     given(PRICE_LIST, published(price())).when(publish(price())).then_nothing()
+    prices = [price(code=str(number)) for number in range(2_500)]
+    scenario = given(PRICE_LIST)
+    scenario.happened(*scenario.when(publish(*prices)).events)
+    scenario.when(publish(*prices)).then_nothing()
+    other = publish(*prices[:-1], price(code="other"))
+    scenario.when(other).then_rejected(AlreadyExists, "with other content")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [publish(price(), name="2027"), publish(price(unit_price=usd(1))), publish(price(), price())],
+)
+def test_another_list_under_the_same_id_is_refused(other: PublishPriceList) -> None:
+    given(PRICE_LIST, published(price())).when(other).then_rejected(AlreadyExists)
+
+
+def test_a_repeat_is_told_by_less_where_an_older_release_kept_no_more() -> None:
+    scenario = given(PRICE_LIST, published(price()))
+    scenario.book.states["prl_1"] = Published(name="2026", price_count=1)
+    scenario.when(publish(price(unit_price=usd(1)))).then_nothing()
+    scenario.when(publish(price(), name="2027")).then_rejected(AlreadyExists)
 
 
 @pytest.mark.parametrize(("count", "parts"), [(1_000, 1), (1_001, 2), (2_500, 3)])
