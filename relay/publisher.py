@@ -149,6 +149,7 @@ class Publisher:
         )
         self._acknowledged = self._sent = position
         self._inspect_at = asyncio.get_running_loop().time() + INSPECT_SECONDS
+        await self._note_progress()  # what was acknowledged to a leader that died noting it
         _log.info("publishing", stream=self._settings.events, after=position)
 
     async def _publish(self) -> None:
@@ -226,6 +227,9 @@ class Publisher:
         metrics.PUBLISH_LAG.observe(lag)
         metrics.RELAY_POSITION.set(self._acknowledged)
         metrics.HALTED.labels(self._lease.name).set(0)
+        await self._note_progress()
+
+    async def _note_progress(self) -> None:
         held = await record_progress(
             self._connection, self._lease, self._settings.events, self._acknowledged
         )

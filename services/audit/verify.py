@@ -153,9 +153,9 @@ class _Audit:
 
     async def _start(self) -> None:
         if self._published is not None:
-            await self._published.start(self._worker)
+            await self._published.start(self._worker, self._head.position)
         if self._since == 1:
-            await self._read_models.start(self._worker, REGISTRY)
+            await self._read_models.start(self._worker, REGISTRY, self._head.position)
         else:
             await self._order.skip(self._worker)
             await self._tree.skip(self._worker, self._since - 1)
