@@ -230,10 +230,8 @@ class Publisher:
         await self._note_progress()
 
     async def _note_progress(self) -> None:
-        held = await record_progress(
-            self._connection, self._lease, self._settings.events, self._acknowledged
-        )
-        if not held:
+        noted = (self._settings.events, self._acknowledged)
+        if not await record_progress(self._connection, self._lease, *noted):
             raise LeaseLost(f"{self._lease.name} with fence {self._lease.fence}")
 
     async def _inspect(self) -> None:
