@@ -149,6 +149,7 @@ class Publisher:
         )
         self._acknowledged = self._sent = position
         self._inspect_at = asyncio.get_running_loop().time() + INSPECT_SECONDS
+        await self._note_progress()  # what was acknowledged to a leader that died noting it
         _log.info("publishing", stream=self._settings.events, after=position)
 
     async def _publish(self) -> None:
@@ -226,10 +227,11 @@ class Publisher:
         metrics.PUBLISH_LAG.observe(lag)
         metrics.RELAY_POSITION.set(self._acknowledged)
         metrics.HALTED.labels(self._lease.name).set(0)
-        held = await record_progress(
-            self._connection, self._lease, self._settings.events, self._acknowledged
-        )
-        if not held:
+        await self._note_progress()
+
+    async def _note_progress(self) -> None:
+        noted = (self._settings.events, self._acknowledged)
+        if not await record_progress(self._connection, self._lease, *noted):
             raise LeaseLost(f"{self._lease.name} with fence {self._lease.fence}")
 
     async def _inspect(self) -> None:

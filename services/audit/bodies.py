@@ -74,13 +74,23 @@ class Bodies:
         self._findings.add(check, what, **place(row), **values)
 
 
-@lru_cache(maxsize=1_024)  # the events of a command, and mostly of a batch, have the same
 def _metadata_problem(metadata: bytes) -> str | None:
+    found = _metadata(metadata)
+    return found if isinstance(found, str) else None
+
+
+def metadata_of(metadata: bytes) -> Metadata | None:
+    """Who caused an event and why; None when it is unreadable, which is a finding already."""
+    found = _metadata(metadata)
+    return None if isinstance(found, str) else found
+
+
+@lru_cache(maxsize=4_096)  # a page's, and the events of a command have the same
+def _metadata(metadata: bytes) -> Metadata | str:
     try:
-        _decode_metadata(metadata)
+        return _decode_metadata(metadata)
     except (msgspec.MsgspecError, ValueError) as error:
         return f"unreadable metadata: {error}"
-    return None
 
 
 def place(row: Row) -> dict[str, str | int | None]:

@@ -35,6 +35,8 @@ class Check(StrEnum):
     CLAIMS = "claims"
     COUNTERS = "counters"
     PRICES = "prices"
+    INBOX = "inbox"
+    ANSWERS = "answers"
     READ_MODELS = "read_models"
     STREAM = "stream"
 
@@ -56,6 +58,8 @@ MEANING: Final = {
     Check.CLAIMS: "exactly the identities that the events take",
     Check.COUNTERS: "numbers without a gap, and the last one",
     Check.PRICES: "exactly the prices that the events publish",
+    Check.INBOX: "each message that led to an event, with the event that it led to",
+    Check.ANSWERS: "what a repeated request is answered with is an event",
     Check.READ_MODELS: "every row as a replay up to the checkpoint gives it",
     Check.STREAM: "every retained position once, with the stored body",
 }

@@ -1,5 +1,6 @@
 """The stream against the log: every retained position once, with the stored body and its names."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,11 +13,16 @@ from services.audit.bodies import place
 from services.audit.findings import Check, Findings
 from services.audit.pages import Row
 
+# The relay notes its progress behind JetStream's ack, and what a crash kept it from noting when it
+# starts again; so long it may take.
+NOTED_SECONDS_MAX: Final = 10.0
+_POLL_SECONDS: Final = 0.05
 _PROGRESS: Final = "SELECT position FROM daybook.relay_progress WHERE stream = $1"
 
 
 class Published:
-    """Compares the stream from what its retention left to where the relay says it is."""
+    """Compares the stream from what its retention left to where it ends, or should end by what
+    the relay has noted: neither is believed alone."""
 
     def __init__(self, findings: Findings, stream: RetainedStream) -> None:
         self._findings = findings
@@ -24,18 +30,22 @@ class Published:
         self._first = 1
         self._until = 0
 
-    async def start(self, connection: AnyConnection) -> None:
-        """See what the stream should hold."""
-        self._until = await connection.fetchval(_PROGRESS, self._stream.name) or 0
+    async def start(self, connection: AnyConnection, head: int) -> None:
+        """See what the stream should hold of a log with this head."""
+        progress = await self._progress(connection)
         bounds = await self._stream.bounds()
-        if bounds is None and self._until:
+        if bounds is None and progress:
             self._findings.add(
                 Check.STREAM,
                 f"there is no stream {self._stream.name}",
-                expected=f"positions up to {self._until}",
+                expected=f"positions up to {progress}",
             )
-            self._until = 0
-        self._first = bounds.first if bounds else 1
+        if bounds is not None:
+            self._first = bounds.first
+            self._until = min(head, max(progress, bounds.last))
+
+    async def _progress(self, connection: AnyConnection) -> int:
+        return int(await connection.fetchval(_PROGRESS, self._stream.name) or 0)
 
     async def take(self, rows: Sequence[Row]) -> None:
         """Compare a page; what retention takes away meanwhile is not missed."""
@@ -86,20 +96,39 @@ class Published:
         self._findings.add(Check.STREAM, what, **place(row), expected=expected, found=found)
 
     async def finish(self, connection: AnyConnection) -> None:
-        """Nothing may stand in the stream behind the log, which goes on while it is audited: the
-        connection must see the head as it is now."""
+        """Nothing may stand in the stream behind the log, and the relay's progress is what the
+        stream holds. Both go on while they are audited: the connection must see them as of now."""
+        progress = await self._progress(connection)
         bounds = await self._stream.bounds()
         head = await connection.fetchval("SELECT position FROM daybook.log_head") or 0
+        if progress > head:
+            what = "the relay's progress is beyond the log"
+            self._ends(what, head + 1, expected=head, found=progress)
         if bounds is None:
             return
         if bounds.last > head:
-            self._findings.add(
-                Check.STREAM,
-                "messages stand behind the end of the log",
-                position=head + 1,
-                expected=str(head),
-                found=str(bounds.last),
-            )
+            what = "messages stand behind the end of the log"
+            self._ends(what, head + 1, expected=head, found=bounds.last)
+        last = min(bounds.last, head)
+        progress = await self._noted(connection, last)
+        if progress < last:
+            what = "the relay's progress is behind the stream"
+            self._ends(what, progress + 1, expected=last, found=progress)
+
+    async def _noted(self, connection: AnyConnection, last: int) -> int:
+        """The relay's progress, as soon as it is there or has had its time."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + NOTED_SECONDS_MAX
+        while True:
+            progress = await self._progress(connection)
+            if progress >= last or loop.time() >= until:
+                return progress
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _ends(self, what: str, position: int, *, expected: int, found: int) -> None:
+        self._findings.add(
+            Check.STREAM, what, position=position, expected=str(expected), found=str(found)
+        )
 
 
 def _text(body: bytes) -> str:

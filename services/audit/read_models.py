@@ -19,6 +19,7 @@ from services.audit.findings import FINDINGS_KEPT_MAX, Check, Findings
 from services.audit.pages import sql
 
 _COMPARISONS: Final = sql("comparisons")
+_SHOWN: Final = sql("shown")
 # What says nothing about an event: the audit cannot go on, and has found nothing by it.
 _FAULTS: Final = (
     OSError,
@@ -59,9 +60,15 @@ class ReadModels:
         self._replays: list[tuple[Projection, Build]] = []
         self._parked: dict[str, frozenset[int]] = {}
 
-    async def start(self, connection: AnyConnection, registry: Sequence[Projection]) -> None:
-        """See which builds are shown, and how far they are."""
-        live = {build.name: build for build in await builds(connection) if build.stage == "live"}
+    async def start(
+        self, connection: AnyConnection, registry: Sequence[Projection], head: int
+    ) -> None:
+        """See which builds are shown, and how far they are; none may be beyond the head."""
+        known = await builds(connection)
+        self._beyond(known, head)
+        for row in await connection.fetch(_SHOWN):
+            self._add(row["what"], None, expected=row["expected"], found=row["found"])
+        live = {build.name: build for build in known if build.stage == "live"}
         for projection in registry:
             build = live.get(projection.name)
             if build is None:
@@ -80,6 +87,14 @@ class ReadModels:
                 build.build,
             )
             self._parked[build.name] = frozenset(row["position"] for row in positions)
+
+    def _beyond(self, known: Sequence[Build], head: int) -> None:
+        """What a checkpoint has passed is never applied, whatever is at that position then."""
+        for build in known:
+            if build.checkpoint > head:
+                what = f"the checkpoint of {build.name}, build {build.build}, is beyond the log"
+                expected, checkpoint = f"{head} or less", str(build.checkpoint)
+                self._add(what, head + 1, expected=expected, found=checkpoint)
 
     async def take(self, connection: AnyConnection, page: Sequence[Recorded]) -> None:
         """Apply a page to every build that had seen it."""

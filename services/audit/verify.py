@@ -18,6 +18,7 @@ from services.audit.claims import Claims
 from services.audit.counters import Counters
 from services.audit.findings import SINCE_ANYWHERE, Check, Findings
 from services.audit.heads import StreamHeads
+from services.audit.identities import Identities
 from services.audit.ledger import Ledger
 from services.audit.log import Order
 from services.audit.pages import Row, placed, waiting
@@ -136,6 +137,7 @@ class _Audit:
         self._claims = Claims(findings, bodies)
         self._counters = Counters(findings)
         self._prices = Prices(findings, bodies)
+        self._identities = Identities(findings, bodies)
         self._read_models = ReadModels(findings)
         self._published = Published(findings, stream) if stream else None
 
@@ -153,9 +155,9 @@ class _Audit:
 
     async def _start(self) -> None:
         if self._published is not None:
-            await self._published.start(self._worker)
+            await self._published.start(self._worker, self._head.position)
         if self._since == 1:
-            await self._read_models.start(self._worker, REGISTRY)
+            await self._read_models.start(self._worker, REGISTRY, self._head.position)
         else:
             await self._order.skip(self._worker)
             await self._tree.skip(self._worker, self._since - 1)
@@ -177,6 +179,7 @@ class _Audit:
         self._counters.take(known)
         await self._claims.take(self._worker, known)
         await self._prices.take(self._worker, known)
+        await self._identities.take(self._worker, known)
         if rows and rows[0]["position"] is not None:
             await self._read_models.take(self._worker, everything)
 
@@ -193,6 +196,7 @@ class _Audit:
             self._counters,
             self._claims,
             self._prices,
+            self._identities,
             self._read_models,
         ):
             await check.finish(self._worker)

@@ -12,7 +12,7 @@ from relay.publisher import run_publisher
 from relay.retained import Bounds, RetainedStream, open_retained
 from services.audit.findings import Check, Finding
 from services.audit.verify import Report
-from tests.fixtures.audited import CHARGE, HEAD, AuditedLedger, brief
+from tests.fixtures.audited import CHARGE, HEAD, OTHER, AuditedLedger, brief, capture
 from tests.fixtures.relaying import take_lease
 from tests.fixtures.streams import Stored, stored
 from tests.fixtures.waiting import until
@@ -168,6 +168,68 @@ async def test_what_the_relay_has_not_published_is_not_missed(
     assert {one.position for one in await findings(published, stream)} == {9, 10, 11}
     await published.admin.execute("UPDATE relay_progress SET position = 8")
     assert await findings(published, stream) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "progress"),
+    [("UPDATE relay_progress SET position = 2", 2), ("DELETE FROM relay_progress", 0)],
+)
+async def test_a_message_that_the_relay_says_nothing_about_is_missed(
+    published: AuditedLedger,
+    stream: RetainedStream,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    statement: str,
+    progress: int,
+) -> None:
+    monkeypatch.setattr("services.audit.published.NOTED_SECONDS_MAX", 0)
+    request = {"seq": CHARGE_POSITION}
+    await ask(client, f"STREAM.MSG.DELETE.{stream.name}", request, answer=dict[str, Any])
+    await published.damage(statement)
+    behind, missing = await findings(published, stream)
+    what = "the relay's progress is behind the stream"
+    assert brief([behind]) == [(Check.STREAM, progress + 1, None, what)]
+    assert (behind.expected, behind.found) == (str(HEAD), str(progress))
+    assert brief([missing]) == [(Check.STREAM, 4, CHARGE, "the message is missing")]
+
+
+async def test_progress_beyond_the_log_is_found(
+    published: AuditedLedger, stream: RetainedStream
+) -> None:
+    await published.damage("UPDATE relay_progress SET position = 99")
+    (finding,) = await findings(published, stream)
+    what = "the relay's progress is beyond the log"
+    assert brief([finding]) == [(Check.STREAM, HEAD + 1, None, what)]
+
+
+async def test_publishing_during_the_audit_gives_no_false_finding(
+    published: AuditedLedger, stream: RetainedStream, client: Client, streams: StreamSettings
+) -> None:
+    """Also when the leader before had died without noting what was acknowledged to it."""
+    await published.damage("UPDATE relay_progress SET position = 3")
+    pool = await published.database.pool("daybook_sequencer")
+    lease = await take_lease(pool, "relay.publisher", "next")
+    publishing = asyncio.create_task(run_publisher(pool, client, lease, streams))
+    done = asyncio.Event()
+
+    async def go_on() -> None:
+        number = 1_000
+        while not done.is_set():
+            await published.execute([capture(OTHER, number + step) for step in range(50)])
+            await published.sequence()
+            number += 50
+
+    writing = asyncio.create_task(go_on())
+    auditor = await published.database.pool("daybook_auditor")
+    try:
+        for _ in range(4):
+            report = await published.verify_with(auditor, stream=stream)
+            assert report.findings == ()
+    finally:
+        done.set()
+        await writing
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
 
 
 async def test_a_stream_that_is_gone_is_found(

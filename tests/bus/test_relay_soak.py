@@ -1,25 +1,42 @@
-"""Writers at random against readers that follow, in Postgres and on the stream: nothing is missed,
-nothing doubled, nothing out of order, and no command is ever seen by halves."""
+"""Executors and writers at random against readers that follow, in Postgres and on the stream:
+nothing is missed, doubled or out of order, and no command is ever seen by halves."""
 
 import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
 
 import asyncpg
 
-from contracts.ids import split_event_id
+from contracts.ids import event_id, split_event_id
 from relay.connection import Client
 from relay.jetstream import StreamSettings
 from relay.lease import Lease, lead
 from relay.publisher import run_publisher
 from relay.reader import ordered_feed
 from relay.sequencer import run_sequencer
+from services.execute.envelope import Done
+from services.execute.executor import Executor
 from tests.fixtures.committing import append
 from tests.fixtures.databases import Database
+from tests.fixtures.write_path import (
+    account_id,
+    capture,
+    draft,
+    envelope,
+    invoice_id,
+    issue,
+    open_account,
+    pay,
+)
 
-WRITERS = 8
+SQL_WRITERS = 4
 COMMANDS_EACH = 120
+EXECUTORS = 2
+PATIENTS_EACH = 2
+PAYMENTS_EACH = 12
 SOAK_SECONDS_MAX = 90
 
 Event = tuple[str, int]
@@ -33,15 +50,22 @@ class Plan:
         self.commands: dict[Event, tuple[Event, ...]] = {}
         self._versions: defaultdict[str, int] = defaultdict(int)
 
-    def command(self, writer: int) -> tuple[Event, ...]:
+    def expect(self, *names: str) -> tuple[Event, ...]:
+        """A command is to give each of these streams its next event, in this order."""
         events = []
-        for _ in range(self.random.choice((1, 1, 2, 5))):
-            stream = f"chg_{writer}_{self.random.randrange(4)}"
+        for stream in names:
             self._versions[stream] += 1
             events.append((stream, self._versions[stream]))
         for event in events:
             self.commands[event] = tuple(events)
         return tuple(events)
+
+    def version(self, stream: str) -> int:
+        return self._versions[stream]
+
+    def command(self, writer: int) -> tuple[Event, ...]:
+        count = self.random.choice((1, 1, 2, 5))
+        return self.expect(*(f"chg_{writer}_{self.random.randrange(4)}" for _ in range(count)))
 
 
 class Follower:
@@ -64,6 +88,27 @@ class Follower:
 
     def has_whole_commands(self) -> bool:
         return not self._open
+
+
+async def trade(executor: Executor, plan: Plan, patient: str) -> None:
+    """Real commands of one account; the payments book on several streams at once."""
+
+    async def execute(command: Any, *names: str) -> None:
+        plan.expect(*names)
+        outcome = await executor.execute(envelope(command))
+        assert isinstance(outcome, Done), outcome
+        assert outcome.token == event_id(*plan.commands[names[-1], plan.version(names[-1])][-1])
+
+    await execute(open_account(patient), account_id(patient))
+    for number in range(PAYMENTS_EACH):
+        invoices = [f"{patient}-{number}-{one}" for one in range(plan.random.choice((1, 2, 3)))]
+        for name in invoices:
+            charge = capture(patient, name)
+            await execute(charge, charge.charge_id)
+            await execute(draft(patient, name), invoice_id(name))
+            await execute(issue(patient, name), invoice_id(name))
+        payment = pay(patient, f"{patient}-{number}", minor=12_500 * len(invoices))
+        await execute(payment, payment.payment_id, *map(invoice_id, invoices))
 
 
 async def write(database: Database, plan: Plan, writer: int, tenant: str) -> None:
@@ -131,8 +176,16 @@ async def test_nothing_is_missed_by_whoever_follows_eight_writers(
             group.create_task(follow_log(admin, followers[0], total)),
             group.create_task(follow_stream(client, streams.events, followers[1], total)),
         ]
-        # One tenant for all: stream ids are the writers' own.
-        await asyncio.gather(*(write(database, plan, n, "demo") for n in range(WRITERS)))
+        async with AsyncExitStack() as undo:
+            writers = await database.pool("daybook_writer", 4 * EXECUTORS)
+            trading = [
+                trade(await undo.enter_async_context(Executor(writers)), plan, f"p{one}-{patient}")
+                for one in range(EXECUTORS)
+                for patient in range(PATIENTS_EACH)
+            ]
+            # One tenant for all: stream ids are the writers' own.
+            writing = [write(database, plan, n, "demo") for n in range(SQL_WRITERS)]
+            await asyncio.gather(*trading, *writing)
         total.set_result(len(plan.commands))
         await asyncio.gather(*following)
         for relay in relays:

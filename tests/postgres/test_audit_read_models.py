@@ -112,9 +112,56 @@ async def test_a_build_of_another_version_is_not_taken_for_well(audited: Audited
     await audited.damage(
         "UPDATE read.projections SET version = version + 1 WHERE name = 'payments'"
     )
+    names = f"read_payments_v{version}_b1 RENAME TO read_payments_v{version + 1}_b1"
+    await audited.admin.execute(f"ALTER SCHEMA {names}")
     (finding,) = await audited.findings()
     assert finding.what == "payments was filled by another version and is to be rebuilt"
     assert (finding.expected, finding.found) == (str(version), str(version + 1))
+
+
+async def test_a_read_model_that_is_shown_and_not_live_is_found(audited: AuditedLedger) -> None:
+    """Its rows are compared with nothing, whoever changes them."""
+    await audited.damage("UPDATE read.projections SET stage = 'retired' WHERE name = 'payments'")
+    await audited.damage("UPDATE read.payments SET facility = 'x'")
+    found = await audited.findings()
+    version = next(one.version for one in REGISTRY if one.name == "payments")
+    assert [(one.check, one.what, one.expected, one.found) for one in found] == [
+        (
+            Check.READ_MODELS,
+            f"the view read.{view} shows what is not live",
+            None,
+            f"read_payments_v{version}_b1",
+        )
+        for view in ("payment_allocations", "payments")
+    ]
+
+
+async def test_a_build_that_nothing_tells_of_is_found(audited: AuditedLedger) -> None:
+    await audited.damage("DELETE FROM read.projections WHERE name = 'general_ledger'")
+    found = await audited.findings()
+    version = next(one.version for one in REGISTRY if one.name == "general_ledger")
+    schema = f"read_general_ledger_v{version}_b1"
+    assert {one.found for one in found} == {schema}
+    assert found[0].what == "a build is not in read.projections"
+
+
+async def test_a_live_build_that_is_not_shown_is_found(audited: AuditedLedger) -> None:
+    await audited.admin.execute(
+        "DROP VIEW read.payments; CREATE VIEW read.payments AS SELECT 5 AS amount_minor"
+    )
+    (finding,) = await audited.findings()
+    assert finding.what == "the view read.payments does not show the live build"
+
+
+async def test_a_checkpoint_beyond_the_log_is_found(audited: AuditedLedger) -> None:
+    """The events up to it would never be applied."""
+    await audited.damage("UPDATE read.projections SET checkpoint = 99 WHERE name = 'payments'")
+    report = await audited.verify()
+    (finding,) = report.findings
+    what = "the checkpoint of payments, build 1, is beyond the log"
+    assert brief([finding]) == [(Check.READ_MODELS, HEAD + 1, None, what)]
+    assert (finding.expected, finding.found) == (f"{HEAD} or less", "99")
+    assert report.verified_through == HEAD
 
 
 async def test_a_log_that_cannot_be_replayed_names_the_event(audited: AuditedLedger) -> None:

@@ -62,6 +62,24 @@ async def test_an_owner_with_an_older_fence_writes_nothing(read_models: ReadMode
         assert (await read_models.live(LEDGER)).checkpoint == 60
 
 
+async def test_of_two_owners_with_one_fence_the_second_writes_nothing_again(
+    read_models: ReadModels,
+) -> None:
+    """The fence does not tell them apart; the checkpoint, which one of them moved, does."""
+    await read_models.write_log(LOG)
+    async with (
+        read_models.follower(LEDGER, fence=4) as one,
+        read_models.follower(LEDGER, fence=4) as other,
+    ):
+        await one.receive(LOG[:30])
+        before = await read_models.contents(one.build)
+        with pytest.raises(FenceLost):
+            await other.receive(LOG[:50])
+        live = await read_models.live(LEDGER)
+        assert (live.status, live.checkpoint) == ("following", 30)
+        assert await read_models.contents(one.build) == before
+
+
 async def test_a_poison_event_halts_a_balance_projection_exactly_there(
     read_models: ReadModels,
 ) -> None:

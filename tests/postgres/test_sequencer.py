@@ -16,6 +16,7 @@ from relay.sequencer import LogMoved, Sequencer
 from relay.tree import LogBroken, ensure_log, load_log
 from tests.fixtures.committing import RECORDED_AT, TYPE, append, commit, commit_many
 from tests.fixtures.databases import Database, with_database
+from tests.fixtures.waiting import until
 
 
 @pytest.fixture
@@ -295,3 +296,29 @@ async def test_readers_are_told_of_every_batch(pool: asyncpg.Pool, admin: asyncp
         async with asyncio.timeout(20):
             assert await told.get() == "2"
         await listening.remove_listener("daybook_log", note)
+
+
+async def test_an_outbox_row_that_is_deleted_while_it_is_put_in_order_gets_no_position(
+    pool: asyncpg.Pool, admin: asyncpg.Pool
+) -> None:
+    await commit(admin, "demo", ("inv_1", 1))
+    await commit(admin, "demo", ("inv_2", 1))
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)"
+    async with leading(pool) as sequencer, admin.acquire() as other:
+        async with other.transaction():
+            # Holds the sequencer where it has read the outbox and not yet written.
+            await other.execute("SELECT FROM leases FOR UPDATE")
+            stepping = asyncio.create_task(sequencer.step())
+            pid = sequencer._connection.get_server_pid()
+
+            async def is_held() -> bool:
+                return bool(await admin.fetchval(waiting, pid))
+
+            await until(is_held)
+            await admin.execute("DELETE FROM billing_outbox WHERE event_ids = '{inv_2-1}'")
+        with pytest.raises(LogMoved, match="outbox"):
+            await stepping
+        assert await positions(admin) == []
+    async with leading(pool) as sequencer:
+        await drain(sequencer)
+    assert await positions(admin) == [(1, "inv_1", 1)]

@@ -1,0 +1,16 @@
+-- Rows of billing_inbox whose result or whose token is no event; at most $1.
+SELECT i.tenant, ARRAY[i.consumer, i.source, i.id] AS identity, named.id, named.is_token
+  FROM daybook.billing_inbox i
+ CROSS JOIN LATERAL (
+       VALUES (i.stream_id, i.version, i.stream_id || '-' || i.version, false),
+              (left(i.token, -1 - length(split_part(i.token, '-', -1))),
+               CASE WHEN split_part(i.token, '-', -1) ~ '^[0-9]{1,18}$'
+                    THEN split_part(i.token, '-', -1)::bigint END,
+               i.token, true)) AS named (stream_id, version, id, is_token)
+ WHERE named.id IS NOT NULL
+   AND NOT EXISTS (
+       SELECT FROM daybook.events e
+        WHERE e.tenant = i.tenant AND e.stream_id = named.stream_id
+          AND e.version = named.version)
+ ORDER BY i.tenant, i.consumer, i.source, i.id, named.is_token
+ LIMIT $1
