@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from contracts.charge import QUANTITY_MAX
 from contracts.money import Currency, Money, exponent, parse_money
 
 SERVICES_MAX: Final = 1_000
 CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes in parts
-QUANTITY_MAX: Final = 1_000_000
 
 # Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,
 # `\Z` is unknown to the ECMA expressions of JSON Schema, and NUL cannot be stored by Postgres.

@@ -17,7 +17,7 @@ from contracts.invoice import (
     InvoiceLinesAdded,
     InvoicePaid,
 )
-from contracts.money import Money
+from contracts.money import MINOR_MAX, Money, format_minor
 from domain.book import Book
 from domain.charge import Captured
 from domain.decider import Decider, Decision
@@ -147,6 +147,12 @@ def _drafted(
 ) -> InvoiceDrafted:
     net_minor = sum(charge.net_minor for _, charge in charges)
     tax_minor = sum(charge.tax_minor for _, charge in charges)
+    if net_minor + tax_minor > MINOR_MAX:
+        most = format_minor(MINOR_MAX, account.currency)
+        raise Invalid(
+            f"the charges add up to more than {most} {account.currency}, the most that an invoice "
+            "can be about: name fewer in charge_ids"
+        )
     return InvoiceDrafted(
         invoice_id=command.invoice_id,
         account_id=command.account_id,
@@ -191,6 +197,8 @@ def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
     if not 0 <= command.due_days <= DUE_DAYS_MAX:
         raise Invalid(f"due_days must be from 0 to {DUE_DAYS_MAX}")
     issued_on = book.today(draft.facility)
+    if (date.max - issued_on).days < command.due_days:
+        raise Invalid(f"due_days lead beyond {date.max}, the last day there is")
     value = book.next_number(invoice_counter(draft.facility, issued_on.year))
     issued = InvoiceIssued(
         invoice_id=command.invoice_id,

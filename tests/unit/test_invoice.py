@@ -7,6 +7,7 @@ import pytest
 
 from contracts.ids import InvoiceId
 from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded
+from contracts.money import MINOR_MAX
 from domain.book import Calendar
 from domain.invoice import (
     DUE_DAYS_MAX,
@@ -109,6 +110,28 @@ def test_drafting_twice_is_a_retry_until_it_is_issued() -> None:
 def test_another_draft_under_the_same_id_is_refused(other: dict[str, Any]) -> None:
     history = (opened(), FIRST, SECOND, drafted(FIRST))
     given(INVOICE, *history).when(draft(**other)).then_rejected(AlreadyExists, "with other content")
+
+
+def test_an_invoice_is_about_no_more_than_an_amount_may_be() -> None:
+    most, least = captured(1, MINOR_MAX), captured(2, 0, 1)
+    named = draft(charge_ids=(charge_id(1),))
+    given(INVOICE, opened(), most, least).when(named).then(drafted(most))
+    scenario = given(INVOICE, opened(), most, least)
+    scenario.when(draft()).then_rejected(
+        Invalid, f"add up to more than {usd(MINOR_MAX).amount} USD"
+    )
+    named = draft(charge_ids=(charge_id(1), charge_id(2)))
+    scenario.when(named).then_rejected(Invalid, "name fewer in charge_ids")
+
+
+def test_an_invoice_is_due_on_a_day_of_the_calendar() -> None:
+    calendar = Calendar(sealed_through=date(9999, 12, 1))
+    scenario = given(INVOICE, opened(), FIRST, drafted(FIRST), calendar=calendar)
+    scenario.book.counters["invoice/north/9999"] = 0
+    (event,) = scenario.when(issue(due_days=29)).events
+    assert isinstance(event, InvoiceIssued)
+    assert event.due_on == date.max
+    scenario.when(issue(due_days=30)).then_rejected(Invalid, "beyond 9999-12-31")
 
 
 def test_a_draft_of_another_account_is_none_of_this_one() -> None:
