@@ -45,4 +45,7 @@ class ChargeCaptured(Posted, frozen=True, kw_only=True):
     tax_rule: str | None = None
     code_status: CodeStatus = CodeStatus.UNCHECKED
     encounter_id: EncounterId | None = None
-    reference: str | None = None
+    reference: Annotated[
+        str | None,
+        Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None

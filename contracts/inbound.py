@@ -173,7 +173,9 @@ class RemittanceClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     paid: InboundMoney
     adjustments: Annotated[tuple[RemittanceAdjustment, ...], Meta(max_length=100)] = ()
     denied: bool = False
-    denial_reason: Line | None = None
+    denial_reason: Annotated[
+        Line | None, Meta(description="the payer's own words, sealed before they are stored")
+    ] = None
 
     def __post_init__(self) -> None:
         if self.claim_id is None and self.encounter_id is None and self.invoice is None:
@@ -205,7 +207,10 @@ class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defau
     service_date: Annotated[date, Meta(description="local date at the facility")]
     currency: Currency
     unit_price: InboundMoney | None = None
-    reference: Annotated[Line | None, Meta(description="the sender's own reference")] = None
+    reference: Annotated[
+        Line | None,
+        Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None
     encounter_id: Id | None = None
 
 

@@ -49,7 +49,10 @@ class PostPaymentRequest(
         Annotated[tuple[WantedAllocation, ...], Meta(max_length=ALLOCATIONS_MAX)] | None,
         Meta(description="what to settle; the oldest invoices first if left out"),
     ] = None
-    reference: Annotated[Line | None, Meta(description="your own reference")] = None
+    reference: Annotated[
+        Line | None,
+        Meta(description="your own identifier, published as it is: never a person's data"),
+    ] = None
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):

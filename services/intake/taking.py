@@ -75,9 +75,8 @@ class Taking:
     async def _envelopes(self, readable: Sequence[Readable]) -> list[Envelope]:
         subjects: dict[str, set[str]] = defaultdict(set)
         for reading in readable:
-            subject = translation.subject_of(reading.message)
-            if subject is not None:
-                subjects[reading.tenant].add(subject)
+            if named := translation.subjects_of(reading.message):
+                subjects[reading.tenant] |= named
         keys = await self._keys(subjects)
         none: Keys = {}
         return [

@@ -7,11 +7,13 @@ import asyncpg
 import pytest
 
 from contracts import inbound
+from contracts.catalogue import decode
 from domain import naming
 from services.execute.attempt import LedgerUnavailable
 from services.intake.reading import NOBODY, Arrived
 from services.intake.rejected import list_rejected
 from services.intake.taking import Taking
+from services.sealing import find_keys, open_sealed
 from tests.fixtures.intake import Write
 
 PATIENT = "p-1"
@@ -63,6 +65,36 @@ async def test_an_encounter_is_recorded_with_every_personal_field_sealed(write: 
     for personal in (b"Maisuradze", b"M-123"):
         assert personal not in row["body"]
         assert personal not in row["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("named", "subject"),
+    [
+        ({"claim_id": "c-1", "encounter_id": "e-1", "invoice": "i-1"}, "claim/c-1"),
+        ({"encounter_id": "e-1", "invoice": "i-1"}, "claim/e-1"),
+        ({"invoice": "i-1"}, "claim/i-1"),
+    ],
+)
+async def test_what_a_payer_says_of_a_claim_is_sealed_under_what_names_the_claim(
+    write: Write, named: dict[str, str], subject: str
+) -> None:
+    nothing = {"amount": "0", "currency": "GEL"}
+    denied = {**named, "paid": nothing, "denied": True, "denial_reason": "K. is not pregnant"}
+    claims = [denied, {"claim_id": "c-2", "paid": nothing}]
+    data = {"remittance_id": "r-1", "payer": "p", "total": nothing, "claims": claims}
+    for number in (1, 2):  # sent again under another id, it is the same remittance
+        message = arrived(number, data, type_=inbound.REMITTANCE_RECEIVED)
+        taken = await write.taking.take([message])
+        assert (taken.taken_count, taken.rejected_count) == (1, 0)
+    (row,) = await write.admin.fetch("SELECT * FROM events")
+    assert b"pregnant" not in row["body"] + row["metadata"]
+    recorded: Any = decode(row["type"], row["body"])
+    private = recorded.claims[0].denial_reason
+    assert private.subject == subject
+    keys = await find_keys(write.pool, "demo", [subject])
+    assert open_sealed(keys, "demo", private) == "K. is not pregnant"
+    assert recorded.claims[1].denial_reason is None
+    assert await write.admin.fetchval("SELECT count(*) FROM subject_keys") == 1
 
 
 async def test_the_same_message_again_changes_nothing(write: Write) -> None:
