@@ -1,13 +1,16 @@
 """What happens to a charge: a priced, taxed service on an account."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
 from contracts.event import Posted
 from contracts.ids import ChargeId, EncounterId, PriceListId
 from contracts.money import Money
+
+QUANTITY_MAX: Final = 1_000_000
+"""The most of a service in one charge, whoever asks for it."""
 
 
 class PriceSource(StrEnum):
@@ -42,4 +45,7 @@ class ChargeCaptured(Posted, frozen=True, kw_only=True):
     tax_rule: str | None = None
     code_status: CodeStatus = CodeStatus.UNCHECKED
     encounter_id: EncounterId | None = None
-    reference: str | None = None
+    reference: Annotated[
+        str | None,
+        Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None

@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from contracts.calendar import DATE_SCHEMA, check_day
+from contracts.charge import QUANTITY_MAX
 from contracts.money import Currency, Money, exponent, parse_money
 from contracts.wording import in_words, split_path
 
 SERVICES_MAX: Final = 1_000
 CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes in parts
-QUANTITY_MAX: Final = 1_000_000
 
 # Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,
 # `\Z` is unknown to the ECMA expressions of JSON Schema, and NUL cannot be stored by Postgres.
@@ -192,7 +192,9 @@ class RemittanceClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     paid: InboundMoney
     adjustments: Annotated[tuple[RemittanceAdjustment, ...], Meta(max_length=100)] = ()
     denied: bool = False
-    denial_reason: Line | None = None
+    denial_reason: Annotated[
+        Line | None, Meta(description="the payer's own words, sealed before they are stored")
+    ] = None
 
     def __post_init__(self) -> None:
         if self.claim_id is None and self.encounter_id is None and self.invoice is None:
@@ -227,7 +229,10 @@ class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defau
     service_date: ServiceDate
     currency: Currency
     unit_price: InboundMoney | None = None
-    reference: Annotated[Line | None, Meta(description="the sender's own reference")] = None
+    reference: Annotated[
+        Line | None,
+        Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None
     encounter_id: Id | None = None
 
     def __post_init__(self) -> None:

@@ -1,8 +1,10 @@
 """What happens to a payment: money received and what it was used for."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from contracts.event import Posted
 from contracts.ids import InvoiceId, PaymentId, RemittanceId
@@ -35,4 +37,7 @@ class PaymentPosted(Posted, frozen=True, kw_only=True):
     credited: Money
     payer: str | None = None
     remittance_id: RemittanceId | None = None
-    reference: str | None = None
+    reference: Annotated[
+        str | None,
+        Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None

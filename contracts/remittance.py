@@ -10,6 +10,7 @@ from msgspec import Meta
 from contracts.event import Event
 from contracts.ids import InvoiceId, PaymentId, RemittanceId
 from contracts.money import Money
+from contracts.private import Private
 
 OUTCOMES_PER_EVENT_MAX = 500
 
@@ -30,7 +31,10 @@ class RemittanceClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     encounter_ref: str | None = None
     adjustments: tuple[ClaimAdjustment, ...] = ()
     denied: bool = False
-    denial_reason: str | None = None
+    denial_reason: Annotated[
+        Private | None,
+        Meta(description="the payer's own words, sealed under `claim/` and what names the claim"),
+    ] = None
 
 
 class RemittanceReceived(Event, frozen=True, kw_only=True):
@@ -59,7 +63,9 @@ class ClaimOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     result: ClaimResult
     invoice_id: InvoiceId | None = None
     payment_id: PaymentId | None = None
-    detail: str | None = None
+    detail: Annotated[
+        str | None, Meta(description="our own words; those of the payer stay sealed")
+    ] = None
 
 
 class RemittanceClaimsSettled(Event, frozen=True, kw_only=True):

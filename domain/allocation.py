@@ -1,6 +1,7 @@
 """How money finds invoices: named ones as named, otherwise the oldest first, the rest is credit."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from contracts.money import Money
 from contracts.payment import Allocation
@@ -9,16 +10,25 @@ from domain.write_side import OpenItem
 
 
 def oldest_first(amount: Money, invoices: Iterable[OpenItem]) -> list[Allocation]:
-    """Settle invoices by due date, then number, until the money is used up."""
+    """Settle invoices by due date, then number, until the money is used up.
+
+    Numbers count within a facility and year: their six digits become seven after 999,999.
+    """
     left_minor = amount.minor
     allocations = []
-    for invoice in sorted(invoices, key=lambda item: (item.due_on, item.number)):
+    for invoice in sorted(invoices, key=_age):
         if left_minor == 0:
             break
         taken_minor = min(left_minor, invoice.outstanding_minor)
         allocations.append(_allocation(invoice.item_id, taken_minor, amount.currency))
         left_minor -= taken_minor
     return allocations
+
+
+def _age(invoice: OpenItem) -> tuple[date, str, int]:
+    assert invoice.due_on is not None, "an issued invoice is due on a day"
+    series, _, value = (invoice.number or "").rpartition("-")
+    return invoice.due_on, series, int(value)
 
 
 def to_invoice(amount: Money, invoice: OpenItem | None) -> list[Allocation]:

@@ -13,7 +13,7 @@ from contracts.event import Event, is_of_account
 from contracts.ids import AccountId
 from contracts.price_list import PriceListPublished, PricesAdded
 from domain.pricing import Prices
-from domain.rejections import NotFound
+from domain.rejections import EverythingSealed, NotFound
 from domain.tax import TaxRules
 from domain.write_side import (
     AccountHead,
@@ -38,9 +38,14 @@ class Calendar:
         return instant.astimezone(ZoneInfo(self.zones.get(facility, self.default_zone))).date()
 
     def posting_date(self, facility: str, instant: datetime) -> date:
-        """Today at the facility, or the first open day when today is sealed already."""
+        """Today at the facility, or the first open day when today is sealed already.
+
+        Raises EverythingSealed.
+        """
         today = self.local_date(facility, instant)
         if self.sealed_through is not None and today <= self.sealed_through:
+            if self.sealed_through == date.max:
+                raise EverythingSealed(f"every day is sealed through {date.max}: open a period")
             return self.sealed_through + timedelta(days=1)
         return today
 
@@ -70,7 +75,7 @@ class Book:
         return head
 
     def today(self, facility: str) -> date:
-        """The posting date at a facility."""
+        """The posting date at a facility; raises EverythingSealed."""
         known = self._today.get(facility)
         if known is None:
             known = self.calendar.posting_date(facility, self.recorded_at)

@@ -4,7 +4,7 @@ from datetime import date
 
 import msgspec
 
-from contracts.charge import ChargeCaptured, CodeStatus, PriceSource
+from contracts.charge import QUANTITY_MAX, ChargeCaptured, CodeStatus, PriceSource
 from contracts.ids import AccountId, ChargeId, EncounterId, PriceListId
 from contracts.money import MINOR_MAX, Money, format_minor
 from domain import ledger
@@ -143,8 +143,8 @@ def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
 def _check(command: CaptureCharge, account: AccountHead) -> None:
     if account.status is AccountStatus.SUSPENDED:
         raise AccountSuspended(f"account {account.account_id} is suspended: no new charges")
-    if command.quantity < 1:
-        raise Invalid("quantity must be 1 or more")
+    if not 1 <= command.quantity <= QUANTITY_MAX:
+        raise Invalid(f"quantity must be from 1 to {QUANTITY_MAX}")
     if command.currency != account.currency:
         raise CurrencyUnsupported(
             f"account {account.account_id} is in {account.currency}, "

@@ -200,6 +200,8 @@ def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
     if not 0 <= command.due_days <= DUE_DAYS_MAX:
         raise Invalid(f"due_days must be from 0 to {DUE_DAYS_MAX}")
     issued_on = book.today(draft.facility)
+    if (date.max - issued_on).days < command.due_days:
+        raise Invalid(f"due_days lead beyond {date.max}, the last day there is")
     value = book.next_number(invoice_counter(draft.facility, issued_on.year))
     issued = InvoiceIssued(
         invoice_id=command.invoice_id,

@@ -55,5 +55,9 @@ class EncounterSettled(Rejected):
     """The encounter is billed already."""
 
 
+class EverythingSealed(Rejected):
+    """The seal reaches to the end of the calendar: there is no open day left to book on."""
+
+
 class RejectionSettled(Rejected):
     """The rejected message was retried or discarded already."""

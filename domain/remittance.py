@@ -84,8 +84,10 @@ def decide(command: RemittanceCommand, book: Book) -> Decision:
 
 
 def digest_of(remittance: RemittanceReceived) -> str:
-    """SHA-256 of what was sent: tells a repeat from a namesake."""
-    return hashlib.sha256(msgspec.json.encode(remittance)).hexdigest()
+    """SHA-256 of what was sent, without the sealed fields, whose ciphertext is new each time."""
+    plain = tuple(msgspec.structs.replace(claim, denial_reason=None) for claim in remittance.claims)
+    sent = msgspec.structs.replace(remittance, claims=plain)
+    return hashlib.sha256(msgspec.json.encode(sent)).hexdigest()
 
 
 def _tied(remittance: RemittanceReceived) -> RemittanceReceived:

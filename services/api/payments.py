@@ -50,7 +50,10 @@ class PostPaymentRequest(
         Annotated[tuple[WantedAllocation, ...], Meta(max_length=ALLOCATIONS_MAX)] | None,
         Meta(description="what to settle; the oldest invoices first if left out"),
     ] = None
-    reference: Annotated[Line | None, Meta(description="your own reference")] = None
+    reference: Annotated[
+        Line | None,
+        Meta(description="your own identifier, published as it is: never a person's data"),
+    ] = None
 
     def __post_init__(self) -> None:
         check_day("received_on", self.received_on)

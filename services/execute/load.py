@@ -14,6 +14,7 @@ from domain.book import Book, Calendar
 from domain.charge import CaptureCharge
 from domain.invoice import CreateDraftInvoice, Draft, IssueInvoice
 from domain.pricing import EffectivePrice, price_key
+from domain.rejections import EverythingSealed
 from domain.tax import TaxRule, TaxRules
 from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem, invoice_counter
 from services.commands import BY_COMMAND, DECIDERS, Needs
@@ -212,9 +213,13 @@ async def _load_counters(
             book, invoice_id = books[envelope.tenant], envelope.command.invoice_id
             draft = drafts.get((envelope.tenant, invoice_id))
             facility = _invoice_facility(book, book.states.get(invoice_id), draft, opened)
-            if facility is not None:
-                counter = invoice_counter(facility, book.today(facility).year)
-                wanted.add((envelope.tenant, counter))
+            if facility is None:
+                continue
+            try:
+                issued_on = book.today(facility)
+            except EverythingSealed:
+                continue  # Draws no number: the decision is refused with the same.
+            wanted.add((envelope.tenant, invoice_counter(facility, issued_on.year)))
     if not wanted:
         return
     names = columns(sorted(wanted), "tt")

@@ -1,5 +1,6 @@
 """The rows of a batch, column by column, in the order of append.sql's parameters."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from domain.write_side import claims_of, prices_of
 from services.execute.envelope import BusIdentity, Done, Envelope, Refused
 
 _encode_metadata: Final = msgspec.json.Encoder().encode
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _encode_state: Final = msgspec.json.Encoder().encode
 
 Row = tuple[Any, ...]
@@ -113,14 +115,26 @@ class Rows:
 
 
 def bodies_of(events: Sequence[tuple[str, Event]]) -> list[bytes]:
-    """The stored bodies; raises Invalid when one is longer than a message may be."""
-    bodies = [encode(event) for _, event in events]
+    """The stored bodies; raises Invalid for what nobody could store or read: too long a body, or
+    text with a NUL or half a surrogate pair.
+    """
+    try:
+        bodies = [encode(event) for _, event in events]
+    except UnicodeEncodeError:
+        raise Invalid("a text holds half a surrogate pair, which is no character") from None
+    if any(map(_has_nul, bodies)):
+        raise Invalid("a text holds a NUL, which no database takes: leave it out")
     longest = max(map(len, bodies))
     if longest > BODY_BYTES_MAX:
         raise Invalid(
             f"the event would be {longest} bytes, more than {BODY_BYTES_MAX}: send it in parts"
         )
     return bodies
+
+
+def _has_nul(body: bytes) -> bool:
+    # Only behind an even number of backslashes is it the escape of a NUL.
+    return b"\\u0000" in body and _NUL.search(body) is not None
 
 
 def head_rows(book: Book, before: dict[str, int]) -> tuple[list[Row], list[Row]]:

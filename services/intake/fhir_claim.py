@@ -7,10 +7,10 @@ from typing import Final
 import msgspec
 
 from contracts import inbound
+from contracts.charge import QUANTITY_MAX
 from contracts.cloudevent import CloudEvent
 from contracts.inbound import (
     ENCOUNTER_CLOSED,
-    QUANTITY_MAX,
     REMITTANCE_RECEIVED,
     Coverage,
     EncounterClosed,

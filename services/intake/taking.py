@@ -71,10 +71,10 @@ class Taking:
         """The commands of what can be read, by index; what none can be made of is Unreadable."""
         subjects: dict[str, set[str]] = defaultdict(set)
         for reading in readings:
-            if isinstance(reading, Readable):
-                subject = translation.subject_of(reading.message)
-                if subject is not None:
-                    subjects[reading.tenant].add(subject)
+            if isinstance(reading, Readable) and (
+                named := translation.subjects_of(reading.message)
+            ):
+                subjects[reading.tenant] |= named
         keys = await self._keys(subjects)
         none: Keys = {}
         envelopes: dict[int, Envelope] = {}

@@ -11,6 +11,7 @@ from contracts.inbound import (
     CaptureChargeMessage,
     EncounterClosed,
     InboundMessage,
+    RemittanceClaim,
     RemittanceReceived,
 )
 from contracts.private import Private
@@ -26,12 +27,24 @@ CONSUMER: Final = "intake"
 Command = CaptureCharge | RecordEncounter | RecordRemittance
 
 
-def subject_of(message: InboundMessage) -> str | None:
-    """Whose personal data a message carries, or None when it carries none."""
-    if not isinstance(message, EncounterClosed):
-        return None
-    named = message.patient.name is not None or _details(message)
-    return message.patient.patient_id if named else None
+def subjects_of(message: InboundMessage) -> set[str]:
+    """Whose personal data a message carries."""
+    match message:
+        case EncounterClosed():
+            named = message.patient.name is not None or _details(message)
+            return {message.patient.patient_id} if named else set()
+        case RemittanceReceived():
+            return {claim_subject(claim) for claim in message.claims if claim.denial_reason}
+        case _:
+            return set()
+
+
+def claim_subject(claim: RemittanceClaim) -> str:
+    """The subject of what a payer says of a claim: who the patient is, the payer does not say.
+
+    Forgetting a patient finds it by the claims of the patient's encounters.
+    """
+    return f"claim/{claim.claim_id or claim.encounter_id or claim.invoice}"
 
 
 def envelope_of(readable: Readable, keys: Keys) -> Envelope:
@@ -56,7 +69,7 @@ def _command(readable: Readable, keys: Keys) -> Command:
         case EncounterClosed() as message:
             return RecordEncounter(encounter=_encounter(readable, message, keys))
         case RemittanceReceived() as message:
-            return RecordRemittance(remittance=_remittance(readable, message))
+            return RecordRemittance(remittance=_remittance(readable, message, keys))
 
 
 def _capture(readable: Readable, message: CaptureChargeMessage) -> CaptureCharge:
@@ -132,7 +145,9 @@ def _sealed(tenant: str, subject: str, text: str | None, keys: Keys) -> Private 
     return None if text is None else seal(keys, tenant, subject, text)
 
 
-def _remittance(readable: Readable, message: RemittanceReceived) -> remittance.RemittanceReceived:
+def _remittance(
+    readable: Readable, message: RemittanceReceived, keys: Keys
+) -> remittance.RemittanceReceived:
     received = readable.event.time or datetime.now(UTC)
     return remittance.RemittanceReceived(
         remittance_id=naming.remittance_id(readable.tenant, message.payer, message.remittance_id),
@@ -153,7 +168,9 @@ def _remittance(readable: Readable, message: RemittanceReceived) -> remittance.R
                     for adjustment in claim.adjustments
                 ),
                 denied=claim.denied,
-                denial_reason=claim.denial_reason,
+                denial_reason=_sealed(
+                    readable.tenant, claim_subject(claim), claim.denial_reason, keys
+                ),
             )
             for claim in message.claims
         ),

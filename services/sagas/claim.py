@@ -81,7 +81,6 @@ class OpenClaim:
                 result=ClaimResult.DENIED if self.claim.denied else ClaimResult.POSTED,
                 invoice_id=self.invoiced.invoice_id if self.invoiced else None,
                 payment_id=_payment_id(self) if self.claim.paid.minor else None,
-                detail=self.claim.denial_reason,
             )
         return self.outcome
 

@@ -101,6 +101,18 @@ async def test_what_comes_after_the_seal_is_booked_on_the_first_open_day(
     await assert_books_straight(admin)
 
 
+async def test_a_seal_without_an_end_refuses_what_it_shuts_out_and_nothing_else(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    asked = [envelope(command) for command in (open_account(), capture(), draft())]
+    assert all_done(await executor.execute_all(asked))
+    await admin.execute("INSERT INTO tenant_settings VALUES ('demo', 'UTC', '{}', '9999-12-31')")
+    shut = [envelope(command) for command in (capture(name="late"), issue(), pay(minor=500))]
+    outcomes = await executor.execute_all([*shut, envelope(open_account("p2"))])
+    assert codes(outcomes) == [*["STATE_CONFLICT"] * 3, "done"]
+    await assert_books_straight(admin)
+
+
 async def test_settings_that_change_count_from_the_next_batch_on(
     executor: Executor, admin: asyncpg.Pool
 ) -> None:

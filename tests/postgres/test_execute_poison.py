@@ -19,6 +19,7 @@ from services.execute.envelope import Envelope, Refused, RejectedMessage
 from services.execute.executor import Executor
 from tests.fixtures.databases import Database
 from tests.fixtures.write_path import (
+    LONG,
     account_id,
     all_done,
     assert_books_straight,
@@ -33,8 +34,6 @@ from tests.fixtures.write_path import (
 )
 
 Logs = list[MutableMapping[str, Any]]
-# Not compressible, since an index row is compressed before it is measured.
-LONG = "".join(derive("x", str(n)) for n in range(400))
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +46,8 @@ def poison(**fields: Any) -> Envelope:
 
 POISONS = {
     "a NUL in a column": poison(facility="nor\0th"),
+    "a NUL in the body alone": poison(code="99\x00213"),
+    "a number that no column takes": poison(unit_price=Money.of(0, "USD"), quantity=2**63),
     "a lone surrogate in a column": poison(facility="nor\ud800th"),
     "a lone surrogate in the body": poison(reference="\ud800"),
     "more than a charge can be": poison(unit_price=Money.of(MINOR_MAX, "USD"), quantity=10**6),
@@ -113,8 +114,9 @@ async def test_what_failed_is_logged_with_its_cause_and_told_to_nobody_else(
 async def test_poison_between_commands_of_one_account_leaves_their_order(
     executor: Executor, admin: asyncpg.Pool
 ) -> None:
-    commands = [capture("p1"), draft("p1"), capture("p1", 2, facility="\0"), issue("p1")]
-    outcomes = await executor.execute_all([envelope(command) for command in commands])
+    poisoned = envelope(capture("p1", 2), message(LONG))
+    asked = [envelope(command) for command in (capture("p1"), draft("p1"), issue("p1"))]
+    outcomes = await executor.execute_all([*asked[:2], poisoned, asked[2]])
     assert codes(outcomes) == ["done", "done", "VALIDATION_FAILED", "done"]
     await assert_books_straight(admin)
 
@@ -141,7 +143,7 @@ async def test_poison_draws_no_number(executor: Executor, admin: asyncpg.Pool) -
 async def test_a_batch_of_nothing_but_poison_is_refused_whole(
     executor: Executor, admin: asyncpg.Pool
 ) -> None:
-    asked = [envelope(capture("p1", n, facility="\0"), message(str(n))) for n in range(40)]
+    asked = [envelope(capture("p1", n), message(f"{LONG}{n}")) for n in range(40)]
     outcomes = await executor.execute_all(asked)
     assert codes(outcomes) == ["VALIDATION_FAILED"] * 40
     assert await admin.fetchval("SELECT count(*) FROM billing_inbox") == 0

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from datetime import UTC, date, datetime
-from typing import Any
 
 import asyncpg
 import pytest
@@ -20,6 +19,7 @@ from services.execute.executor import Executor
 from tests.fixtures.databases import Database
 from tests.fixtures.waiting import until
 from tests.fixtures.write_path import (
+    LONG,
     all_done,
     assert_books_straight,
     capture,
@@ -27,6 +27,7 @@ from tests.fixtures.write_path import (
     draft,
     envelope,
     issue,
+    message,
     open_account,
 )
 
@@ -66,20 +67,20 @@ async def _until_settled(executor: Executor, asked: list[Envelope]) -> list[Outc
             outcomes[index] = outcome
 
 
-def _invoicing(worker: int, random_: random.Random) -> list[Any]:
+def _invoicing(worker: int, random_: random.Random) -> list[Envelope]:
     """Charges, drafts and issues of all accounts, mixed with what fails its transaction."""
-    commands: list[Any] = []
+    asked: list[Envelope] = []
     for n in range(12):
         patient = random_.choice(PATIENTS)
         name = f"{worker}-{n}"
         charge = capture(patient, name)
-        commands += [
-            charge,
-            draft(patient, name, charge_ids=(charge.charge_id,)),
-            capture(patient, f"poison-{name}", facility="nor\0th"),
-            issue(patient, name),
+        asked += [
+            envelope(charge),
+            envelope(draft(patient, name, charge_ids=(charge.charge_id,))),
+            envelope(capture(patient, f"poison-{name}"), message(LONG + name)),
+            envelope(issue(patient, name)),
         ]
-    return commands
+    return asked
 
 
 async def test_processes_that_hammer_the_same_accounts_leave_no_gap_and_no_double(
@@ -88,7 +89,7 @@ async def test_processes_that_hammer_the_same_accounts_leave_no_gap_and_no_doubl
     pool = await database.pool("daybook_writer", 16)
 
     async def work(worker: int) -> list[Outcome]:
-        asked = [envelope(command) for command in _invoicing(worker, random.Random(worker))]
+        asked = _invoicing(worker, random.Random(worker))
         return await _until_settled((here, there)[worker % 2], asked)
 
     async with Executor(pool) as here, Executor(pool) as there:

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from contracts import inbound
+from contracts.catalogue import decode
 from domain import naming
 from services.execute.attempt import LedgerUnavailable
 from services.intake import rejecting, translation
@@ -14,6 +15,7 @@ from services.intake.reading import NOBODY, Arrived
 from services.intake.rejected import NoSuchRejection, list_rejected
 from services.intake.rejecting import Rejection
 from services.intake.taking import Taking
+from services.sealing import find_keys, open_sealed
 from tests.fixtures.intake import Write
 
 PATIENT = "p-1"
@@ -65,6 +67,36 @@ async def test_an_encounter_is_recorded_with_every_personal_field_sealed(write: 
     for personal in (b"Maisuradze", b"M-123"):
         assert personal not in row["body"]
         assert personal not in row["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("named", "subject"),
+    [
+        ({"claim_id": "c-1", "encounter_id": "e-1", "invoice": "i-1"}, "claim/c-1"),
+        ({"encounter_id": "e-1", "invoice": "i-1"}, "claim/e-1"),
+        ({"invoice": "i-1"}, "claim/i-1"),
+    ],
+)
+async def test_what_a_payer_says_of_a_claim_is_sealed_under_what_names_the_claim(
+    write: Write, named: dict[str, str], subject: str
+) -> None:
+    nothing = {"amount": "0", "currency": "GEL"}
+    denied = {**named, "paid": nothing, "denied": True, "denial_reason": "K. is not pregnant"}
+    claims = [denied, {"claim_id": "c-2", "paid": nothing}]
+    data = {"remittance_id": "r-1", "payer": "p", "total": nothing, "claims": claims}
+    for number in (1, 2):  # sent again under another id, it is the same remittance
+        message = arrived(number, data, type_=inbound.REMITTANCE_RECEIVED)
+        taken = await write.taking.take([message])
+        assert (taken.taken_count, taken.rejected_count) == (1, 0)
+    (row,) = await write.admin.fetch("SELECT * FROM events")
+    assert b"pregnant" not in row["body"] + row["metadata"]
+    recorded: Any = decode(row["type"], row["body"])
+    private = recorded.claims[0].denial_reason
+    assert private.subject == subject
+    keys = await find_keys(write.pool, "demo", [subject])
+    assert open_sealed(keys, "demo", private) == "K. is not pregnant"
+    assert recorded.claims[1].denial_reason is None
+    assert await write.admin.fetchval("SELECT count(*) FROM subject_keys") == 1
 
 
 async def test_the_same_message_again_changes_nothing(write: Write) -> None:
@@ -262,13 +294,12 @@ async def test_a_patient_without_a_key_is_rejected_alone(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Should a name ever be read that Postgres does not take."""
-    original = translation.subject_of
+    original = translation.subjects_of
 
-    def lenient(message: Any) -> str | None:
-        named = original(message)
-        return "NUL\0" if named == "p-bad" else named
+    def lenient(message: Any) -> set[str]:
+        return {"NUL\0" if named == "p-bad" else named for named in original(message)}
 
-    monkeypatch.setattr(translation, "subject_of", lenient)
+    monkeypatch.setattr(translation, "subjects_of", lenient)
     bad = encounter(2, patient={"patient_id": "p-bad", "name": "B. Bad"})
     taken = await write.taking.take(
         [arrived(1, encounter(1)), arrived(2, bad), arrived(3, encounter(3))]

@@ -34,6 +34,16 @@ def test_the_oldest_due_date_goes_first_then_the_number() -> None:
     assert allocated(oldest_first(usd(250), invoices)) == [("a", 100), ("b", 100), ("c", 50)]
 
 
+def test_the_millionth_invoice_of_a_year_comes_after_the_one_before_it() -> None:
+    invoices = [
+        invoice("b", 100, EARLY, "north-2026-1000000"),
+        invoice("a", 100, EARLY, "north-2026-999999"),
+        invoice("c", 100, EARLY, "north-2027-000001"),
+        invoice("d", 100, EARLY, "south-east-2026-000002"),
+    ]
+    assert [name for name, _ in allocated(oldest_first(usd(400), invoices))] == list("abcd")
+
+
 def test_money_that_is_used_up_touches_no_further_invoice() -> None:
     invoices = [invoice("a", 100, EARLY), invoice("b", 100, LATE)]
     assert allocated(oldest_first(usd(100), invoices)) == [("a", 100)]

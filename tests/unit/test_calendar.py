@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from domain.book import Book, Calendar
+from domain.rejections import EverythingSealed
 
 LATE = datetime(2026, 1, 31, 22, tzinfo=UTC)
 ZONES = {"kabul": "Asia/Kabul", "york": "America/New_York", "kiritimati": "Pacific/Kiritimati"}
@@ -61,6 +62,14 @@ def test_a_sealed_day_is_booked_on_the_first_open_one(
 ) -> None:
     calendar = Calendar(zones=ZONES, sealed_through=sealed_through)
     assert calendar.posting_date("york", LATE) == booked_on
+
+
+def test_a_seal_to_the_end_of_the_calendar_leaves_no_day_to_book_on() -> None:
+    calendar = Calendar(zones=ZONES, sealed_through=date.max)
+    with pytest.raises(EverythingSealed, match="9999-12-31"):
+        calendar.posting_date("york", LATE)
+    last = Calendar(zones=ZONES, sealed_through=date(9999, 12, 30))
+    assert last.posting_date("york", LATE) == date.max
 
 
 def test_a_facility_behind_the_tenants_zone_is_sealed_with_it() -> None:

@@ -111,6 +111,16 @@ def test_another_draft_under_the_same_id_is_refused(other: dict[str, Any]) -> No
     given(INVOICE, *history).when(draft(**other)).then_rejected(AlreadyExists, "with other content")
 
 
+def test_an_invoice_is_due_on_a_day_of_the_calendar() -> None:
+    calendar = Calendar(sealed_through=date(9999, 12, 1))
+    scenario = given(INVOICE, opened(), FIRST, drafted(FIRST), calendar=calendar)
+    scenario.book.counters["invoice/north/9999"] = 0
+    (event,) = scenario.when(issue(due_days=29)).events
+    assert isinstance(event, InvoiceIssued)
+    assert event.due_on == date.max
+    scenario.when(issue(due_days=30)).then_rejected(Invalid, "beyond 9999-12-31")
+
+
 def test_a_draft_of_another_account_is_none_of_this_one() -> None:
     history = (opened(), opened(account_id=OTHER_ID, patient_id="p2"), FIRST, drafted(FIRST))
     command = draft(account_id=OTHER_ID)

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.ids import RemittanceId
 from contracts.money import Money
+from contracts.private import Private
 from contracts.remittance import (
     ClaimAdjustment,
     ClaimOutcome,
@@ -84,6 +85,16 @@ def test_the_same_remittance_sent_again_changes_nothing(three: Scenario) -> None
     three.when(record(1_000, 2_000, 0)).then_nothing()
     three.happened(settled((0, POSTED), (1, POSTED), (2, DENIED)))
     three.when(record(1_000, 2_000, 0)).then_nothing()
+
+
+def test_a_repeat_is_one_however_its_reasons_are_sealed(three: Scenario) -> None:
+    sealed = [
+        claim(0, denied=True, denial_reason=Private(subject="claim/c-0", sealed=text))
+        for text in ("bm9uY2UgMQ==", "bm9uY2UgMg==")
+    ]
+    first, again = (record(0, remittance_id="rem_2", claims=(one,)) for one in sealed)
+    three.happened(*three.when(first).events)
+    three.when(again).then_nothing()
 
 
 def test_another_remittance_under_the_same_number_is_refused(three: Scenario) -> None:

@@ -10,6 +10,7 @@ from contracts.encounter import EncounterReceived
 from contracts.ids import InvoiceId
 from contracts.invoice import InvoiceIssued, InvoicePaid
 from contracts.payment import PaymentPosted
+from contracts.private import Private
 from contracts.remittance import (
     ClaimResult,
     RemittanceClaim,
@@ -143,11 +144,12 @@ async def test_a_denial_is_noted_and_posts_nothing(busy_clinic: ServedClinic) ->
     clinic = busy_clinic
     encounter = clinic.encounter("e", "A")
     await _billed(clinic, encounter)
-    denied = msgspec.structs.replace(claim(encounter, 0), denied=True, denial_reason="no cover")
+    reason = Private(subject="claim/e", sealed="c2VhbGVk")
+    denied = msgspec.structs.replace(claim(encounter, 0), denied=True, denial_reason=reason)
     remittance = clinic.remittance("r", denied, claim(encounter, 4_000))
     await _posted(clinic, remittance)
     assert await _results(clinic, remittance) == (ClaimResult.DENIED, ClaimResult.POSTED)
-    assert await _details(clinic) == ["no cover", None]
+    assert await _details(clinic) == [None, None]
     assert await clinic.count(PaymentPosted) == 1
 
 
