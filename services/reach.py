@@ -14,6 +14,10 @@ BUS_SECONDS_MAX: Final = 5.0
 """Patience of a command that somebody waits for; processes wait for NATS as long as it takes."""
 
 
+class ServerUnfit(Exception):
+    """A server answers and is not set up so that Daybook can work on it; the text says how to."""
+
+
 class Unreachable(Exception):
     """A server does not answer, or does not let us in: says which, and why."""
 

@@ -20,7 +20,7 @@ from services.execute.attempt import LedgerUnavailable
 from services.execute.envelope import TENANT
 from services.locate import NothingRunning
 from services.query import ProblemAnswered
-from services.reach import Unreachable
+from services.reach import ServerUnfit, Unreachable
 from services.settings import DEFAULT_DATA_DIR, Settings
 
 Answer = TypeVar("Answer")
@@ -33,6 +33,7 @@ _EXPECTED = (
     NotStored,
     ProblemAnswered,
     ServerTooOld,
+    ServerUnfit,
 )
 # What Postgres says that goes away in the middle of a command.
 _ENDED = (

@@ -9,6 +9,8 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from relay.tree import ensure_log
+from services.adapters.postgres.server import not_durable, shortcomings
+from services.reach import ServerUnfit
 
 ROLES: Final = {
     "daybook_writer": "NOBYPASSRLS",
@@ -35,8 +37,15 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
     """Bring the connected database up to this release; returns the names of what was applied.
 
     Needs a role that may create roles and schemas. Safe to run from several processes at once.
-    Raises MigrationChanged.
+    Raises MigrationChanged, and ServerUnfit before anything is changed.
     """
+    found = await shortcomings(connection)
+    if found:
+        raise ServerUnfit("; ".join(found))
+    for setting in await not_durable(connection):
+        _log.warning(
+            "a crash of Postgres loses what was acknowledged", setting=setting, value="off"
+        )
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await _create_roles(connection)
