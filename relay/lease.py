@@ -75,12 +75,13 @@ async def renew(connection: Connection, lease: Lease) -> None:
 async def check(connection: Connection, lease: Lease) -> None:
     """Within a transaction: nobody takes the lease over before it ends. Raises LeaseLost.
 
-    The lock is a share: it holds back a takeover and not the holder's other transactions. A session
-    that does this calls `fence_session` first, or a paused holder keeps everybody out.
+    KEY SHARE holds back a takeover, which locks FOR UPDATE, and not the holder's own renewal, which
+    changes no key; a mere SHARE would, and a transaction of a lease's length lose its own lease. A
+    session that does this calls `fence_session` first, or a paused holder keeps everybody out.
     """
     held = await connection.fetchval(
         "SELECT true FROM leases"
-        " WHERE name = $1 AND fence = $2 AND expires_at > clock_timestamp() FOR SHARE",
+        " WHERE name = $1 AND fence = $2 AND expires_at > clock_timestamp() FOR KEY SHARE",
         lease.name,
         lease.fence,
     )

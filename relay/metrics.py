@@ -1,4 +1,5 @@
-"""What the relay tells Prometheus; the alerts on it are in deploy/."""
+"""What the relay tells Prometheus. Nothing here alerts anybody: a metric on which an operator's own
+rules should says so."""
 
 from typing import Final
 

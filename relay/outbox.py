@@ -117,7 +117,7 @@ async def record_progress(connection: Connection, lease: Lease, stream: str, pos
     """Note how far the stream is, for metrics and operators; False when the lease is not held."""
     noted = await connection.fetchval(
         "WITH held AS (SELECT FROM leases WHERE name = $3 AND fence = $4"
-        " AND expires_at > clock_timestamp() FOR SHARE)"
+        " AND expires_at > clock_timestamp() FOR KEY SHARE)"
         " INSERT INTO relay_progress (stream, position, published_at)"
         " SELECT $1, $2, clock_timestamp() FROM held"
         " ON CONFLICT (stream) DO UPDATE SET position = excluded.position,"

@@ -149,7 +149,8 @@ class Publisher:
         )
         self._acknowledged = self._sent = position
         self._inspect_at = asyncio.get_running_loop().time() + INSPECT_SECONDS
-        await self._note_progress()  # what was acknowledged to a leader that died noting it
+        if position:  # it may have been acknowledged to a leader that died before noting it
+            await self._note_progress()
         _log.info("publishing", stream=self._settings.events, after=position)
 
     async def _publish(self) -> None:

@@ -8,10 +8,15 @@ from typing import Final
 import asyncpg
 
 from relay.connection import OUR_INBOX, BusError, Client, connect, report
+from services.cannot_run import CannotRun
 from services.embedded.addresses import without_passwords
 
 BUS_SECONDS_MAX: Final = 5.0
 """Patience of a command that somebody waits for; processes wait for NATS as long as it takes."""
+
+
+class ServerUnfit(CannotRun):
+    """A server answers and is not set up so that Daybook can work on it; the text says how to."""
 
 
 class Unreachable(Exception):

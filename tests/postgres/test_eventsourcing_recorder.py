@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 from eventsourcing.tests import persistence as library
 
-from services.adapters.postgres.bare_recorder import BareRecorder
 from services.embedded.addresses import Addresses
+from tests.fixtures.bare_recorder import BareRecorder
 from tests.fixtures.recorder_bridge import BridgedRecorder, LoopThread, bare_log
 
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 
-from services.adapters.postgres.bare_recorder import BareRecorder
 from services.embedded.addresses import Addresses
+from tests.fixtures.bare_recorder import BareRecorder
 from tests.fixtures.recorder_bridge import drop_bare_log, open_bare_log
 
 WRITERS, COMMANDS, EVENTS = 6, 25, 3

@@ -98,16 +98,51 @@ async def test_nobody_takes_over_while_a_checked_transaction_is_open(pool: async
         assert await acquire(other, name=NAME, owner="ben", seconds=60) is not None
 
 
-async def test_a_renewal_does_not_disturb_a_checked_transaction_of_the_same_holder(
+async def test_a_renewal_does_not_wait_for_a_checked_transaction_of_the_same_holder(
     pool: asyncpg.Pool,
 ) -> None:
     async with pool.acquire() as holder, pool.acquire() as renewing:
         lease = await take(holder)
+        await renewing.execute("SET lock_timeout = '1s'")
         async with holder.transaction():
             await check(holder, lease)
-            renewal = asyncio.create_task(renew(renewing, lease))
-            await holder.execute("SELECT 1")
-        await renewal
+            await renew(renewing, lease)
+            await check(holder, lease)
+
+
+async def test_a_checked_transaction_that_is_longer_than_the_lease_does_not_lose_it(
+    pool: asyncpg.Pool,
+) -> None:
+    begun = "SELECT expires_at FROM leases"
+    later = "SELECT expires_at > $1::timestamptz + make_interval(secs => $2) FROM leases"
+
+    async def work(lease: Lease) -> str:
+        async with pool.acquire() as holder, holder.transaction():
+            await check(holder, lease)
+            expires_at = await holder.fetchval(begun)
+
+            async def is_renewed() -> bool:
+                return bool(await holder.fetchval(later, expires_at, lease.seconds))
+
+            await until(is_renewed)
+            await check(holder, lease)
+        return "done"
+
+    assert await lead(pool, name=NAME, owner="ada", seconds=0.6, body=work) == "done"
+
+
+async def test_who_takes_over_is_waited_for_and_then_the_past_holder_has_nothing(
+    pool: asyncpg.Pool,
+) -> None:
+    async with pool.acquire() as holder, pool.acquire() as other:
+        past = await take(holder)
+        await run_out(holder)
+        async with other.transaction():
+            await take(other, "ben")
+            checking = asyncio.create_task(check(holder, past))
+            await other.execute("SELECT 1")
+        with pytest.raises(LeaseLost):
+            await checking
 
 
 async def test_a_holder_paused_within_a_transaction_keeps_nobody_out(

@@ -9,7 +9,9 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from relay.tree import ensure_log
+from services.adapters.postgres.server import not_durable, shortcomings
 from services.cannot_run import CannotRun
+from services.reach import ServerUnfit
 
 ROLES: Final = {
     "daybook_writer": "NOBYPASSRLS",
@@ -20,8 +22,6 @@ ROLES: Final = {
     "daybook_auditor": "BYPASSRLS",
 }
 SEARCH_PATH: Final = "daybook, read, public"
-VERSION_MIN: Final = 18
-"""Of Postgres: the write path asks what a row was before it was updated (RETURNING old)."""
 # An arbitrary constant that every release agrees on ("daybook" in ASCII).
 _LOCK: Final = 0x6461_7962_6F6F_6B
 
@@ -34,19 +34,19 @@ class MigrationChanged(CannotRun):
     """A migration that was applied before has another text now; released ones are never edited."""
 
 
-class PostgresTooOld(RuntimeError):
-    """The server cannot run what the write path asks of it."""
-
-
 async def migrate(connection: asyncpg.Connection) -> list[str]:
     """Bring the connected database up to this release; returns the names of what was applied.
 
     Needs a role that may create roles and schemas. Safe to run from several processes at once.
-    Raises MigrationChanged and PostgresTooOld.
+    Raises MigrationChanged, and ServerUnfit before anything is changed.
     """
-    version = connection.get_server_version().major
-    if version < VERSION_MIN:
-        raise PostgresTooOld(f"Postgres {VERSION_MIN} or later is needed, this is {version}")
+    found = await shortcomings(connection)
+    if found:
+        raise ServerUnfit("; ".join(found))
+    for setting in await not_durable(connection):
+        _log.warning(
+            "a crash of Postgres loses what was acknowledged", setting=setting, value="off"
+        )
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await _create_roles(connection)
