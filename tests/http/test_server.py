@@ -16,6 +16,7 @@ from services.execute.executor import Executor
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import Api, dependencies_of
 from tests.fixtures.visits import account_body, charge_body, payment_body
+from tests.fixtures.waiting import until
 
 HOST = "127.0.0.1"
 
@@ -83,6 +84,37 @@ async def test_a_body_over_the_limit_leaves_the_server_well(database: Database) 
             lost = await client.post("/v1/nothing", content=b" " * 100_000, headers=headers)
             assert (lost.status_code, lost.json()["code"]) == (404, "NOT_FOUND")
             assert (await client.post("/v1/accounts", json=account_body())).status_code < 500
+
+
+async def test_head_over_a_socket_has_the_length_and_no_body(database: Database) -> None:
+    async with _served(database) as (client, _):
+        for _ in range(2):  # on one connection: a body would be taken for the next answer
+            head, get = await client.head("/health/live"), await client.get("/health/live")
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == str(len(get.content))
+
+
+async def test_a_client_that_leaves_within_its_body_is_not_counted_as_our_fault(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with _served(database) as (client, _):
+        port = client.base_url.port
+        assert port is not None
+        for announced in ("Content-Length: 999", "Transfer-Encoding: chunked"):
+            _, writer = await asyncio.open_connection(HOST, port)
+            head = f"POST /v1/accounts HTTP/1.1\r\nHost: {HOST}:{port}\r\n"
+            typed = f"{head}Content-Type: application/json\r\n{announced}\r\n\r\n"
+            writer.write(typed.encode() + b'5\r\n{"pat\r\n')
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+        async def both_are_counted() -> bool:
+            return 'route="/v1/accounts",status="400"} 2.0' in (await client.get("/metrics")).text
+
+        await until(both_are_counted)
+        assert 'status="5' not in (await client.get("/metrics")).text
+        assert "request failed" not in capsys.readouterr().out
 
 
 async def test_a_stop_lets_requests_in_flight_end(database: Database) -> None:

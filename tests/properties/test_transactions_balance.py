@@ -4,15 +4,18 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from contracts.account import AccountOpened
 from contracts.adjustment import AdjustmentApplied, Direction
 from contracts.charge import ChargeCaptured
 from contracts.event import AccountEvent, Posted
 from contracts.ids import AccountId
 from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded, InvoicePaid
 from contracts.ledger import GlAccount
-from contracts.money import MINOR_MAX
+from contracts.money import MINOR_MAX, sum_minor_max
 from contracts.payment import PaymentPosted
 from domain.write_side import ItemKind
 from tests.fixtures.commands import histories
@@ -37,6 +40,26 @@ def test_every_transaction_sums_to_zero_and_fits_the_ledger(history: Any) -> Non
     for event in of(world_of(history), Posted):
         assert sum(posting.amount_minor for posting in event.postings) == 0
         assert all(0 < abs(posting.amount_minor) <= MINOR_MAX for posting in event.postings)
+
+
+@many
+@given(histories(), st.sampled_from(["receivable_minor", "credit_minor"]), st.booleans())
+def test_no_account_leaves_its_bounds_however_near_it_is_to_them(
+    history: Any, balance: str, negative: bool
+) -> None:
+    """Every account begins with a balance at its bound, as after a thousand great charges."""
+    world = World()
+    for command, hours in history:
+        world.commit(hours)
+        recorded = world.execute(command)
+        if recorded and isinstance(recorded[0].event, AccountOpened):
+            head = world.book.accounts[recorded[0].event.account_id]
+            most_minor = sum_minor_max(head.currency)
+            bound = {balance: -most_minor if negative else most_minor}
+            world.book.accounts[head.account_id] = msgspec.structs.replace(head, **bound)
+    for head in world.book.accounts.values():
+        assert abs(head.receivable_minor) <= sum_minor_max(head.currency)
+        assert abs(head.credit_minor) <= sum_minor_max(head.currency)
 
 
 @many
