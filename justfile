@@ -39,10 +39,10 @@ bench *ARGS:
 [group('check')]
 check: _format lint types imports _drift test
 
-# The tests, or those that are named
+# The tests, or those that are named; two at a time, each with servers of its own
 [group('check')]
 test *ARGS:
-    {{ run }} pytest "$@"
+    {{ run }} pytest --numprocesses 2 --dist loadgroup "$@"
 
 # What ruff finds
 [group('check')]
