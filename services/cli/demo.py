@@ -20,7 +20,8 @@ from services.tables import Sheet, show
 from services.up import everything
 
 _OURS: Final = "DAYBOOK_"
-_OPTIONS: Final = StackOptions(data_dir=None, temporal_ui=True)
+# Not the usual ports: another stack may start on this machine at the same time.
+_OPTIONS: Final = StackOptions(data_dir=None, temporal_ui=True, usual_ports=False)
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
