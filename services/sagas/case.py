@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from contracts.encounter import EncounterReceived, ServiceProblem
 from contracts.ids import AccountId, ChargeId, EncounterId, InvoiceId
+from contracts.inbound import SERVICES_MAX
 from domain import naming
 from domain.account import OpenAccount
 from domain.charge import CaptureCharge
@@ -15,6 +16,9 @@ from services.execute.envelope import Refused
 from services.sagas.ledger import SagaSettings, Source
 from services.sagas.steps import Step
 
+# All problems of an encounter must fit one event; a letter may take four bytes. The code says what
+# is wrong and the line where, so that a detail which is cut is still enough.
+_DETAIL_LETTERS_MAX: Final = 100_000
 # Somebody else put a charge on an invoice, or drafted this one, between our look and our step.
 _MOVED: Final = frozenset({"NOT_FOUND", "ALREADY_EXISTS", "STATE_CONFLICT"})
 
@@ -47,9 +51,9 @@ class Case:
             self.again = refused.detail
             return
         lines = range(max(1, len(self.encounter.services))) if line is None else (line,)
-        self.problems += [
-            ServiceProblem(line=line, code=refused.code, detail=refused.detail) for line in lines
-        ]
+        detail = refused.detail[: _DETAIL_LETTERS_MAX // max(1, len(self.encounter.services))]
+        problems = [ServiceProblem(line=line, code=refused.code, detail=detail) for line in lines]
+        self.problems += problems[: SERVICES_MAX - len(self.problems)]
 
     def moved(self, refused: Refused) -> None:
         """Note a refusal of an invoice: look again when others changed it, otherwise park."""

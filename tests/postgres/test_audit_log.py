@@ -38,6 +38,7 @@ async def test_a_flipped_byte_is_found_and_named(audited: AuditedLedger) -> None
     assert brief(findings) == [
         (Check.LEAVES, 4, CHARGE, "leaf"),
         *((Check.LEDGER_ENTRIES, 4, CHARGE, f"line {line}: facility") for line in (1, 2)),
+        (Check.STREAM_HEADS, 4, CHARGE, "state"),
         *((Check.READ_MODELS, 4, CHARGE, f"general_ledger_entries (4, {line})") for line in (1, 2)),
     ]
 
