@@ -143,6 +143,11 @@ async def _waits_for(clinic: ServedClinic, workflow_id: str, awaited: Sequence[s
     return {row["awaits"] for row in rows} == set(awaited)
 
 
+async def _is_waiting(clinic: ServedClinic) -> bool:
+    """A wait is noted behind the event that says what for."""
+    return bool(await clinic.admin.fetchval("SELECT count(*) FROM saga_waits"))
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 async def test_a_resume_comes_through_when_the_workflow_is_gone(
     busy_clinic: ServedClinic, batch: int
@@ -152,6 +157,7 @@ async def test_a_resume_comes_through_when_the_workflow_is_gone(
     ids = [each.encounter_id for each in encounters]
     await clinic.record(*encounters)
     await clinic.settle(clinic.are(ids, AttentionRequired))
+    await until(lambda: _is_waiting(clinic))
     [waiter] = {row["workflow_id"] for row in await clinic.admin.fetch("SELECT * FROM saga_waits")}
     await clinic.client.get_workflow_handle(waiter).terminate()
     await clinic.publish(LATER=700)
