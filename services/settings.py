@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth: str = ""
     """`dev` lets anonymous callers on loopback in; nothing else is served without keys."""
     lease_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
-    lanes: Annotated[int, Meta(ge=1)] = 2
+    lanes: Annotated[int, Meta(ge=1)] = 3
     pool_size_max: Annotated[int, Meta(ge=1)] = 8
 
     @classmethod

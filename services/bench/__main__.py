@@ -121,14 +121,11 @@ async def _ceiling(bench: Bench) -> list[Figure]:
 
 
 async def _intake(bench: Bench) -> list[Figure]:
-    value = await intake(
-        bench.writer,
-        bench.executor,
-        bench.client,
-        bench.settings,
-        first=30_000_000,
-        count=bench.count(40_000),
-    )
+    # The first run opens connections and prepares statements; the second is measured.
+    for first, count in ((30_000_000, bench.count(4_000)), (31_000_000, bench.count(40_000))):
+        value = await intake(
+            bench.writer, bench.executor, bench.client, bench.settings, first=first, count=count
+        )
     return [_figure("intake", value, "charges/s")]
 
 

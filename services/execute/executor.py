@@ -34,7 +34,7 @@ class Executor:
         self,
         pool: asyncpg.Pool,
         *,
-        lanes: int = 2,
+        lanes: int = 3,
         now: Callable[[], datetime] = utc_now,
         lock_timeout_seconds: float = 5,
     ) -> None:

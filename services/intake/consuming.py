@@ -16,7 +16,7 @@ from services.intake.taking import Taking
 
 BATCH_MAX: Final = 500
 # While batches are in Postgres or wait for its disk, the next ones are read and decided.
-_IN_FLIGHT_MAX: Final = 4
+_IN_FLIGHT_MAX: Final = 6
 # Decoded, sealed and written, a message takes many times its bytes.
 _BYTES_IN_FLIGHT_MAX: Final = 8 * 1024 * 1024
 _AGAIN_SECONDS: Final = 0.25
