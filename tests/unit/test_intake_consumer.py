@@ -84,6 +84,7 @@ async def test_the_pause_grows_once_a_round_however_many_batches_are_in_flight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(consuming, "_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(consuming, "_IN_FLIGHT_MAX", 4)
     feed, ledger = Feed([delivery(number) for number in range(1, 13)]), Ledger()
     stopping = asyncio.Event()
     running = asyncio.create_task(intake(ledger, feed).run(stopping))
