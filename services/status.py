@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from relay.connection import Client
-from relay.jetstream import StreamSettings, ask
+from relay.jetstream import Stream, StreamSettings, ask
 
 _STATUS: Final = (files("services") / "sql" / "status.sql").read_text()
 
@@ -42,13 +42,26 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class _Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    stream_seq: int
+
+
 class _Consumer(msgspec.Struct, frozen=True, kw_only=True):
-    num_pending: int
+    delivered: _Delivered
     num_ack_pending: int
 
 
 async def read_status(pool: asyncpg.Pool, client: Client, settings: StreamSettings) -> Status:
     """Measure; the pool acts as daybook_auditor."""
-    consumer = await ask(client, f"CONSUMER.INFO.{settings.intake}.intake", answer=_Consumer)
+    pending = await _intake_pending(client, settings.intake)
     (row,) = await pool.fetch(_STATUS)
-    return Status(intake_pending=consumer.num_pending + consumer.num_ack_pending, **dict(row))
+    return Status(intake_pending=pending, **dict(row))
+
+
+async def _intake_pending(client: Client, intake: str) -> int:
+    # The server counts a consumer's num_pending up some time after it acknowledged the message
+    # to its producer; where the stream ends it knows at once.
+    stream = (await ask(client, f"STREAM.INFO.{intake}", answer=Stream)).state
+    consumer = await ask(client, f"CONSUMER.INFO.{intake}.intake", answer=_Consumer)
+    undelivered = max(0, stream.last_seq - consumer.delivered.stream_seq)
+    return min(stream.messages, undelivered) + consumer.num_ack_pending

@@ -129,9 +129,9 @@ async def test_what_is_no_cloudevent_is_kept_beside_the_rest_and_discarded(
     headers, payload = to_nats_binary(encounter("raw-2"))
     async with operator.stack.looking() as (_, client):
         subject = f"intake.demo.{ENCOUNTER_CLOSED}"
-        await client.publish(subject, HL7)
-        await client.publish(subject, payload, headers=headers)
-        await client.flush()
+        bus = client.jetstream()
+        await bus.publish(subject, HL7)
+        await bus.publish(subject, payload, headers=headers)
     await operator.stack.caught_up()
     assert await operator.balance("P-raw-2") == 40
     rejected = next(
@@ -153,8 +153,8 @@ async def test_what_came_for_no_tenant_is_sent_again_for_the_one_it_was_meant_fo
 ) -> None:
     headers, payload = to_nats_binary(encounter("nobodys"))
     async with operator.stack.looking() as (_, client):
-        await client.publish(f"intake.Demo.{ENCOUNTER_CLOSED}", payload, headers=headers)
-        await client.flush()
+        subject = f"intake.Demo.{ENCOUNTER_CLOSED}"
+        await client.jetstream().publish(subject, payload, headers=headers)
     await operator.stack.caught_up()
     nobody = ("--tenant", "_nobody")
     (listed,) = operator.lists("intake", "rejected", "list", *nobody)
