@@ -39,7 +39,6 @@ from services.execute.statements import AnyConnection, sql
 
 _APPEND: Final = sql("append.sql")
 _CLAIMS: Final = sql("insert_claims.sql")
-_ANSWERS: Final = sql("insert_answers.sql")
 _PRICES: Final = sql("insert_prices.sql")
 _COUNTERS: Final = sql("update_counters.sql")
 _CHANGED: Final = sql("change_items.sql")
@@ -127,11 +126,17 @@ class Decisions:
         if envelope.expected_version is not None:
             _check_version(envelope.expected_version, spec.account(command), stream_id, book)
         decided = spec.decider.decide(command, book)
-        if decided:
-            last = self._take(envelope, decided)
-        else:
-            last = event_id(stream_id, book.versions[stream_id])
-        return Done(stream_id=stream_id, version=book.versions[stream_id], token=last)
+        if not decided:
+            version = book.versions[stream_id]
+            return Done(stream_id=stream_id, version=version, token=event_id(stream_id, version))
+        is_new = stream_id not in book.versions
+        last = self._take(envelope, decided)
+        return Done(
+            stream_id=stream_id,
+            version=book.versions[stream_id],
+            token=last,
+            opening=decided[0][1] if is_new and decided[0][0] == stream_id else None,
+        )
 
     def _take(self, envelope: Envelope, decided: Decision) -> str:
         """Book decided events; returns the id of the last one."""
@@ -173,15 +178,13 @@ class Decisions:
             rows.sort(key=_KEY)
         try:
             await self._append(connection, recorded_at, opened, accounts, items, moved)
-            await self._append_rest(connection, recorded_at, counters)
+            await self._append_rest(connection, counters)
         except asyncpg.IntegrityConstraintViolationError as violation:
             if violation.constraint_name in _MOVED:
                 raise StreamMoved(violation.detail) from violation
             raise
 
-    async def _append_rest(
-        self, connection: AnyConnection, recorded_at: Any, counters: list[Row]
-    ) -> None:
+    async def _append_rest(self, connection: AnyConnection, counters: list[Row]) -> None:
         """What most batches have none of: a statement for each table that has rows."""
         for statement, kinds, rows in (
             # Sorted, so that two batches that want the same ones do not deadlock.
@@ -195,10 +198,6 @@ class Decisions:
         ):
             if rows:
                 await connection.execute(statement, *columns(rows, kinds))
-        if self._rows.answers:
-            await connection.execute(
-                _ANSWERS, *columns(self._rows.answers, "ttttbtntb"), recorded_at
-            )
 
     async def _append(
         self,
@@ -210,7 +209,7 @@ class Decisions:
         moved: list[Row],
     ) -> None:
         rows = self._rows
-        if not (rows.events or rows.inbox):
+        if not (rows.events or rows.inbox or rows.answers):
             return
         written = await connection.fetchrow(
             _APPEND,
@@ -223,6 +222,7 @@ class Decisions:
             *columns(rows.outbox, "tt"),
             *columns(rows.inbox, "ttttbtnt"),
             *columns(moved, "ttnb"),
+            *columns(rows.answers, "ttttbtntb"),
         )
         assert written is not None, "an aggregate gives a row"
         # What is new here has no version to be found there.

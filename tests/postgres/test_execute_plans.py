@@ -37,12 +37,14 @@ FILLING = (
 SCANS = {"Index Scan", "Index Only Scan", "Tid Scan", "Function Scan"}
 
 
-@pytest.fixture
-async def writer(database: Database) -> asyncpg.Pool:
-    admin = await database.admin()
+@pytest.fixture(params=["full and never analysed", "a row that was analysed"])
+async def writer(database: Database, request: pytest.FixtureRequest) -> asyncpg.Pool:
+    admin, is_full = await database.admin(), request.param.startswith("full")
     for statement in FILLING:
-        # As in the first minute of a new installation: full tables that nobody has analysed.
-        await admin.execute(statement + " FROM generate_series(1, 5000) AS n")
+        # As in the first minute of a new installation; or in its first second, and a plan is kept.
+        await admin.execute(f"{statement} FROM generate_series(1, $1) AS n", 5000 if is_full else 1)
+    if not is_full:
+        await admin.execute("ANALYZE")
     return await database.pool("daybook_writer", 1)
 
 
