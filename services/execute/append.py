@@ -9,8 +9,7 @@ import msgspec
 
 from contracts.columns import columns
 from contracts.event import Event
-from contracts.ids import AccountId, event_id
-from domain.book import Book
+from contracts.ids import event_id
 from domain.decider import Decision, Rejected
 from domain.intake import DiscardIntake, RetryIntake
 from services.commands import BY_COMMAND, decider_of
@@ -36,6 +35,7 @@ from services.execute.rows import (
     rejected_row,
 )
 from services.execute.statements import AnyConnection, sql
+from services.execute.versions import check_version
 
 _APPEND: Final = sql("append.sql")
 _CLAIMS: Final = sql("insert_claims.sql")
@@ -124,7 +124,7 @@ class Decisions:
         spec = BY_COMMAND[type(command)]
         stream_id = spec.stream(command)
         if envelope.expected_version is not None:
-            _check_version(envelope.expected_version, spec.account(command), stream_id, book)
+            check_version(envelope.expected_version, spec.account(command), stream_id, book)
         decided = spec.decider.decide(command, book)
         if not decided:
             version = book.versions[stream_id]
@@ -190,10 +190,18 @@ class Decisions:
             # Sorted, so that two batches that want the same ones do not deadlock.
             (_CLAIMS, "tttt", sorted(self._rows.claims)),
             (_PRICES, "ttttddnt", self._rows.prices),
-            (_COUNTERS, "ttn", counters),
             (_CHANGED, "ttttndt", self._changed),
-            (_SETTLED, "tttt", self._settled),
             (_REJECTED, "ttttttttttt", self._rows.rejected),
+        ):
+            if rows:
+                await connection.execute(statement, *columns(rows, kinds))
+        if not (counters or self._settled or self._statuses):
+            return
+        # No plan of these is right for a table of any size, so none is kept.
+        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        for statement, kinds, rows in (
+            (_COUNTERS, "ttn", counters),
+            (_SETTLED, "tttt", self._settled),
             (_REJECTION_STATUS, "ttt", self._statuses),
         ):
             if rows:
@@ -230,20 +238,3 @@ class Decisions:
         locked = sum(self._accounts[row[0]].get(row[1], 0) for row in accounts)
         if (written["moved"], written["accounts"]) != (loaded, locked):
             raise StreamMoved("a head was moved by another transaction")
-
-
-class AccountVersionConflict(Rejected):
-    """The caller named a version of the account that is not the current one."""
-
-    code = "ACCOUNT_VERSION_CONFLICT"
-
-
-def _check_version(expected: int, named: str | None, stream_id: str, book: Book) -> None:
-    account_id = named or getattr(book.states.get(stream_id), "account_id", None)
-    if account_id is None:
-        return  # Of no account, or of none that is there: the decider says what is missing.
-    head = book.account(AccountId(account_id))
-    if head.version != expected:
-        raise AccountVersionConflict(
-            f"account {account_id} is at version {head.version}, not {expected}: read it again"
-        )
