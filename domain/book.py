@@ -64,6 +64,8 @@ class Book:
     accounts: dict[str, AccountHead] = field(default_factory=dict)
     open_items: dict[str, dict[tuple[ItemKind, str], OpenItem]] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    refund_thresholds: dict[str, int] = field(default_factory=dict)
+    """By currency: a refund of less than this, in minor units, approves itself."""
     claims: dict[tuple[str, str], str] = field(default_factory=dict)
     _today: dict[str, date] = field(default_factory=dict)
 

@@ -16,8 +16,10 @@ from contracts.invoice import (
     InvoiceLine,
     InvoiceLinesAdded,
     InvoicePaid,
+    InvoiceVoided,
 )
 from contracts.money import Money, format_minor, sum_minor_max
+from contracts.private import Private
 from domain.book import Book
 from domain.charge import Captured
 from domain.decider import Decider, Decision
@@ -25,9 +27,11 @@ from domain.rejections import (
     AlreadyExists,
     Invalid,
     InvoiceNotDraft,
+    InvoiceNotIssued,
     NotFound,
     NothingToInvoice,
 )
+from domain.voiding import Voiding, void
 from domain.write_side import AccountHead, ItemKind, invoice_counter, invoice_number
 
 DUE_DAYS_MAX: Final = 3_650
@@ -50,7 +54,15 @@ class IssueInvoice(msgspec.Struct, frozen=True, kw_only=True):
     due_days: int = 30
 
 
-InvoiceCommand = CreateDraftInvoice | IssueInvoice
+class VoidInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """Take an issued invoice back, paid or not; its charges are closed for good."""
+
+    invoice_id: InvoiceId
+    reason: Private
+    account_id: AccountId | None = None
+
+
+InvoiceCommand = CreateDraftInvoice | IssueInvoice | VoidInvoice
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, tag="draft"):
@@ -65,25 +77,36 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, tag="draft"):
     charge_ids: tuple[ChargeId, ...]
 
 
-class Issued(msgspec.Struct, frozen=True, kw_only=True, tag="issued"):
+class Issued(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="issued"):
     """Numbered and owed."""
 
     account_id: AccountId
     number: str
     total_minor: int
     due_on: date
+    charge_ids: tuple[ChargeId, ...] | None = None  # not in states that older releases stored
 
 
-class Paid(msgspec.Struct, frozen=True, kw_only=True, tag="paid"):
+class Paid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="paid"):
     """Nothing is outstanding any more."""
 
     account_id: AccountId
     number: str
     total_minor: int
+    charge_ids: tuple[ChargeId, ...] | None = None  # not in states that older releases stored
 
 
-InvoiceState = Draft | Issued | Paid
-InvoiceEvent = InvoiceDrafted | InvoiceLinesAdded | InvoiceIssued | InvoicePaid
+class Void(msgspec.Struct, frozen=True, kw_only=True, tag="void"):
+    """Owed no more, and never again. The reason, sealed, tells a repeat."""
+
+    account_id: AccountId
+    number: str
+    total_minor: int
+    reason: Private
+
+
+InvoiceState = Draft | Issued | Paid | Void
+InvoiceEvent = InvoiceDrafted | InvoiceLinesAdded | InvoiceIssued | InvoicePaid | InvoiceVoided
 
 
 def decide(command: InvoiceCommand, book: Book) -> Decision:
@@ -111,6 +134,22 @@ def decide(command: InvoiceCommand, book: Book) -> Decision:
             return []  # Issuing twice is a retry, not an error.
         case IssueInvoice(), None:
             raise NotFound(f"there is no invoice {command.invoice_id}")
+        case VoidInvoice(), None:
+            raise NotFound(f"there is no invoice {command.invoice_id}")
+        case VoidInvoice(account_id=str(named)), (
+            Draft() | Issued() | Paid() | Void()
+        ) as known if named != known.account_id:
+            raise NotFound(f"invoice {command.invoice_id} is not one of account {named}")
+        case VoidInvoice(), (Issued() | Paid()) as known:
+            return void(_voiding(command, known), book)
+        case VoidInvoice(reason=reason), Void(reason=known) if reason == known:
+            return []  # The very same command again.
+        case VoidInvoice(), Void():
+            raise InvoiceNotIssued(f"invoice {command.invoice_id} is void already")
+        case VoidInvoice(), Draft():
+            raise InvoiceNotIssued(
+                f"invoice {command.invoice_id} is a draft, which nobody owes: issue it first"
+            )
         case _:
             raise InvoiceNotDraft(f"invoice {command.invoice_id} is no draft")
 
@@ -226,6 +265,18 @@ def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
     return [(command.invoice_id, event) for event in events]
 
 
+def _voiding(command: VoidInvoice, known: Issued | Paid) -> Voiding:
+    assert known.charge_ids is not None, "the loader reads what an older release did not keep"
+    return Voiding(
+        invoice_id=command.invoice_id,
+        account_id=known.account_id,
+        number=known.number,
+        total_minor=known.total_minor,
+        charge_ids=known.charge_ids,
+        reason=command.reason,
+    )
+
+
 def lines_digest(charge_ids: Iterable[ChargeId]) -> str:
     """SHA-256 over the charge ids in line order, each ended by a line feed, in hex."""
     return hashlib.sha256(
@@ -265,10 +316,21 @@ def evolve(state: InvoiceState | None, event: InvoiceEvent) -> InvoiceState | No
                 number=event.number,
                 total_minor=event.total.minor,
                 due_on=event.due_on,
+                charge_ids=state.charge_ids if isinstance(state, Draft) else None,
             )
         case InvoicePaid(), Issued():
             return Paid(
-                account_id=event.account_id, number=state.number, total_minor=state.total_minor
+                account_id=event.account_id,
+                number=state.number,
+                total_minor=state.total_minor,
+                charge_ids=state.charge_ids,
+            )
+        case InvoiceVoided(), Issued() | Paid():
+            return Void(
+                account_id=event.account_id,
+                number=event.number,
+                total_minor=event.total.minor,
+                reason=event.reason,
             )
         case _:
             return state

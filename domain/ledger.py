@@ -44,6 +44,35 @@ def adjustment(against: GlAccount, credit_minor: int) -> tuple[Posting, ...]:
     return transaction((against, credit_minor), (GlAccount.RECEIVABLE, -credit_minor))
 
 
+def credit_used(amount_minor: int) -> tuple[Posting, ...]:
+    """A customer's credit settles receivables."""
+    return transaction(
+        (GlAccount.CUSTOMER_CREDIT, amount_minor), (GlAccount.RECEIVABLE, -amount_minor)
+    )
+
+
+def refund(paid_from: GlAccount, credit_minor: int, receivable_minor: int) -> tuple[Posting, ...]:
+    """Money given back: the customer's credit, then what the customer owes again."""
+    return transaction(
+        (GlAccount.CUSTOMER_CREDIT, credit_minor),
+        (GlAccount.RECEIVABLE, receivable_minor),
+        (paid_from, -credit_minor - receivable_minor),
+    )
+
+
+def mirrored(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """The same lines with the other sign: what takes a transaction back exactly."""
+    return tuple(
+        Posting(gl_account=posting.gl_account, amount_minor=-posting.amount_minor)
+        for posting in postings
+    )
+
+
+def on_receivable(postings: Iterable[Posting]) -> int:
+    """What a transaction adds to what the customer owes."""
+    return _on(GlAccount.RECEIVABLE, postings)
+
+
 def within_balance(account: AccountHead, postings: tuple[Posting, ...]) -> tuple[Posting, ...]:
     """The postings, if the account's receivable and credit stay within bounds; raises Invalid.
 

@@ -4,6 +4,7 @@ from contracts.ids import (
     AccountId,
     AdjustmentId,
     ChargeId,
+    CreditAllocationId,
     EncounterId,
     InvoiceId,
     PaymentId,
@@ -47,6 +48,26 @@ def claim_payment_id(remittance: RemittanceId, claim: int) -> PaymentId:
 def claim_adjustment_id(remittance: RemittanceId, claim: int, line: int) -> AdjustmentId:
     """One adjustment of one claim of a remittance."""
     return AdjustmentId(derive("adj", remittance, str(claim), str(line)))
+
+
+def void_adjustment_id(invoice: InvoiceId, taken_back: str) -> AdjustmentId:
+    """The adjustment of a void: of the charge of a line, of a reason, or of the issue itself."""
+    return AdjustmentId(derive("adj", invoice, "void", taken_back))
+
+
+def message_payment_id(tenant: str, source: str, message_id: str) -> PaymentId:
+    """The payment that a message on the bus posts."""
+    return PaymentId(derive("pay", tenant, source, message_id))
+
+
+def message_adjustment_id(tenant: str, source: str, message_id: str) -> AdjustmentId:
+    """The adjustment that a message on the bus applies."""
+    return AdjustmentId(derive("adj", tenant, source, message_id))
+
+
+def message_credit_allocation_id(tenant: str, source: str, message_id: str) -> CreditAllocationId:
+    """The allocation of credit that a message on the bus asks for."""
+    return CreditAllocationId(derive("crd", tenant, source, message_id))
 
 
 def message_charge_id(tenant: str, source: str, message_id: str) -> ChargeId:

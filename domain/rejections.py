@@ -47,6 +47,10 @@ class InvoiceNotOutstanding(Rejected):
     """Only an issued, unsettled invoice can be paid or adjusted."""
 
 
+class InvoiceNotIssued(Rejected):
+    """Only an invoice that was issued can be voided; a draft is owed by nobody."""
+
+
 class NothingToInvoice(Rejected):
     """The account has no open charge."""
 
@@ -61,3 +65,35 @@ class EverythingSealed(Rejected):
 
 class RejectionSettled(Rejected):
     """The rejected message was retried or discarded already."""
+
+
+class PaymentNotPosted(Rejected):
+    """A payment that was not made cannot be given back, and one that was made did not fail."""
+
+
+class CreditExceeded(Rejected):
+    """More credit is to be used than the customer has."""
+
+
+class NothingOutstanding(Rejected):
+    """No invoice of the account is outstanding."""
+
+
+class AmountExceedsRefundable(Rejected):
+    """More is to be given back than is left of the payment."""
+
+    code: ClassVar[str] = "AMOUNT_EXCEEDS_REFUNDABLE"
+
+
+class FourEyes(Rejected):
+    """Whoever asked for a refund may not decide about it."""
+
+    code: ClassVar[str] = "FOUR_EYES"
+
+
+class RefundNotApproved(Rejected):
+    """Only an approved refund is made."""
+
+
+class RefundSettled(Rejected):
+    """It was decided about the refund already."""

@@ -14,13 +14,14 @@ from contracts.event import AccountEvent, Posted
 from contracts.invoice import InvoiceDrafted, InvoiceLinesAdded
 from contracts.ledger import GlAccount
 from contracts.payment import PaymentPosted
+from contracts.refund import RefundFailed, RefundIssued
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _WRITE: Final = sql("account_balances_write")
-_KINDS: Final = "ttttttttnnnnnnnn"
+_KINDS: Final = "ttttttttnnnnnnnnn"
 _OPEN: Final = "open"
 # Looking a member up on its Enum costs as much as the rest of a posting.
 _RECEIVABLE: Final = GlAccount.RECEIVABLE
@@ -41,6 +42,7 @@ class _Change:
     charged_minor: int = 0
     paid_minor: int = 0
     adjusted_minor: int = 0
+    refunded_minor: int = 0
     open_charges: int = 0
     events: int = 0
     position: int = 0
@@ -91,6 +93,10 @@ def _add(change: _Change, event: AccountEvent) -> None:
         case AdjustmentApplied():
             credit = event.direction is Direction.CREDIT
             change.adjusted_minor += event.amount.minor if credit else -event.amount.minor
+        case RefundIssued():
+            change.refunded_minor += event.amount.minor
+        case RefundFailed() if event.postings:
+            change.refunded_minor -= event.amount.minor
         case AccountOpened():
             change.opened = event
         case _:
@@ -114,6 +120,7 @@ def _row(tenant: str, account_id: str, change: _Change) -> tuple[object, ...]:
         change.charged_minor,
         change.paid_minor,
         change.adjusted_minor,
+        change.refunded_minor,
         change.open_charges,
         change.events,
         change.position,

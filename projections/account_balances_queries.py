@@ -61,6 +61,7 @@ def _account(row: Any) -> AccountBalance:
         charged=Money.of(int(row["charged_minor"]), currency),
         paid=Money.of(int(row["paid_minor"]), currency),
         adjusted=Money.of(int(row["adjusted_minor"]), currency),
+        refunded=Money.of(int(row["refunded_minor"]), currency),
         open_charges=row["open_charges"],
         version=row["version"],
         position=row["position"],

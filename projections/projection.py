@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from projections import account_balances, general_ledger, invoices, payments
+from projections import account_balances, general_ledger, invoices, payments, refunds
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
@@ -61,6 +61,13 @@ REGISTRY: Final = (
         apply=payments.apply,
         schema=sql("payments"),
         sums=sql("payments_sums"),
+    ),
+    Projection(
+        name="refunds",
+        version=refunds.VERSION,
+        apply=refunds.apply,
+        schema=sql("refunds"),
+        sums=sql("refunds_sums"),
     ),
     Projection(
         name="general_ledger",

@@ -7,12 +7,15 @@ from typing import Any, Final, NamedTuple
 from domain import (
     account,
     adjustment,
+    card,
     charge,
+    credit,
     encounter,
     intake,
     invoice,
     payment,
     price_list,
+    refund,
     remittance,
 )
 from domain.decider import Decider
@@ -27,6 +30,10 @@ class Needs(Flag):
     PRICE = auto()
     WINDOWS = auto()
     NUMBER = auto()
+    CORRECTED = auto()
+    """The invoice with its lines, and what stands adjusted on it."""
+    REFUNDS = auto()
+    """What of the payment was given back, or is asked for."""
 
 
 class Spec(NamedTuple):
@@ -82,6 +89,14 @@ COMMANDS: Final = (
         "billing:invoice:issue",
     ),
     Spec(
+        invoice.VoidInvoice,
+        invoice.INVOICE,
+        lambda command: command.invoice_id,
+        _account_id,
+        Needs.CORRECTED,
+        "billing:invoice:void",
+    ),
+    Spec(
         payment.PostPayment,
         payment.PAYMENT,
         lambda command: command.payment_id,
@@ -90,11 +105,83 @@ COMMANDS: Final = (
         "billing:payment:post",
     ),
     Spec(
+        card.InitiateCardPayment,
+        payment.PAYMENT,
+        lambda command: command.payment_id,
+        _account_id,
+        Needs.OPEN_INVOICES,
+        "billing:payment:post",
+    ),
+    Spec(
+        card.CompleteCardPayment,
+        payment.PAYMENT,
+        lambda command: command.payment_id,
+        _account_id,
+        Needs.OPEN_INVOICES,
+        "billing:payment:post",
+    ),
+    Spec(
+        card.FailCardPayment,
+        payment.PAYMENT,
+        lambda command: command.payment_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:payment:post",
+    ),
+    Spec(
+        credit.AllocateCredit,
+        credit.CREDIT,
+        lambda command: command.credit_allocation_id,
+        _account_id,
+        Needs.OPEN_INVOICES,
+        "billing:payment:post",
+    ),
+    Spec(
+        refund.RequestRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.REFUNDS,
+        "billing:refund:request",
+    ),
+    Spec(
+        refund.ApproveRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:refund:approve",
+    ),
+    Spec(
+        refund.RejectRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.REFUNDS,
+        "billing:refund:approve",
+    ),
+    Spec(
+        refund.PostRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:refund:approve",
+    ),
+    Spec(
+        refund.FailRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.REFUNDS,
+        "billing:refund:approve",
+    ),
+    Spec(
         adjustment.ApplyAdjustment,
         adjustment.ADJUSTMENT,
         lambda command: command.adjustment_id,
         _account_id,
-        Needs.OPEN_INVOICES,
+        Needs.OPEN_INVOICES | Needs.CORRECTED,
         "billing:adjustment:post",
     ),
     Spec(

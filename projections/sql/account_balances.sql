@@ -10,9 +10,10 @@ CREATE TABLE account_balances (
     status           text        NOT NULL,
     receivable_minor numeric(38) NOT NULL,
     credit_minor     numeric(38) NOT NULL,   -- what we owe the customer, as a positive number
-    charged_minor    numeric(38) NOT NULL,   -- this and the next two only ever add up
+    charged_minor    numeric(38) NOT NULL,   -- this and the next three only ever add up
     paid_minor       numeric(38) NOT NULL,
     adjusted_minor   numeric(38) NOT NULL,   -- credits less debits
+    refunded_minor   numeric(38) NOT NULL,   -- of what was paid, given back
     open_charges     bigint      NOT NULL,
     version          bigint      NOT NULL,   -- counts the events of the account
     position         bigint      NOT NULL,

@@ -3,6 +3,8 @@ SELECT tenant, currency, measure, value
   FROM (SELECT i.tenant, i.currency, count(*) AS invoices,
                count(*) FILTER (WHERE i.status = 'draft') AS drafts,
                count(*) FILTER (WHERE i.status = 'paid') AS paid,
+               count(*) FILTER (WHERE i.status = 'void') AS void,
+               sum(i.released_minor) AS released,
                sum(i.total_minor) AS total, sum(i.outstanding_minor) AS outstanding,
                sum(l.total) AS lines, sum(p.total) AS payments, sum(a.total) AS adjustments
           FROM invoices i
@@ -14,6 +16,7 @@ SELECT tenant, currency, measure, value
                        FROM invoice_adjustments GROUP BY 1, 2) a USING (tenant, invoice_id)
          GROUP BY i.tenant, i.currency) s
  CROSS JOIN LATERAL (VALUES
-       ('invoices', invoices::numeric), ('drafts', drafts), ('paid', paid), ('total', total),
+       ('invoices', invoices::numeric), ('drafts', drafts), ('paid', paid), ('void', void),
+       ('released', coalesce(released, 0)), ('total', total),
        ('outstanding', outstanding), ('lines', lines), ('payments', payments),
        ('adjustments', adjustments)) AS m (measure, value)

@@ -1,12 +1,13 @@
 -- Payments behind a page, the latest first.
 -- $1 position before which to begin, $2 rows, $3 account, $4 remittance
-SELECT p.payment_id, p.account_id, p.facility, p.currency, p.method, p.amount_minor,
-       p.allocated_minor, p.credited_minor, p.payer, p.reference, p.remittance_id,
+SELECT p.payment_id, p.account_id, p.facility, p.currency, p.status, p.method, p.amount_minor,
+       p.allocated_minor, p.credited_minor, p.payer, p.reference, p.payment_ref,
+       p.failure, p.remittance_id, p.refunded_minor, p.reserved_minor, p.listed_position,
        p.effective_on, p.booked_on, p.recorded_at, p.version, p.position,
        (SELECT coalesce(json_agg(a ORDER BY a.line), '[]') FROM read.payment_allocations a
          WHERE a.tenant = p.tenant AND a.payment_id = p.payment_id) AS allocations
   FROM read.payments p
- WHERE p.tenant = current_setting('daybook.tenants') AND p.position < $1
+ WHERE p.tenant = current_setting('daybook.tenants') AND p.listed_position < $1
    AND ($3::text IS NULL OR p.account_id = $3)
    AND ($4::text IS NULL OR p.remittance_id = $4)
- ORDER BY p.position DESC LIMIT $2
+ ORDER BY p.listed_position DESC LIMIT $2

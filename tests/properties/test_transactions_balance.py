@@ -11,12 +11,20 @@ from hypothesis import strategies as st
 from contracts.account import AccountOpened
 from contracts.adjustment import AdjustmentApplied, Direction
 from contracts.charge import ChargeCaptured
+from contracts.credit import CreditAllocated
 from contracts.event import AccountEvent, Posted
 from contracts.ids import AccountId
-from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded, InvoicePaid
+from contracts.invoice import (
+    InvoiceDrafted,
+    InvoiceIssued,
+    InvoiceLinesAdded,
+    InvoicePaid,
+    InvoiceVoided,
+)
 from contracts.ledger import GlAccount
 from contracts.money import MINOR_MAX, sum_minor_max
-from contracts.payment import PaymentPosted
+from contracts.payment import PaymentFailed, PaymentInitiated, PaymentPosted
+from contracts.refund import RefundFailed, RefundIssued, RefundRejected, RefundRequested
 from domain.write_side import ItemKind
 from tests.fixtures.commands import histories
 from tests.fixtures.world import World
@@ -39,7 +47,10 @@ def of(world: World, *kinds: type[Any]) -> list[Any]:
 def test_every_transaction_sums_to_zero_and_fits_the_ledger(history: Any) -> None:
     for event in of(world_of(history), Posted):
         assert sum(posting.amount_minor for posting in event.postings) == 0
-        assert all(0 < abs(posting.amount_minor) <= MINOR_MAX for posting in event.postings)
+        # What credit or a void moves adds up several payments.
+        sums = isinstance(event, InvoiceVoided | CreditAllocated | AdjustmentApplied)
+        most_minor = sum_minor_max(event.currency) if sums else MINOR_MAX
+        assert all(0 < abs(posting.amount_minor) <= most_minor for posting in event.postings)
 
 
 @many
@@ -79,13 +90,19 @@ def test_an_invoice_is_never_settled_beyond_its_total_and_paid_exactly_at_zero(
 ) -> None:
     outstanding: dict[str, int] = {}
     paid: Counter[str] = Counter()
+    void: set[str] = set()
     for recorded in world_of(history).events:
         match recorded.event:
             case InvoiceIssued() as issued:
                 outstanding[issued.invoice_id] = issued.total.minor
-            case PaymentPosted() as payment:
+            case PaymentPosted() | CreditAllocated() as payment:
                 for allocation in payment.allocations:
                     outstanding[allocation.invoice_id] -= allocation.amount.minor
+            case InvoiceVoided() as voided:
+                assert outstanding.pop(voided.invoice_id) == voided.outstanding.minor
+                void.add(voided.invoice_id)
+            case AdjustmentApplied(invoice_id=str(invoice_id)) if invoice_id in void:
+                pass  # it takes back what stood on the invoice
             case AdjustmentApplied(invoice_id=str(invoice_id)) as adjustment:
                 credit = adjustment.direction is Direction.CREDIT
                 minor = adjustment.amount.minor
@@ -96,7 +113,9 @@ def test_an_invoice_is_never_settled_beyond_its_total_and_paid_exactly_at_zero(
             case _:
                 pass
         assert min(outstanding.values(), default=0) >= 0
-    assert paid == {invoice_id: 1 for invoice_id, left in outstanding.items() if left == 0}
+    at_zero = {invoice_id: 1 for invoice_id, left in outstanding.items() if left == 0}
+    assert {name: count for name, count in paid.items() if name not in void} == at_zero
+    assert all(count == 1 for count in paid.values())
 
 
 @many
@@ -126,6 +145,7 @@ def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> Non
         counted = [event for event in own if isinstance(event, AccountEvent)]
         assert head.version == len(counted)
         owed = credit = 0
+        issued: dict[str, RefundIssued] = {}
         for event in counted:
             match event:
                 case ChargeCaptured():
@@ -133,13 +153,26 @@ def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> Non
                 case PaymentPosted():
                     owed -= event.amount.minor - event.credited.minor
                     credit += event.credited.minor
+                case CreditAllocated():
+                    owed -= event.amount.minor
+                    credit -= event.amount.minor
+                case InvoiceVoided():
+                    owed += event.released.minor
+                    credit += event.released.minor
+                case RefundIssued():
+                    owed += event.from_receivable.minor
+                    credit -= event.from_credit.minor
+                    issued[event.refund_id] = event
+                case RefundFailed() if event.refund_id in issued:
+                    owed -= issued[event.refund_id].from_receivable.minor
+                    credit += issued[event.refund_id].from_credit.minor
                 case AdjustmentApplied():
                     lowers = event.direction is Direction.CREDIT
                     owed -= event.amount.minor if lowers else -event.amount.minor
                 case _:
                     pass
+            assert credit >= 0
         assert (head.receivable_minor, head.credit_minor) == (owed, credit)
-        assert credit >= 0
 
 
 @many
@@ -152,13 +185,17 @@ def test_what_is_outstanding_is_part_of_what_is_owed(history: Any) -> None:
         if event.invoice_id is None:
             lowers = event.direction is Direction.CREDIT
             loose[event.account_id] += -event.amount.minor if lowers else event.amount.minor
+    for event in of(world, RefundIssued, RefundFailed):
+        for posting in event.postings:  # what is owed again is on no invoice
+            if posting.gl_account is GlAccount.RECEIVABLE:
+                loose[event.account_id] += posting.amount_minor
     for event in of(world, InvoiceDrafted, InvoiceIssued):
         signed = event.total.minor if isinstance(event, InvoiceDrafted) else -event.total.minor
         drafted[event.account_id] += signed
     for account_id, head in world.book.accounts.items():
         items = [
             item.outstanding_minor
-            for kind in ItemKind
+            for kind in (ItemKind.CHARGE, ItemKind.INVOICE)
             for item in world.book.items(AccountId(account_id), kind)
         ]
         parts = sum(items) + loose[account_id] + drafted[account_id]
@@ -181,10 +218,88 @@ def test_invoice_numbers_have_no_gap(history: Any) -> None:
 @many
 @given(histories())
 def test_every_gl_account_is_booked_on_its_own_side(history: Any) -> None:
-    """Money comes in as a debit, revenue and tax as credits; only corrections go both ways."""
+    """Money comes in as a debit, revenue and tax as credits; only corrections go the other way."""
     debited = {GlAccount.CASH, GlAccount.CARD_CLEARING, GlAccount.BANK}
     credited = {GlAccount.REVENUE, GlAccount.TAX_PAYABLE, GlAccount.CUSTOMER_CREDIT}
+    corrections = RefundIssued | AdjustmentApplied | CreditAllocated | InvoiceVoided | RefundFailed
     for event in of(world_of(history), Posted):
-        for posting in event.postings:
+        for posting in () if isinstance(event, corrections) else event.postings:
             assert not (posting.gl_account in debited and posting.amount_minor < 0)
             assert not (posting.gl_account in credited and posting.amount_minor > 0)
+
+
+@many
+@given(histories())
+def test_a_payment_is_never_given_back_beyond_what_was_received(history: Any) -> None:
+    """Neither with what is only asked for: two requests never reserve the same money."""
+    world = world_of(history)
+    received = {payment.payment_id: payment.amount.minor for payment in of(world, PaymentPosted)}
+    reserved: Counter[str] = Counter()
+    given_back: Counter[str] = Counter()
+    issued: set[str] = set()
+    for recorded in world.events:
+        match recorded.event:
+            case RefundRequested() as refund:
+                reserved[refund.payment_id] += refund.amount.minor
+            case RefundRejected() as refund:
+                reserved[refund.payment_id] -= refund.amount.minor
+            case RefundIssued() as refund:
+                given_back[refund.payment_id] += refund.amount.minor
+                issued.add(refund.refund_id)
+            case RefundFailed() as refund:
+                reserved[refund.payment_id] -= refund.amount.minor
+                if refund.refund_id in issued:
+                    given_back[refund.payment_id] -= refund.amount.minor
+            case _:
+                continue
+        for payment_id, minor in reserved.items():
+            assert 0 <= given_back[payment_id] <= minor <= received[payment_id]
+
+
+@many
+@given(histories())
+def test_a_void_leaves_nothing_of_its_invoice_in_the_books(history: Any) -> None:
+    """All that its charges booked and all that was adjusted on it sums to zero by account."""
+    world = world_of(history)
+    for voided in of(world, InvoiceVoided):
+        lines = {
+            line.charge_id
+            for part in of(world, InvoiceDrafted, InvoiceLinesAdded)
+            if part.invoice_id == voided.invoice_id
+            for line in part.lines
+        }
+        booked: Counter[tuple[str, Any]] = Counter()
+        for event in of(world, Posted):
+            if getattr(event, "charge_id", None) in lines or (
+                isinstance(event, AdjustmentApplied | InvoiceIssued)
+                and event.invoice_id == voided.invoice_id
+            ):
+                for posting in event.postings:
+                    # A facility keeps what it earned; tax and receivables go by the invoice.
+                    by_facility = posting.gl_account not in (
+                        GlAccount.RECEIVABLE,
+                        GlAccount.TAX_PAYABLE,
+                    )
+                    key = (posting.gl_account, event.facility if by_facility else None)
+                    booked[key] += posting.amount_minor
+        assert not any(booked.values()), booked
+        paid = sum(
+            part.amount.minor
+            for event in of(world, PaymentPosted, CreditAllocated)
+            for part in event.allocations
+            if part.invoice_id == voided.invoice_id
+        )
+        assert voided.released.minor == paid
+
+
+@many
+@given(histories())
+def test_a_card_payment_is_booked_once_and_only_after_it_was_begun(history: Any) -> None:
+    world = world_of(history)
+    begun = {payment.payment_id: payment for payment in of(world, PaymentInitiated)}
+    posted = Counter(payment.payment_id for payment in of(world, PaymentPosted))
+    assert all(count == 1 for count in posted.values())
+    for payment in of(world, PaymentPosted):
+        if payment.payment_id in begun:
+            assert payment.amount == begun[payment.payment_id].amount
+    assert {payment.payment_id for payment in of(world, PaymentFailed)} <= set(begun)
