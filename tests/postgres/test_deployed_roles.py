@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -99,6 +100,17 @@ async def test_a_login_becomes_the_roles_of_its_process_and_no_other(
         else:
             with pytest.raises(asyncpg.PostgresError, match="permission denied to set role"):
                 await open_pool(login_url(deployed_url, login), role, size_max=1)
+
+
+async def test_a_password_may_come_beside_the_address(
+    deployed_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = urlsplit(login_url(deployed_url, "daybook_verify"))
+    monkeypatch.setenv("PGPASSWORD", unquote(url.password or ""))
+    bare = url._replace(netloc=f"{url.username}@{url.hostname}:{url.port}")
+    pool = await open_pool(urlunsplit(bare), "daybook_auditor", size_max=1)
+    assert await pool.fetchval("SELECT session_user") == "daybook_verify"
+    pool.terminate()
 
 
 @pytest.mark.parametrize("login", sorted({*LOGINS} - {"daybook_owner"}))
