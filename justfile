@@ -62,10 +62,7 @@ imports:
 # The files of deploy/ against the servers they are for, and by docker where it is there
 [group('check')]
 deploy-check:
-    {{ run }} pytest -q tests/architecture/test_deploy_alerts.py \
-        tests/architecture/test_deploy_compose.py tests/architecture/test_deploy_image.py \
-        tests/bus/test_deployed_nats.py tests/postgres/test_deployed_roles.py \
-        tests/postgres/test_deployed_settings.py tests/postgres/test_runbook.py
+    {{ run }} pytest -q tests/architecture tests/bus tests/postgres -k "deploy or runbook"
     {{ run }} python deploy/compose_config.py
 
 # Lay out the code and sort its imports
