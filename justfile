@@ -59,6 +59,12 @@ types:
 imports:
     {{ run }} lint-imports
 
+# The files of deploy/ against the servers they are for, and by docker where it is there
+[group('check')]
+deploy-check:
+    {{ run }} pytest -q tests/architecture tests/bus tests/postgres -k "deploy or runbook"
+    {{ run }} python deploy/compose_config.py
+
 # Lay out the code and sort its imports
 [group('change')]
 fmt:

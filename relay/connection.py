@@ -123,11 +123,12 @@ async def connect(
 ) -> Client:
     """Connect, and reconnect for ever; answers come to subjects that begin with `inbox`.
 
+    A cluster's address is that of each of its servers, with commas between them.
     Waits for a server that is away; raises ServerTooOld, and nats.errors.Error when it refuses us.
     """
     client = Client()
     await client.connect(
-        url,
+        url.split(","),
         name=name,
         inbox_prefix=inbox,
         max_reconnect_attempts=-1,

@@ -40,18 +40,19 @@ async def serve(name: str, settings: Settings) -> None:
     async with AsyncExitStack() as undo:
         wired = wiring.Wiring(settings, locate(settings), owner, undo)
         if settings.metrics_port:
-            undo.callback(_metrics(settings.metrics_port).shutdown)
+            undo.callback(_metrics(settings.metrics_host, settings.metrics_port).shutdown)
         _log.info("process started", owner=owner)
         await _until_stopped(SERVE[name], wired, stopping)
     _log.info("process stopped", owner=owner)
 
 
-def _metrics(port: int) -> WSGIServer:
+def _metrics(host: str, port: int) -> WSGIServer:
     try:
-        server, _ = start_http_server(port, addr="127.0.0.1")
+        server, _ = start_http_server(port, addr=host)
     except OSError as failed:
         raise CannotRun(
-            f"no metrics on 127.0.0.1:{port} ({failed.strerror}): set DAYBOOK_METRICS_PORT"
+            f"no metrics on {host}:{port} ({failed.strerror}): set DAYBOOK_METRICS_HOST or"
+            " DAYBOOK_METRICS_PORT"
         ) from failed
     return server
 

@@ -24,6 +24,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     """Where a process serves /metrics; 0 means nowhere (the API serves its own)."""
+    metrics_host: str = "127.0.0.1"
+    """In a container `0.0.0.0`, on a network that only Prometheus and our processes are on."""
+    stream_replicas: Literal[1, 3, 5] = 1
+    """How many servers of a NATS cluster hold each message; the relay brings the streams to it."""
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Meta(ge=1, le=65535)] = 4000
     auth: str = ""
@@ -47,5 +51,7 @@ def _read(name: str, value: str, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as invalid:
-        allowed = f": one of {', '.join(get_args(kind))}" if get_origin(kind) is Literal else ""
+        allowed = (
+            f": one of {', '.join(map(str, get_args(kind)))}" if get_origin(kind) is Literal else ""
+        )
         raise ValueError(f"{name}={value!r} is not usable: {invalid}{allowed}") from None

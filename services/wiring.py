@@ -35,7 +35,7 @@ class Wiring:
         self.settings = settings
         self.servers = servers
         self.owner = owner
-        self.streams = StreamSettings(prefix=settings.prefix)
+        self.streams = StreamSettings(prefix=settings.prefix, replicas=settings.stream_replicas)
         self.is_opening = False
         """A connection is being made: nothing would be lost if that ended now."""
         self._undo = undo

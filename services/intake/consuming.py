@@ -25,6 +25,9 @@ _AWAY_SECONDS_MAX: Final = 10.0
 _MESSAGES: Final = Counter(
     "daybook_intake_messages_total", "Messages of the intake by what became of them", ["outcome"]
 )
+# Shown as 0 from the start: a rule sees no increase in a series that begins with its first one.
+for _outcome in ("taken", "repeated", "rejected", "postponed"):
+    _MESSAGES.labels(_outcome)
 _SECONDS: Final = Histogram("daybook_intake_batch_seconds", "Time a batch takes to be settled")
 _log = structlog.get_logger()
 

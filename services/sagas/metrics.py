@@ -15,6 +15,9 @@ SIGNALLED: Final = Counter(
 PARKED: Final = Counter(
     "daybook_sagas_parked", "Encounters and claims that were set aside for a person", ["saga"]
 )
+# Shown as 0 from the start: a rule sees no increase in a series that begins with its first one.
+for _saga in ("encounter", "remittance"):
+    PARKED.labels(_saga)
 CONSUMER_POSITION: Final = Gauge(
     "daybook_sagas_consumer_position", "The last position of the log that the sagas consumer acked"
 )

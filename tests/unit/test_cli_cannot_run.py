@@ -83,6 +83,7 @@ async def test_data_of_another_postgres_is_left_alone(tmp_path: Path) -> None:
     [
         ("LOG_LEVEL", "zzz"),
         ("METRICS_PORT", "70000"),
+        ("STREAM_REPLICAS", "2"),
         ("API_PORT", "none"),
         ("PREFIX", "a.b"),
         ("LANES", "0"),

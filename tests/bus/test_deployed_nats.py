@@ -1,0 +1,108 @@
+"""The configuration of deploy/nats: it keeps tenants apart, and a cluster outlives a server."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nats
+import pytest
+from nats.js.errors import NoStreamResponseError
+
+from relay.connection import BusError, Client, connect
+from relay.jetstream import JetStreamError, StreamSettings, ensure_intake, find_stream
+from relay.producer import NotStored, send
+from services.embedded.addresses import without_passwords
+from tests.fixtures.deployed_nats import PASSWORDS, Server, cluster, single, start_all
+from tests.fixtures.waiting import until
+
+OURS = ("daybook", PASSWORDS["DAYBOOK_NATS_PASSWORD"])
+DEMO = ("producer-demo", PASSWORDS["DAYBOOK_NATS_DEMO_PASSWORD"])
+SUBJECT = "intake.demo.clinical.encounter.closed.v1"
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    server = single(tmp_path)
+    try:
+        await server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+async def ours(server: Server) -> AsyncIterator[Client]:
+    client = await connect(server.url(*OURS), name="test")
+    await ensure_intake(client, StreamSettings())
+    yield client
+    await client.close()
+
+
+async def test_a_tenants_producer_reaches_its_own_intake_alone(
+    server: Server, ours: Client
+) -> None:
+    refused: list[str] = []
+
+    async def note(error: Exception) -> None:
+        refused.append(str(error).lower())
+
+    producer = await nats.connect(server.url(*DEMO), error_cb=note, inbox_prefix="_INBOX_demo")
+    acknowledged = await producer.jetstream().publish(SUBJECT, b"{}")
+    assert (acknowledged.stream, acknowledged.seq) == ("BILLING_INTAKE", 1)
+    for subject in ("intake.other.x", "billing.demo.0.charge.captured.v1", "$JS.API.INFO"):
+        await producer.publish(subject, b"")
+    for subject in ("billing.>", "_DAYBOOK.>"):
+        await producer.subscribe(subject)
+    await producer.flush()
+
+    async def all_are_refused() -> bool:
+        return len(refused) == 5
+
+    await until(all_are_refused)
+    assert all("permissions violation" in reason for reason in refused)
+    await producer.close()
+
+
+async def test_our_user_is_none_of_the_systems(server: Server, ours: Client) -> None:
+    with pytest.raises(NoStreamResponseError):
+        await ours.jetstream().publish("$SYS.REQ.SERVER.PING", b"")
+
+
+@contextlib.asynccontextmanager
+async def running(servers: list[Server]) -> AsyncIterator[str]:
+    """The servers, with the address that our processes would be given."""
+    try:
+        await start_all(servers)
+        yield ",".join(server.url(*OURS) for server in servers)
+    finally:
+        for server in servers:
+            server.kill()
+
+
+async def test_a_cluster_keeps_what_it_acknowledged_when_a_server_is_lost(tmp_path: Path) -> None:
+    servers = cluster(tmp_path)
+    settings = StreamSettings(replicas=3)
+    async with running(servers) as url:
+        assert OURS[1] not in without_passwords(url)
+        client = await connect(url, name="test")
+
+        async def made() -> bool:
+            with contextlib.suppress(JetStreamError):  # until the cluster has a leader
+                await ensure_intake(client, settings)
+                return True
+            return False
+
+        async def sent() -> bool:
+            with contextlib.suppress(NotStored, BusError):
+                return await send(client, [(SUBJECT, {}, b"{}")]) == 1
+            return False
+
+        await until(made)
+        await until(sent)
+        servers[0].kill()
+        await until(sent)
+        found = await find_stream(client, settings.intake)
+        assert found is not None
+        assert found.config["num_replicas"] == 3
+        assert found.state.messages >= 2
+        await client.close()
