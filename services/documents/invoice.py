@@ -8,11 +8,12 @@ import msgspec
 from contracts.adjustment import Direction
 from contracts.charge import ChargeCaptured
 from contracts.views import AccountBalance, InvoiceDetail, InvoiceLineDetail
+from services.documents.columns import table
 from services.documents.paper import Closing, Column, Fact, Paper, Slip, Table
 from services.documents.sender import Sender, letterhead
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
-from services.documents.texts import figure, foreign
+from services.documents.texts import foreign
 
 _DRAFT: Final = "draft"
 _VOID: Final = "void"
@@ -42,7 +43,7 @@ def invoice_paper(document: InvoiceDocument, style: Style) -> Paper:
         digits=style.digits,
         page_of=style.page_of(),
         title=words.invoice,
-        subject=figure(invoice.number) if invoice.number else words.drafted,
+        subject=style.figure(invoice.number) if invoice.number else words.drafted,
         author=document.sender.name,
         mark={_DRAFT: words.draft, _VOID: words.void}.get(status),
         stamp=words.paid if status == _PAID else None,
@@ -67,10 +68,10 @@ def _facts(document: InvoiceDocument, style: Style) -> tuple[Fact, ...]:
     return (
         Fact(
             label=words.invoice_number,
-            value=figure(invoice.number) if invoice.number else words.drafted,
+            value=style.figure(invoice.number) if invoice.number else words.drafted,
         ),
         *(Fact(label=label, value=style.day(on)) for label, on in dates if on is not None),
-        Fact(label=words.account, value=figure(invoice.account_id)),
+        Fact(label=words.account, value=style.figure(invoice.account_id)),
         Fact(label=words.currency, value=style.currency(invoice.total.currency)),
     )
 
@@ -101,10 +102,10 @@ def _due_note(document: InvoiceDocument, style: Style) -> str:
 
 def _tables(document: InvoiceDocument, style: Style) -> tuple[Table, ...]:
     settled = _settled_rows(document, style)
-    lines = Table(
-        columns=_line_columns(style),
-        rows=tuple(_line_row(line, document, style) for line in document.detail.lines),
-        closing=_closing(document, style),
+    lines = table(
+        _line_columns(style),
+        [_line_row(line, document, style) for line in document.detail.lines],
+        _closing(document, style),
     )
     if not settled:
         return (lines,)
@@ -114,7 +115,7 @@ def _tables(document: InvoiceDocument, style: Style) -> tuple[Table, ...]:
         Column(label=words.description, kind="text"),
         Column(label=words.amount, kind="number"),
     )
-    return lines, Table(title=words.settled, columns=columns, rows=settled)
+    return lines, table(columns, settled, title=words.settled)
 
 
 def _line_columns(style: Style) -> tuple[Column, ...]:
@@ -232,6 +233,6 @@ def _slip(document: InvoiceDocument, style: Style, due: Fact) -> Slip | None:
         reference=invoice.number,
         due=due,
         due_on=invoice.due_on,
-        facts=(Fact(label=style.words.account, value=figure(invoice.account_id)),),
+        facts=(Fact(label=style.words.account, value=style.figure(invoice.account_id)),),
         code=code_text(invoice.number, owed.amount, owed.currency, invoice.due_on),
     )

@@ -37,6 +37,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     kind: Kind
+    widest: Annotated[tuple[str, ...], Meta(description="of numbers: texts to measure")] = ()
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ class Slip(msgspec.Struct, frozen=True, kw_only=True):
     payee: tuple[str, ...]
     facts: tuple[Fact, ...]
     due: Fact
-    code: Annotated[str, Meta(description="QR code of the reference, as SVG")]
+    code: Annotated[tuple[str, ...], Meta(description="QR code: a string a row, 1 is dark")]
     code_label: str
 
 

@@ -3,11 +3,12 @@
 import msgspec
 
 from contracts.views import AccountStatement, StatementLine
+from services.documents.columns import table
 from services.documents.paper import Bucket, Closing, Column, Fact, Paper, Slip, Table
 from services.documents.sender import Sender, letterhead
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
-from services.documents.texts import figure, foreign
+from services.documents.texts import foreign
 
 
 class StatementDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +30,7 @@ def statement_paper(document: StatementDocument, style: Style) -> Paper:
         digits=style.digits,
         page_of=style.page_of(),
         title=words.statement,
-        subject=figure(statement.account_id),
+        subject=style.figure(statement.account_id),
         author=document.sender.name,
         letterhead=letterhead(document.sender, style),
         addressee_label=words.account_holder,
@@ -53,7 +54,7 @@ def _facts(statement: AccountStatement, style: Style) -> tuple[Fact, ...]:
         first=style.short_day(statement.first_on), last=style.short_day(statement.last_on)
     )
     return (
-        Fact(label=words.account, value=figure(statement.account_id)),
+        Fact(label=words.account, value=style.figure(statement.account_id)),
         Fact(label=words.period, value=period),
         Fact(label=words.statement_on, value=style.day(statement.last_on)),
         Fact(label=words.currency, value=style.currency(statement.currency)),
@@ -101,29 +102,32 @@ def _table(statement: AccountStatement, style: Style) -> Table:
     words, currency = style.words, statement.currency
     first = style.short_day(statement.first_on)
     opening = (first, words.opening_balance, "", "", style.amount(statement.opening.minor, currency))
-    return Table(
-        columns=(
-            Column(label=words.date, kind="date"),
-            Column(label=words.description, kind="text"),
-            Column(label=words.charges, kind="number"),
-            Column(label=words.credits, kind="number"),
-            Column(label=words.balance, kind="number"),
+    columns = (
+        Column(label=words.date, kind="date"),
+        Column(label=words.description, kind="text"),
+        Column(label=words.charges, kind="number"),
+        Column(label=words.credits, kind="number"),
+        Column(label=words.balance, kind="number"),
+    )
+    return table(
+        columns,
+        [opening, *(_row(line, style) for line in statement.lines)],
+        _closing(statement, style),
+    )
+
+
+def _closing(statement: AccountStatement, style: Style) -> tuple[Closing, ...]:
+    words, currency = style.words, statement.currency
+    turnover = (statement.charged.minor, statement.credited.minor)
+    return (
+        Closing(
+            label=words.turnover,
+            amounts=(*(style.amount(minor, currency) for minor in turnover), ""),
         ),
-        rows=(opening, *(_row(line, style) for line in statement.lines)),
-        closing=(
-            Closing(
-                label=words.turnover,
-                amounts=(
-                    style.amount(statement.charged.minor, currency),
-                    style.amount(statement.credited.minor, currency),
-                    "",
-                ),
-            ),
-            Closing(
-                label=words.closing_balance,
-                amounts=(style.amount(statement.closing.minor, currency),),
-                is_strong=True,
-            ),
+        Closing(
+            label=words.closing_balance,
+            amounts=(style.amount(statement.closing.minor, currency),),
+            is_strong=True,
         ),
     )
 
@@ -144,18 +148,16 @@ def _description(line: StatementLine, style: Style) -> str:
     words = style.words
     parts = [words.entry(line.type)]
     if line.code is not None:
-        parts.append(foreign(line.code))
-    if line.quantity is not None and line.quantity > 1:
-        parts.append(f"× {style.count(line.quantity)}")
+        times = f" × {style.count(line.quantity)}" if (line.quantity or 1) > 1 else ""
+        parts.append(foreign(line.code) + times)
     if line.method is not None:
         parts.append(words.method(line.method))
     if line.reason is not None:
         parts.append(words.reason(line.reason))
     if line.reference is not None:
         parts.append(foreign(line.reference))
-    if line.effective_on != line.booked_on:
-        parts.append(style.short_day(line.effective_on))
-    return " · ".join(parts)
+    served = "" if line.effective_on == line.booked_on else style.short_day(line.effective_on)
+    return " · ".join(parts) + (f" ({served})" if served else "")
 
 
 def _slip(document: StatementDocument, style: Style, due: Fact) -> Slip | None:

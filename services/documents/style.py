@@ -60,11 +60,11 @@ class Style:
 
     def amount(self, minor: int, currency: str) -> str:
         """An amount as a column has it: all digits of the currency, without its name."""
-        return figure(self._plain(minor, currency))
+        return self.figure(self._plain(minor, currency))
 
     def money(self, minor: int, currency: str) -> str:
         """An amount with its currency, which stands where the language has it."""
-        number = figure(self._plain(minor, currency))
+        number = self.figure(self._plain(minor, currency))
         symbol = get_currency_symbol(currency, self.locale)
         pattern = self.locale.currency_formats["standard"].pattern
         if not pattern.translate(_MARKS).startswith("¤"):
@@ -73,20 +73,24 @@ class Style:
         if self.direction == "rtl":
             return f"{symbol}{space}{number}"
         sign = MINUS if minor < 0 else ""
-        return figure(f"{sign}{symbol}{space}{self._plain(abs(minor), currency)}")
+        return self.figure(f"{sign}{symbol}{space}{self._plain(abs(minor), currency)}")
+
+    def figure(self, text: str) -> str:
+        """A number or a code, kept in its order among words that run from right to left."""
+        return figure(text) if self.direction == "rtl" else text
 
     def currency(self, currency: str) -> str:
         """The currency by name and ISO code."""
         name = get_currency_name(currency, locale=self.locale)
-        return currency if name == currency else f"{name} ({figure(currency)})"
+        return currency if name == currency else f"{name} ({currency})"
 
     def count(self, number: int) -> str:
         """A whole number."""
-        return figure(self._decimal(Decimal(number), "#,##0"))
+        return self.figure(self._decimal(Decimal(number), "#,##0"))
 
     def rate(self, ppm: int) -> str:
         """A tax rate in percent, of parts per million."""
-        return figure(self._decimal(Decimal(ppm) / 10_000, "#,##0.####") + _percent(self.locale))
+        return self.figure(self._decimal(Decimal(ppm) / 10_000, "#,##0.####") + _percent(self.locale))
 
     def day(self, on: date) -> str:
         """A date in words."""
@@ -114,7 +118,7 @@ class Style:
 def _short_day(style: Style, on: date) -> str:
     solar = solar_day(on) if style.calendar == "solar_hijri" else None
     if solar is not None:
-        return figure(style.local(f"{solar.year}/{solar.month}/{solar.day}"))
+        return style.figure(style.local(f"{solar.year}/{solar.month}/{solar.day}"))
     length = "short" if style.language in ("ps", "prs") else "medium"
     return style.local(format_date(on, length, style.locale))
 

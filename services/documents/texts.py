@@ -14,16 +14,19 @@ _JOINERS: Final = "\u200c\u200d"  # how Persian and Pashto write some of their w
 _LONG_WORD: Final = re.compile(r"\S{%d,}" % (_WORD_MAX + 1))
 _MARKS: Final = re.compile(r"([\u0300-\u036f\u0489\u20d0-\u20ff]{2})[\u0300-\u036f\u0489\u20d0-\u20ff]+")
 _BREAK: Final = "\u200b"
+# One word or number is in order by itself; an isolate costs shaping time and bytes of the PDF.
+_PLAIN: Final = re.compile(r"[A-Za-z]+[A-Za-z0-9]*|[\d.,/٫٬]*")
 
 
 def figure(text: str) -> str:
-    """A number among words of either direction: it always runs from left to right."""
-    return f"{_LRI}{text}{_PDI}"
+    """A text of ours among words of either direction: it always runs from left to right."""
+    return text if _PLAIN.fullmatch(text) else f"{_LRI}{text}{_PDI}"
 
 
 def foreign(text: str) -> str:
     """A text that somebody else wrote, in the direction of its own first letter."""
-    return f"{_FSI}{clean(text)}{_PDI}"
+    cleaned = clean(text)
+    return cleaned if _PLAIN.fullmatch(cleaned) else f"{_FSI}{cleaned}{_PDI}"
 
 
 def clean(text: str) -> str:
