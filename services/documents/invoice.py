@@ -13,7 +13,6 @@ from services.documents.paper import Closing, Column, Fact, Paper, Slip, Table
 from services.documents.sender import Sender, letterhead
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
-from services.documents.texts import foreign
 
 _DRAFT: Final = "draft"
 _VOID: Final = "void"
@@ -50,8 +49,8 @@ def invoice_paper(document: InvoiceDocument, style: Style) -> Paper:
         letterhead=letterhead(document.sender, style),
         addressee_label=words.bill_to,
         addressee=(
-            foreign(document.name) if document.name else words.account_holder,
-            f"{words.patient} {foreign(document.account.patient_id)}",
+            style.foreign(document.name) if document.name else words.account_holder,
+            f"{words.patient} {style.foreign(document.account.patient_id)}",
         ),
         facts=_facts(document, style),
         due=due,
@@ -134,7 +133,7 @@ def _line_row(line: InvoiceLineDetail, document: InvoiceDocument, style: Style) 
     currency, charge = line.net.currency, document.charges.get(line.charge_id)
     return (
         style.short_day(line.service_on),
-        _service(line.code, charge.modifiers if charge else ()),
+        _service(line.code, charge.modifiers if charge else (), style),
         style.count(line.quantity),
         style.amount(charge.unit_price.minor, currency) if charge else "",
         style.amount(line.tax.minor, currency),
@@ -142,8 +141,8 @@ def _line_row(line: InvoiceLineDetail, document: InvoiceDocument, style: Style) 
     )
 
 
-def _service(code: str, modifiers: Iterable[str]) -> str:
-    return foreign(" · ".join((code, *modifiers)))
+def _service(code: str, modifiers: Iterable[str], style: Style) -> str:
+    return style.foreign(" · ".join((code, *modifiers)))
 
 
 def _closing(document: InvoiceDocument, style: Style) -> tuple[Closing, ...]:

@@ -76,9 +76,7 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None
     direction: Literal["ltr", "rtl"]
     digits: Annotated[str, Meta(description="the digits 0 to 9 of page numbers")]
-    page_of: Annotated[
-        tuple[str, str, str], Meta(description="what stands around page and pages")
-    ]
+    page_of: Annotated[tuple[str, str, str], Meta(description="what stands around page and pages")]
     title: str
     subject: Annotated[str, Meta(description="what the document is about: number or account")]
     author: str

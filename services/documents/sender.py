@@ -4,7 +4,6 @@ import msgspec
 
 from services.documents.paper import Letterhead
 from services.documents.style import Calendar, Style
-from services.documents.texts import foreign
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +24,7 @@ def letterhead(sender: Sender, style: Style) -> Letterhead:
     contact = ((words.phone, sender.phone), (words.email, sender.email))
     numbered = (*contact, (words.tax_id, sender.tax_id))
     return Letterhead(
-        name=foreign(sender.name),
-        lines=tuple(map(foreign, sender.address)),
-        contact=tuple(f"{label} {foreign(value)}" for label, value in numbered if value),
+        name=style.foreign(sender.name),
+        lines=tuple(map(style.foreign, sender.address)),
+        contact=tuple(f"{label} {style.foreign(value)}" for label, value in numbered if value),
     )

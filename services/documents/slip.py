@@ -7,12 +7,17 @@ import segno
 from services.documents.paper import Fact, Slip
 from services.documents.sender import Sender
 from services.documents.style import Style
-from services.documents.texts import foreign
 
 
 def payment_slip(
-    sender: Sender, style: Style, *, reference: str, due: Fact, due_on: date | None,
-    facts: tuple[Fact, ...], code: str,
+    sender: Sender,
+    style: Style,
+    *,
+    reference: str,
+    due: Fact,
+    due_on: date | None,
+    facts: tuple[Fact, ...],
+    code: str,
 ) -> Slip:
     """The slip of a document; `code` is what its QR code says."""
     words = style.words
@@ -20,8 +25,8 @@ def payment_slip(
     return Slip(
         title=words.slip,
         cut=words.slip_cut,
-        payee=(foreign(sender.name), *map(foreign, sender.payment_instructions)),
-        facts=(Fact(label=words.reference, value=foreign(reference)), *facts, *by),
+        payee=(style.foreign(sender.name), *map(style.foreign, sender.payment_instructions)),
+        facts=(Fact(label=words.reference, value=style.foreign(reference)), *facts, *by),
         due=due,
         code=qr_code(code),
         code_label=words.scan,

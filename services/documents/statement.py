@@ -8,7 +8,6 @@ from services.documents.paper import Bucket, Closing, Column, Fact, Paper, Slip,
 from services.documents.sender import Sender, letterhead
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
-from services.documents.texts import foreign
 
 
 class StatementDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +34,8 @@ def statement_paper(document: StatementDocument, style: Style) -> Paper:
         letterhead=letterhead(document.sender, style),
         addressee_label=words.account_holder,
         addressee=(
-            foreign(document.name) if document.name else words.account_holder,
-            f"{words.patient} {foreign(statement.patient_id)}",
+            style.foreign(document.name) if document.name else words.account_holder,
+            f"{words.patient} {style.foreign(statement.patient_id)}",
         ),
         facts=_facts(statement, style),
         due=due,
@@ -101,7 +100,13 @@ def _ageing(statement: AccountStatement, style: Style) -> tuple[Bucket, ...]:
 def _table(statement: AccountStatement, style: Style) -> Table:
     words, currency = style.words, statement.currency
     first = style.short_day(statement.first_on)
-    opening = (first, words.opening_balance, "", "", style.amount(statement.opening.minor, currency))
+    opening = (
+        first,
+        words.opening_balance,
+        "",
+        "",
+        style.amount(statement.opening.minor, currency),
+    )
     columns = (
         Column(label=words.date, kind="date"),
         Column(label=words.description, kind="text"),
@@ -148,14 +153,15 @@ def _description(line: StatementLine, style: Style) -> str:
     words = style.words
     parts = [words.entry(line.type)]
     if line.code is not None:
-        times = f" × {style.count(line.quantity)}" if (line.quantity or 1) > 1 else ""
-        parts.append(foreign(line.code) + times)
+        quantity = line.quantity or 1
+        times = f" × {style.count(quantity)}" if quantity > 1 else ""
+        parts.append(style.foreign(line.code) + times)
     if line.method is not None:
         parts.append(words.method(line.method))
     if line.reason is not None:
         parts.append(words.reason(line.reason))
     if line.reference is not None:
-        parts.append(foreign(line.reference))
+        parts.append(style.foreign(line.reference))
     served = "" if line.effective_on == line.booked_on else style.short_day(line.effective_on)
     return " · ".join(parts) + (f" ({served})" if served else "")
 

@@ -12,7 +12,7 @@ from babel.numbers import format_decimal, get_currency_name, get_currency_symbol
 
 from contracts.money import exponent
 from services.documents.solar_hijri import MONTHS_PRS, MONTHS_PS, solar_day
-from services.documents.texts import figure
+from services.documents.texts import clean, figure, foreign
 from services.documents.words import LANGUAGES, Language, Words, words_of
 
 Calendar = Literal["gregorian", "solar_hijri"]
@@ -79,6 +79,10 @@ class Style:
         """A number or a code, kept in its order among words that run from right to left."""
         return figure(text) if self.direction == "rtl" else text
 
+    def foreign(self, text: str) -> str:
+        """What somebody else wrote, which may not change the order of the words around it."""
+        return clean(text) if self.direction == "ltr" and text.isascii() else foreign(text)
+
     def currency(self, currency: str) -> str:
         """The currency by name and ISO code."""
         name = get_currency_name(currency, locale=self.locale)
@@ -90,7 +94,9 @@ class Style:
 
     def rate(self, ppm: int) -> str:
         """A tax rate in percent, of parts per million."""
-        return self.figure(self._decimal(Decimal(ppm) / 10_000, "#,##0.####") + _percent(self.locale))
+        return self.figure(
+            self._decimal(Decimal(ppm) / 10_000, "#,##0.####") + _percent(self.locale)
+        )
 
     def day(self, on: date) -> str:
         """A date in words."""
@@ -108,9 +114,7 @@ class Style:
         return _plain(self, minor, exponent(currency))
 
     def _decimal(self, value: Decimal, pattern: str) -> str:
-        text = format_decimal(
-            value, pattern, self.locale, False, numbering_system=self._numbering
-        )
+        text = format_decimal(value, pattern, self.locale, False, numbering_system=self._numbering)
         return self.local(text.translate(_MARKS)).replace("-", MINUS)
 
 
@@ -150,7 +154,7 @@ class Chosen(NamedTuple):
 
 def choose_style(wanted: Iterable[str | None], calendar: Calendar = "gregorian") -> Chosen:
     """The first of these language tags (BCP 47) that documents are printed in, else English."""
-    passed = []
+    passed: list[str] = []
     for tag in filter(None, wanted):
         if (found := style_of(tag, calendar)) is not None:
             return Chosen(found, _reason(passed, found.language))
@@ -170,8 +174,10 @@ def style_of(tag: str, calendar: Calendar = "gregorian") -> Style | None:
 def _reason(passed: list[str], language: str) -> str | None:
     if not passed:
         return None
-    printed = ", ".join(LANGUAGES)
-    return f"documents are not printed in {', '.join(passed)}: {language} is used; they are in {printed}"
+    return (
+        f"documents are not printed in {', '.join(passed)} but in {', '.join(LANGUAGES)}:"
+        f" {language} was used"
+    )
 
 
 @cache

@@ -11,11 +11,13 @@ _LENGTH_MAX: Final = 240
 _WORD_MAX: Final = 24
 _LRI, _FSI, _PDI = "\u2066", "\u2068", "\u2069"
 _JOINERS: Final = "\u200c\u200d"  # how Persian and Pashto write some of their words
-_LONG_WORD: Final = re.compile(r"\S{%d,}" % (_WORD_MAX + 1))
-_MARKS: Final = re.compile(r"([\u0300-\u036f\u0489\u20d0-\u20ff]{2})[\u0300-\u036f\u0489\u20d0-\u20ff]+")
+_LONG_WORD: Final = re.compile(rf"\S{{{_WORD_MAX + 1},}}")
+_MARKS: Final = re.compile(
+    r"([\u0300-\u036f\u0489\u20d0-\u20ff]{2})[\u0300-\u036f\u0489\u20d0-\u20ff]+"
+)
 _BREAK: Final = "\u200b"
-# One word or number is in order by itself; an isolate costs shaping time and bytes of the PDF.
-_PLAIN: Final = re.compile(r"[A-Za-z]+[A-Za-z0-9]*|[\d.,/٫٬]*")
+# A number without a sign is in order by itself; an isolate costs shaping time and bytes of the PDF.
+_PLAIN: Final = re.compile(r"[\d.,/٫٬]*")
 
 
 def figure(text: str) -> str:
@@ -25,8 +27,7 @@ def figure(text: str) -> str:
 
 def foreign(text: str) -> str:
     """A text that somebody else wrote, in the direction of its own first letter."""
-    cleaned = clean(text)
-    return cleaned if _PLAIN.fullmatch(cleaned) else f"{_FSI}{cleaned}{_PDI}"
+    return f"{_FSI}{clean(text)}{_PDI}"
 
 
 def clean(text: str) -> str:
