@@ -24,16 +24,17 @@ class RendererBusy(Exception):
 
 async def render_invoice(render: Render, document: InvoiceDocument, style: Style) -> bytes:
     """The invoice as PDF; raises PaperTooLong and RendererBusy."""
-    _check(len(document.detail.lines), "the invoice")
+    check_length(len(document.detail.lines))
     return await render(invoice_paper(document, style))
 
 
 async def render_statement(render: Render, document: StatementDocument, style: Style) -> bytes:
     """The statement as PDF; raises PaperTooLong and RendererBusy."""
-    _check(len(document.statement.lines), "the statement; ask for a shorter period")
+    check_length(len(document.statement.lines))
     return await render(statement_paper(document, style))
 
 
-def _check(rows: int, what: str) -> None:
+def check_length(rows: int) -> None:
+    """Refuse what nobody would print; raises PaperTooLong."""
     if rows > ROWS_MAX:
-        raise PaperTooLong(f"{rows} lines are too many for one document ({ROWS_MAX}): {what}")
+        raise PaperTooLong(f"{rows} lines are more than one document holds, which is {ROWS_MAX}")

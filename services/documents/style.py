@@ -44,6 +44,12 @@ class Style:
         self._local = str.maketrans(_DIGITS["latn"], self.digits)
 
     @property
+    def tag(self) -> str:
+        """The BCP 47 tag of what is printed."""
+        territory = self.locale.territory
+        return f"{self.language}-{territory}" if territory else str(self.language)
+
+    @property
     def direction(self) -> Literal["ltr", "rtl"]:
         """Where lines begin."""
         return "rtl" if self.locale.text_direction == "rtl" else "ltr"
