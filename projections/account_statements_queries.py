@@ -17,7 +17,7 @@ from contracts.ids import EventId, split_event_id
 from contracts.money import Money
 from contracts.payment import PaymentMethod, PaymentPosted
 from contracts.private import Private
-from contracts.views import AccountStatement, StatementAgeing, StatementLine
+from contracts.statement_views import AccountStatement, StatementAgeing, StatementLine
 from projections.statements import AnyConnection, sql
 
 _STATEMENTS: Final = sql("account_statements")

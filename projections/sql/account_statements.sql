@@ -1,5 +1,6 @@
--- Statements of accounts $1 over the posting dates $2 to $3, in one statement, so that the ledger is
--- of one moment. What an invoice had outstanding on $3 is what it has now, and what settled it since.
+-- Statements of accounts $1 over the posting dates $2 to $3, in one statement, so that the ledger
+-- is of one moment. What an invoice had outstanding on $3 is what it has now, and what settled it
+-- since.
 SELECT a.account_id, a.patient_id, a.name, a.facility, a.currency, a.language, a.version,
        a.position, e.opening_minor, e.receivable_minor, e.credit_minor, e.lines,
        i.due_on, i.days_1_30_minor, i.days_31_60_minor, i.days_61_90_minor,

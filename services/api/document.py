@@ -123,7 +123,7 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
                     name: {"$ref": f"#/components/examples/{name}"} for name in content["examples"]
                 }
     if handler.opt.get(DOCUMENT):
-        answer[PDF] = {"schema": {"type": "string", "format": "binary"}}
+        answer[PDF] = {"schema": {"type": "string", "format": "binary"}, "example": "%PDF-1.7"}
     for content in (*body.values(), *answer.values()):
         shape = name_of(content["schema"].get("$ref", ""))
         if shape in EXAMPLES:

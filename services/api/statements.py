@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from contracts.views import AccountStatement
+from contracts.statement_views import AccountStatement
 from projections.account_statements_queries import find_statement
 from services.api.dependencies import Dependencies
 from services.api.parameters import AccountPath, check_period

@@ -13,6 +13,7 @@ from services.documents.paper import Closing, Column, Fact, Paper, Slip, Table
 from services.documents.sender import Sender, letterhead
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
+from services.documents.texts import clean
 
 _DRAFT: Final = "draft"
 _VOID: Final = "void"
@@ -43,7 +44,7 @@ def invoice_paper(document: InvoiceDocument, style: Style) -> Paper:
         page_of=style.page_of(),
         title=words.invoice,
         subject=style.figure(invoice.number) if invoice.number else words.drafted,
-        author=document.sender.name,
+        author=clean(document.sender.name),
         mark={_DRAFT: words.draft, _VOID: words.void}.get(status),
         stamp=words.paid if status == _PAID else None,
         letterhead=letterhead(document.sender, style),

@@ -1,7 +1,7 @@
 """The Solar Hijri calendar, by which Afghanistan dates its bills: March equinox to March equinox.
 
-The rule is Borkowski's (K. M. Borkowski, The Persian calendar for 3000 years, 1996), the one that
-civil calendars of Iran and Afghanistan agree with from 1178 to 1634 (AD 1799 to 2256).
+Leap years repeat every 33 years, which agrees with the civil calendar from 1178 to 1633 (1799 to
+2255 of the common era): Borkowski, The Persian calendar for 3000 years (1996).
 """
 
 from datetime import date, timedelta

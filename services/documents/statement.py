@@ -2,12 +2,13 @@
 
 import msgspec
 
-from contracts.views import AccountStatement, StatementLine
+from contracts.statement_views import AccountStatement, StatementLine
 from services.documents.columns import table
 from services.documents.paper import Bucket, Closing, Column, Fact, Paper, Slip, Table
 from services.documents.sender import Sender, letterhead
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
+from services.documents.texts import clean
 
 
 class StatementDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ def statement_paper(document: StatementDocument, style: Style) -> Paper:
         page_of=style.page_of(),
         title=words.statement,
         subject=style.figure(statement.account_id),
-        author=document.sender.name,
+        author=clean(document.sender.name),
         letterhead=letterhead(document.sender, style),
         addressee_label=words.account_holder,
         addressee=(

@@ -1,5 +1,6 @@
 -- Who documents come from: the letterhead of a facility ('*': of any without one of its own) in a
--- language ('*': in any), and how it wants to be paid. Without a row the facility's code is printed.
+-- language ('*': in any), and how it wants to be paid. Without a row the facility's code is
+-- printed.
 CREATE TABLE letterheads (
     tenant               text   NOT NULL,
     facility             text   NOT NULL,
