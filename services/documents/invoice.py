@@ -43,7 +43,7 @@ def invoice_paper(document: InvoiceDocument, style: Style) -> Paper:
         digits=style.digits,
         page_of=style.page_of(),
         title=words.invoice,
-        subject=style.figure(invoice.number) if invoice.number else words.drafted,
+        subject=style.foreign(invoice.number) if invoice.number else words.drafted,
         author=clean(document.sender.name),
         mark={_DRAFT: words.draft, _VOID: words.void}.get(status),
         stamp=words.paid if status == _PAID else None,
@@ -68,7 +68,7 @@ def _facts(document: InvoiceDocument, style: Style) -> tuple[Fact, ...]:
     return (
         Fact(
             label=words.invoice_number,
-            value=style.figure(invoice.number) if invoice.number else words.drafted,
+            value=style.foreign(invoice.number) if invoice.number else words.drafted,
         ),
         *(Fact(label=label, value=style.day(on)) for label, on in dates if on is not None),
         Fact(label=words.account, value=style.figure(invoice.account_id)),

@@ -9,6 +9,7 @@ from typing import Final
 
 _LENGTH_MAX: Final = 240
 _WORD_MAX: Final = 24
+_PIECE: Final = 12
 _LRI, _FSI, _PDI = "\u2066", "\u2068", "\u2069"
 _JOINERS: Final = "\u200c\u200d"  # how Persian and Pashto write some of their words
 _LONG_WORD: Final = re.compile(rf"\S{{{_WORD_MAX + 1},}}")
@@ -50,4 +51,4 @@ def _kept(character: str) -> str:
 
 def _with_breaks(found: re.Match[str]) -> str:
     word = found[0]
-    return _BREAK.join(word[at : at + _WORD_MAX] for at in range(0, len(word), _WORD_MAX))
+    return _BREAK.join(word[at : at + _PIECE] for at in range(0, len(word), _PIECE))

@@ -14,7 +14,9 @@ CREATE TABLE letterheads (
     calendar             text   NOT NULL DEFAULT 'gregorian',
     CONSTRAINT letterheads_are_one_a_facility_and_language PRIMARY KEY (tenant, facility, language),
     CONSTRAINT letterheads_fit_the_head_of_a_page
-        CHECK (cardinality(address) <= 6 AND cardinality(payment_instructions) <= 6),
+        CHECK (cardinality(address) <= 6 AND cardinality(payment_instructions) <= 6
+               AND char_length(name) <= 120 AND char_length(phone) <= 60
+               AND char_length(email) <= 120 AND char_length(tax_id) <= 60),
     CONSTRAINT letterheads_are_in_a_printed_language
         CHECK (language IN ('*', 'en', 'ps', 'prs', 'ar')),
     CONSTRAINT letterheads_have_a_known_calendar CHECK (calendar IN ('gregorian', 'solar_hijri'))
