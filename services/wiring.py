@@ -7,7 +7,7 @@ libraries in its memory.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 
@@ -24,6 +24,16 @@ __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
 INTAKE_CONSUMER: Final = "intake"
 SAGAS_CONSUMER: Final = "sagas"
+
+
+class Closable(Protocol):
+    """Whatever has to be closed."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+
+
+Closing = TypeVar("Closing", bound=Closable)
 
 
 class Wiring:
@@ -64,6 +74,11 @@ class Wiring:
         if self.servers.temporal_address is None:
             raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
         return self.servers.temporal_address
+
+    def closing(self, held: Closing) -> Closing:
+        """What is closed with the process."""
+        self._undo.callback(held.close)
+        return held
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
@@ -208,6 +223,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
     """Answer HTTP until `stopping`."""
     from prometheus_client import REGISTRY
 
+    from services.adapters.pdf import TypstRenderer
     from services.adapters.postgres.readiness import missing_of
     from services.api.auth import authentication
     from services.api.dependencies import Dependencies
@@ -216,6 +232,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
     settings = wired.settings
     writer = await wired.pool("daybook_writer")
     reader = await wired.pool("daybook_reader")
+    renderer = wired.closing(TypstRenderer())
     dependencies = Dependencies(
         executor=await wired.executor(writer),
         writer=writer,
@@ -223,5 +240,6 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         authenticate=authentication(settings),
         missing=missing_of(reader),
         registry=REGISTRY,
+        render=renderer.render,
     )
     await serve(dependencies, settings.api_host, settings.api_port, stopping)

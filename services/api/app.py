@@ -9,7 +9,16 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
-from services.api import accounts, charges, health, invoices, payments, price_lists, reports
+from services.api import (
+    accounts,
+    charges,
+    health,
+    invoices,
+    payments,
+    price_lists,
+    reports,
+    statements,
+)
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
@@ -27,6 +36,7 @@ ROUTES: Final = (
     accounts.list_accounts,
     accounts.get_account,
     accounts.get_account_ledger,
+    statements.get_statement,
     charges.capture_charge,
     charges.get_charge,
     invoices.list_invoices,

@@ -8,6 +8,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from services.api.auth import Authenticate
+from services.documents.rendering import Render
 from services.execute.executor import Executor
 
 PATIENCE_SECONDS: Final = 5.0
@@ -27,5 +28,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     authenticate: Authenticate
     missing: Missing
     registry: CollectorRegistry
+    render: Render
+    """Sets documents as PDF."""
     patience_seconds: float = PATIENCE_SECONDS
     """How long a query waits for its `after` before it answers 425."""

@@ -19,6 +19,7 @@ from services.api.calls import KEY
 from services.api.codes import CODES
 from services.api.context import CORRELATION_PATTERN
 from services.api.examples import EXAMPLES
+from services.api.printing import DOCUMENT, PDF
 from services.api.problems import problem_example
 
 DESCRIPTION: Final = """\
@@ -121,6 +122,8 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
                 content["examples"] = {
                     name: {"$ref": f"#/components/examples/{name}"} for name in content["examples"]
                 }
+    if handler.opt.get(DOCUMENT):
+        answer[PDF] = {"schema": {"type": "string", "format": "binary"}, "example": "%PDF-1.7"}
     for content in (*body.values(), *answer.values()):
         shape = name_of(content["schema"].get("$ref", ""))
         if shape in EXAMPLES:

@@ -15,6 +15,7 @@ from services.api.body import BODY_BYTES_MAX, StrictJson
 from services.api.calls import KEY
 from services.api.codes import CODES
 from services.api.ledger import Recorded
+from services.api.printing import DOCUMENT
 from services.api.problems import PROBLEM_JSON, Problem, ProblemDetails
 from services.api.reading import PROJECTIONS
 from services.commands import BY_COMMAND
@@ -66,8 +67,9 @@ def query(
     scope: str = READ,
     codes: tuple[str, ...] = (),
     tagged: bool = False,
+    document: bool = False,
 ) -> Route:
-    """A GET over read models; `tagged` says that the answer has an ETag."""
+    """A GET over read models; `tagged`: it has an ETag, `document`: it can be had as PDF."""
     waits = ("NOT_YET",) if projections else ()
     etag = _header("ETag", 'W/"7-1204"', "for If-None-Match, and of an account for If-Match")
     unchanged = {
@@ -80,7 +82,7 @@ def query(
         response_headers=[etag] if tagged else [],
         response_description="Found",
         tags=[_tag(path)],
-        opt={SCOPE: scope, PROJECTIONS: projections},
+        opt={SCOPE: scope, PROJECTIONS: projections, DOCUMENT: document},
     )
 
 
