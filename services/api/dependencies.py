@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from services.api.auth import Authenticate
 from services.execute.executor import Executor
+from services.licences import UNLIMITED, Licences
 
 PATIENCE_SECONDS: Final = 5.0
 
@@ -27,5 +28,6 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     authenticate: Authenticate
     missing: Missing
     registry: CollectorRegistry
+    licences: Licences = UNLIMITED
     patience_seconds: float = PATIENCE_SECONDS
     """How long a query waits for its `after` before it answers 425."""

@@ -1,0 +1,62 @@
+"""Which adapter of each port the settings choose; what is not set has an embedded default."""
+
+from contextlib import AsyncExitStack
+
+import asyncpg
+import structlog
+
+from services.licences import UNLIMITED, Licences
+from services.ports import CodeValidator
+from services.settings import Settings
+
+_log = structlog.get_logger()
+
+
+class Ports:
+    """Makes adapters when they are asked for; what they open is closed with `undo`."""
+
+    def __init__(self, settings: Settings, undo: AsyncExitStack) -> None:
+        self._settings = settings
+        self._undo = undo
+
+    def code_validators(self, pool: asyncpg.Pool) -> list[CodeValidator]:
+        """What is loaded, and then what is connected; the pool acts as daybook_writer."""
+        from services.adapters.codes import PostgresCodes
+
+        loaded = PostgresCodes(pool)
+        url = self._settings.terminology_url
+        if url is None:
+            return [loaded]
+        from services.adapters.outbound import Outbound
+        from services.adapters.terminology import Connected, Terminology
+
+        outbound = Outbound(
+            url,
+            setting="DAYBOOK_TERMINOLOGY_URL",
+            seconds_max=5.0,
+            headers={"Accept": "application/fhir+json"},
+        )
+        self._undo.push_async_callback(outbound.close)
+        return [loaded, Terminology(outbound, Connected(self._settings.terminology_systems))]
+
+    def licences(self) -> Licences:
+        """Who may use which module."""
+        settings = self._settings
+        stale_seconds = settings.licence_stale_hours * 3600
+        if settings.licence_url is not None:
+            from services.adapters.licences import HttpLicences
+            from services.adapters.outbound import Outbound
+
+            outbound = Outbound(
+                settings.licence_url, setting="DAYBOOK_LICENCE_URL", seconds_max=5.0
+            )
+            self._undo.push_async_callback(outbound.close)
+            return Licences(HttpLicences(outbound), stale_seconds=stale_seconds)
+        if settings.licence_file is not None:
+            from services.adapters.licences import FileLicences
+
+            # A file is asked often, so that a change of it is soon seen.
+            client = FileLicences(settings.licence_file)
+            return Licences(client, fresh_seconds=5.0, stale_seconds=stale_seconds)
+        _log.info("every module is active: no DAYBOOK_LICENCE_URL or DAYBOOK_LICENCE_FILE is set")
+        return UNLIMITED
