@@ -205,5 +205,5 @@ class Delivery(Protocol):
 class Stores(Protocol):
     """As much of an object store as a print queue needs."""
 
-    async def put(self, key: str, content: bytes, media_type: str) -> None:
+    async def put(self, key: str, content: bytes) -> None:
         """Store a whole object; the same key again replaces it."""

@@ -6,7 +6,7 @@ import asyncpg
 import structlog
 
 from services.licences import UNLIMITED, Licences
-from services.ports import CodeValidator
+from services.ports import CodeValidator, PaymentGateway
 from services.settings import Settings
 
 _log = structlog.get_logger()
@@ -60,3 +60,18 @@ class Ports:
             return Licences(client, fresh_seconds=5.0, stale_seconds=stale_seconds)
         _log.info("every module is active: no DAYBOOK_LICENCE_URL or DAYBOOK_LICENCE_FILE is set")
         return UNLIMITED
+
+    def payment_gateway(self, pool: asyncpg.Pool) -> PaymentGateway:
+        """Who takes money from cards; the pool acts as daybook_writer."""
+        settings = self._settings
+        if settings.payment_gateway == "stripe":
+            from services.adapters.stripe import Stripe
+            from services.adapters.stripe_calls import StripeCalls, stripe_outbound
+
+            outbound = stripe_outbound(settings.stripe_key, settings.stripe_url)
+            self._undo.push_async_callback(outbound.close)
+            return Stripe(StripeCalls(outbound))
+        from services.adapters.sandbox_gateway import SandboxGateway
+
+        _log.warning("cards are charged in the sandbox: no money moves", gateway="sandbox")
+        return SandboxGateway(pool)

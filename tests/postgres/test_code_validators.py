@@ -11,8 +11,9 @@ from services.adapters.outbound import Outbound
 from services.adapters.terminology import Connected, Terminology
 from services.cannot_run import CannotRun
 from services.code_systems import list_systems, load_codes, read_codes, remove_system
+from services.embedded.addresses import Addresses
 from services.ports import Coded, CodeValidator, Finding, Verdict
-from tests.fixtures.databases import Database
+from tests.fixtures.databases import Database, a_database
 from tests.fixtures.http_server import Asked, Reply, Server, http_server
 
 CPT = "http://www.ama-assn.org/go/cpt"
@@ -54,10 +55,11 @@ def outbound(server: Server, **options: Any) -> Outbound:
 
 @pytest.fixture(params=["loaded", "connected"])
 async def validator(
-    request: pytest.FixtureRequest, database: Database
+    request: pytest.FixtureRequest, stack: Addresses
 ) -> AsyncIterator[CodeValidator]:
     if request.param == "loaded":
-        yield await loaded(database)
+        async with a_database(stack) as database:
+            yield await loaded(database)
         return
     with http_server(answer_fhir) as server:
         async with outbound(server) as client:
