@@ -147,6 +147,14 @@ class PaymentGateway(Protocol):
 # --- delivery ---
 
 
+class Channel(StrEnum):
+    """How somebody is reached."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    PRINT = "print"
+
+
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """A document that goes along."""
 

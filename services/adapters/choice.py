@@ -6,7 +6,7 @@ import asyncpg
 import structlog
 
 from services.licences import UNLIMITED, Licences
-from services.ports import CodeValidator, PaymentGateway
+from services.ports import Channel, CodeValidator, Delivery, PaymentGateway, Stores
 from services.settings import Settings
 
 _log = structlog.get_logger()
@@ -75,3 +75,27 @@ class Ports:
 
         _log.warning("cards are charged in the sandbox: no money moves", gateway="sandbox")
         return SandboxGateway(pool)
+
+    def delivery(self, channel: Channel, store: Stores | None = None) -> Delivery:
+        """Who takes messages to people; `store` is where a print shop looks."""
+        settings = self._settings
+        if channel is Channel.EMAIL and settings.smtp_url:
+            from services.adapters.mail import Mail, sender_of, smtp_server
+
+            return Mail(smtp_server(settings.smtp_url), sender_of(settings.mail_from))
+        if channel is Channel.SMS and settings.sms_url:
+            from services.adapters.outbound import Outbound
+            from services.adapters.sms import Sms
+
+            outbound = Outbound(settings.sms_url, setting="DAYBOOK_SMS_URL")
+            self._undo.push_async_callback(outbound.close)
+            return Sms(outbound, settings.sms_key)
+        if channel is Channel.PRINT and store is not None:
+            from services.adapters.print_queue import PrintQueue
+
+            return PrintQueue(store)
+        from services.adapters.folder import Folder
+
+        folder = settings.data_dir / "outbox"
+        _log.warning("messages stay on this machine", channel=channel.value, folder=str(folder))
+        return Folder(folder, channel)

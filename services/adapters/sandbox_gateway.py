@@ -4,7 +4,7 @@ thing, and the same answer to the same key in every process, also after a restar
 
 import hashlib
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import msgspec
@@ -58,7 +58,8 @@ _METHOD: Final = (
     "SELECT token FROM sandbox_gateway WHERE reference = $1 AND kind = 'method' AND NOT is_removed"
 )
 _REMOVE: Final = "UPDATE sandbox_gateway SET is_removed = true WHERE reference = $1"
-_decode: Final = msgspec.json.Decoder(_Answer).decode
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 class SandboxGateway:
@@ -84,7 +85,7 @@ class SandboxGateway:
             )
         if token == TIMES_OUT and noted["times_asked"] == 1:
             return Unknown(reason="no answer within the time (the sandbox's card that times out)")
-        return _read(noted, Taken | Declined)  # type: ignore[no-any-return]
+        return _read(noted, Taken, Declined)
 
     async def find_charge(self, payment_id: str) -> Taken | Declined | Unknown | None:
         """See PaymentGateway."""
@@ -110,7 +111,7 @@ class SandboxGateway:
                 of_reference=payment_reference if counts else None,
                 asked=payment_reference,
             )
-        return _read(noted, Refunded | RefundRefused)  # type: ignore[no-any-return]
+        return _read(noted, Refunded, RefundRefused)
 
     async def save_method(
         self, account_id: str, setup: str, key: str
@@ -127,7 +128,7 @@ class SandboxGateway:
             noted = await _note(
                 connection, "method", key, account_id, answer, None, token=setup, asked=setup
             )
-        return _read(noted, SavedMethod | Declined)  # type: ignore[no-any-return]
+        return _read(noted, SavedMethod, Declined)
 
     async def remove_method(self, reference: str) -> Unknown | None:
         """See PaymentGateway."""
@@ -195,5 +196,7 @@ def _no_such(method: str) -> str:
     return f"No such payment method: {method[:60]!r}. The sandbox has: {known}"
 
 
-def _read(noted: Any, kinds: Any) -> Any:
-    return msgspec.json.decode(noted["answer"], type=kinds)
+def _read(noted: Any, one: type[One], other: type[Other]) -> One | Other:
+    kinds: Any = one | other
+    answer: One | Other = msgspec.json.decode(noted["answer"], type=kinds)
+    return answer
