@@ -11,6 +11,15 @@ from msgspec import Meta
 DEFAULT_DATA_DIR: Final = Path(".daybook")
 
 
+class Secret(str):
+    """A text that nobody prints by accident: its representation is stars."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the servers are and how this process works."""
 
@@ -35,6 +44,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
     lanes: Annotated[int, Meta(ge=1)] = 3
     pool_size_max: Annotated[int, Meta(ge=1)] = 8
+    terminology_url: str | None = None
+    """A FHIR R4 terminology server, asked for the systems that `terminology_systems` connects."""
+    terminology_systems: str = ""
+    """URIs separated by spaces, for every tenant, or for one as `tenant=URI`."""
+    licence_url: str | None = None
+    """Answers `<url>/<tenant>` with the active modules; goes before `licence_file`."""
+    licence_file: Path | None = None
+    licence_stale_hours: Annotated[float, Meta(ge=0, le=720)] = 24.0
+    """For how long the last answer holds while the licence server is away."""
+    payment_gateway: Literal["sandbox", "stripe"] = "sandbox"
+    stripe_key: Secret = Secret("")
+    stripe_url: str = "https://api.stripe.com"
+    smtp_url: Secret | None = None
+    """`smtps://`, `smtp+starttls://` or, on this machine alone, `smtp://`; user:password@host."""
+    mail_from: str = ""
+    """Who sends, as `Clinic North <billing@clinic.example>`."""
+    sms_url: str | None = None
+    sms_key: Secret = Secret("")
+    """Signs what goes to the SMS hook."""
+    link_url: str = ""
+    """Where those who are sent a link find the API, as https://billing.clinic.example."""
+    link_keys: Secret = Secret("")
+    """Keys of signed links, 32 bytes in hex each, by spaces: the first signs, all are taken."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

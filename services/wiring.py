@@ -13,8 +13,10 @@ import asyncpg
 
 from relay.connection import Client
 from relay.jetstream import StreamSettings
+from services.adapters.choice import Ports
 from services.adapters.postgres.migrate import migrate
 from services.adapters.postgres.pool import open_pool
+from services.code_checks import CodeChecks
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
 from services.reach import reach_bus, reaching_postgres
@@ -46,6 +48,7 @@ class Wiring:
         self.servers = servers
         self.owner = owner
         self.streams = StreamSettings(prefix=settings.prefix, replicas=settings.stream_replicas)
+        self.ports = Ports(settings, undo)
         self.is_opening = False
         """A connection is being made: nothing would be lost if that ended now."""
         self._undo = undo
@@ -67,7 +70,9 @@ class Wiring:
 
     async def executor(self, pool: asyncpg.Pool) -> Executor:
         """The write path over a pool of role daybook_writer."""
-        return await self._undo.enter_async_context(Executor(pool, lanes=self.settings.lanes))
+        examine = CodeChecks(self.ports.code_validators(pool), pool)
+        executor = Executor(pool, lanes=self.settings.lanes, examine=examine)
+        return await self._undo.enter_async_context(executor)
 
     def temporal_address(self) -> str:
         """Where Temporal is; raises NothingRunning."""
@@ -155,6 +160,7 @@ async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
         pool,
         stream=wired.streams.intake,
         prefix_tokens=1 if wired.settings.prefix else 0,
+        licences=wired.ports.licences(),
     )
     async with durable_feed(client, consumer) as feed:
         await Intake(taking, feed).run(stopping)
@@ -241,5 +247,6 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         missing=missing_of(reader),
         registry=REGISTRY,
         render=renderer.render,
+        licences=wired.ports.licences(),
     )
     await serve(dependencies, settings.api_host, settings.api_port, stopping)

@@ -26,10 +26,12 @@ from services.api.document import DESCRIPTION, JsonDocument
 from services.api.failures import HANDLERS
 from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
+from services.api.modules import Licensed
 from services.api.reading import provide_reading
 from services.api.reference import Reference
 from services.api.routes import immutable
 from services.api.telemetry import before_send
+from services.licences import UNLIMITED, Licences
 
 ROUTES: Final = (
     accounts.open_account,
@@ -82,7 +84,7 @@ def create_app(dependencies: Dependencies) -> Litestar:
     """The application; several can live in one process, each with a registry of its own."""
     ledger = Ledger(dependencies)
     return Application(
-        route_handlers=_routes(),
+        route_handlers=_routes(dependencies.licences),
         middleware=[Gate(dependencies.authenticate)],
         exception_handlers=HANDLERS,
         before_send=[before_send(dependencies.registry)],
@@ -100,7 +102,7 @@ def create_app(dependencies: Dependencies) -> Litestar:
 def routes_app() -> Litestar:
     """The routes alone, which work with nothing: what the published document is made from."""
     return Litestar(
-        route_handlers=_routes(),
+        route_handlers=_routes(UNLIMITED),
         dependencies={
             name: Provide(_nothing(name), sync_to_thread=False)
             for name in ("dependencies", "ledger")
@@ -117,11 +119,11 @@ def _nothing(name: str) -> Callable[[], None]:
     return refuse
 
 
-def _routes() -> list[ControllerRouterHandler]:
+def _routes(licences: Licences) -> list[ControllerRouterHandler]:
     v1 = Router(
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
-        middleware=[Admission()],
+        middleware=[Admission(), Licensed(licences)],
         dependencies={"call": provide_call, "reading": provide_reading},
     )
     return [v1, health.live, health.ready, health.metrics]

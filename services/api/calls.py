@@ -60,7 +60,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
                 traceparent=self.traceparent,
                 expected_version=self.expected_version,
             ),
-            {"CURRENCY_UNSUPPORTED": _currency_path(request)},
+            {
+                "CURRENCY_UNSUPPORTED": _currency_path(request),
+                "CODE_INVALID": "$.code",
+                "CODE_UNVERIFIED": "$.code",
+            },
         )
 
     async def seal(self, subject: str, text: str | None) -> Private | None:

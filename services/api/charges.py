@@ -68,6 +68,8 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     summary="Capture a charge",
     codes=(
         "NOT_FOUND",
+        "CODE_INVALID",
+        "CODE_UNVERIFIED",
         "PRICE_NOT_FOUND",
         "CURRENCY_UNSUPPORTED",
         "STATE_CONFLICT",

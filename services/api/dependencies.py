@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from services.api.auth import Authenticate
 from services.documents.rendering import Render
 from services.execute.executor import Executor
+from services.licences import UNLIMITED, Licences
 
 PATIENCE_SECONDS: Final = 5.0
 
@@ -30,5 +31,6 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     registry: CollectorRegistry
     render: Render
     """Sets documents as PDF."""
+    licences: Licences = UNLIMITED
     patience_seconds: float = PATIENCE_SECONDS
     """How long a query waits for its `after` before it answers 425."""

@@ -15,10 +15,12 @@ from services.api.body import BODY_BYTES_MAX, StrictJson
 from services.api.calls import KEY
 from services.api.codes import CODES
 from services.api.ledger import Recorded
+from services.api.modules import MODULE
 from services.api.printing import DOCUMENT
 from services.api.problems import PROBLEM_JSON, Problem, ProblemDetails
 from services.api.reading import PROJECTIONS
 from services.commands import BY_COMMAND
+from services.licences import Module
 
 Route = Callable[[Callable[..., Any]], HTTPRouteHandler]
 
@@ -31,6 +33,7 @@ _COMMANDS: Final = (
     "IDEMPOTENCY_KEY_REUSED",
     "IDEMPOTENCY_IN_FLIGHT",
     "LOCK_TIMEOUT",
+    "MODULE_NOT_ACTIVE",
 )
 
 
@@ -41,6 +44,7 @@ def command(
     summary: str,
     codes: tuple[str, ...] = (),
     key_required: bool = False,
+    module: Module = Module.CORE,
     body_bytes_max: int = BODY_BYTES_MAX,
 ) -> Route:
     """A POST that executes a command of this kind, with the scope that its table says."""
@@ -56,7 +60,7 @@ def command(
             _header("Idempotency-Replayed", "true", "`true` on the answer to a repeat"),
         ],
         tags=[_tag(path)],
-        opt={SCOPE: BY_COMMAND[kind].scope, KEY: key_required},
+        opt={SCOPE: BY_COMMAND[kind].scope, KEY: key_required, MODULE: module},
     )
 
 
@@ -68,8 +72,10 @@ def query(
     codes: tuple[str, ...] = (),
     tagged: bool = False,
     document: bool = False,
+    module: Module | None = None,
 ) -> Route:
     """A GET over read models; `tagged`: it has an ETag, `document`: it can be had as PDF."""
+    codes = codes if module is None else (*codes, "MODULE_NOT_ACTIVE")
     waits = ("NOT_YET",) if projections else ()
     etag = _header("ETag", 'W/"7-1204"', "for If-None-Match, and of an account for If-Match")
     unchanged = {
@@ -82,7 +88,7 @@ def query(
         response_headers=[etag] if tagged else [],
         response_description="Found",
         tags=[_tag(path)],
-        opt={SCOPE: scope, PROJECTIONS: projections, DOCUMENT: document},
+        opt={SCOPE: scope, PROJECTIONS: projections, DOCUMENT: document, MODULE: module},
     )
 
 

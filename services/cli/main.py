@@ -13,6 +13,7 @@ _WHERE: Final = {
     "intake": "intake:intake",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
+    "codes": "codes:codes",
     "rebuild": "rebuild:rebuild",
     "audit": "audit:audit",
 }

@@ -7,6 +7,7 @@ import msgspec
 
 from contracts.adjustment import Direction
 from contracts.charge import ChargeCaptured
+from contracts.payment import PaymentMethod
 from contracts.views import AccountBalance, InvoiceDetail, InvoiceLineDetail
 from services.documents.columns import table
 from services.documents.paper import Closing, Column, Fact, Paper, Slip, Table
@@ -14,6 +15,7 @@ from services.documents.sender import Sender, letterhead
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
 from services.documents.texts import clean
+from services.documents.words import Words
 
 _DRAFT: Final = "draft"
 _VOID: Final = "void"
@@ -203,10 +205,11 @@ def _settled_rows(document: InvoiceDocument, style: Style) -> tuple[tuple[str, .
     payments = [
         (
             part.booked_on,
-            f"{words.entry('billing.payment.posted.v1')} · {words.method(part.method)}",
+            _paid_by(part.method, words),
             -part.amount.minor,
         )
         for part in document.detail.payments
+        if not part.released  # the invoice was voided: it is credit again
     ]
     adjustments = [
         (
@@ -220,6 +223,12 @@ def _settled_rows(document: InvoiceDocument, style: Style) -> tuple[tuple[str, .
         (style.short_day(on), what, style.amount(minor, currency))
         for on, what, minor in sorted(payments + adjustments, key=lambda row: row[0])
     )
+
+
+def _paid_by(method: PaymentMethod | None, words: Words) -> str:
+    if method is None:
+        return words.entry("billing.credit.allocated.v1")
+    return f"{words.entry('billing.payment.posted.v1')} · {words.method(method)}"
 
 
 def _slip(document: InvoiceDocument, style: Style, due: Fact) -> Slip | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -82,6 +83,10 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Outcome = Done | Refused
+
+Examine = Callable[[Sequence[Envelope]], Awaitable[Sequence[Envelope | Refused]]]
+"""What is asked of others before commands are queued, outside of any transaction: answers each
+command, as it is to be executed, or its refusal."""
 
 KEY_REUSED: Final = Refused(
     code="IDEMPOTENCY_KEY_REUSED",

@@ -13,8 +13,8 @@ import structlog
 
 from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
 from services.execute.batch import account_named, stream_of
-from services.execute.envelope import TENANT, Envelope, Outcome, Refused
-from services.execute.faults import refusal_of
+from services.execute.envelope import TENANT, Envelope, Examine, Outcome, Refused
+from services.execute.faults import is_away, refusal_of
 from services.execute.job import Entry, Job
 from services.execute.waiting import WaitingRoom
 
@@ -37,7 +37,9 @@ class Executor:
         lanes: int = 3,
         now: Callable[[], datetime] = utc_now,
         lock_timeout_seconds: float = 5,
+        examine: Examine | None = None,
     ) -> None:
+        self._examine = examine
         self._ledger = Ledger(pool, now, lock_timeout_seconds)
         self._queues: list[deque[Entry]] = [deque() for _ in range(lanes)]
         self._wakers = [asyncio.Event() for _ in range(lanes)]
@@ -88,16 +90,34 @@ class Executor:
 
         After LedgerUnavailable some may have been committed: repeat all of them.
         """
-        if self._closed:
-            raise _closed()
         if not envelopes:
             return []
+        examined = await self.examine(envelopes)
+        if self._closed:
+            raise _closed()
         job = Job(envelopes)
-        for place, envelope in enumerate(envelopes):
-            refused = self._queue(envelope, job, place)
+        for place, envelope in enumerate(examined):
+            if isinstance(envelope, Refused):
+                refused: Refused | None = envelope
+            else:
+                refused = self._queue(envelope, job, place)
             if refused is not None:
                 job.settle(place, refused)
         return await job.future
+
+    async def examine(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope | Refused]:
+        """Commands as they are to be executed: other systems were asked about what they say.
+
+        Raises LedgerUnavailable.
+        """
+        if self._examine is None:
+            return envelopes
+        try:
+            return await self._examine(envelopes)
+        except Exception as fault:
+            if is_away(fault):
+                raise LedgerUnavailable(f"{type(fault).__name__}: {fault}") from fault
+            raise
 
     def _queue(self, envelope: Envelope, job: Job, place: int) -> Refused | None:
         """Queue a command in its lane; returns the refusal of one that has none."""

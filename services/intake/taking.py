@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import asyncpg
 import structlog
 
+from services.code_checks import UNVERIFIED
 from services.execute.attempt import LedgerUnavailable
 from services.execute.envelope import Envelope, Refused
 from services.execute.executor import Executor
@@ -15,7 +16,11 @@ from services.execute.faults import is_away
 from services.intake import rejecting, translation
 from services.intake.reading import Arrived, Readable, Unreadable, at_fault, read
 from services.intake.rejecting import Rejection, rejection_of
+from services.licences import UNLIMITED, Licences, Module, ModuleNotActive
 from services.sealing import Keys, make_keys
+
+UNVERIFIED_TIMES_MAX: Final = 40
+"""Deliveries of a message whose code cannot be verified, 15 s apart; then it is rejected."""
 
 _log = structlog.get_logger()
 
@@ -25,6 +30,8 @@ class Taken(NamedTuple):
 
     settled: list[int]
     again: list[int]
+    later: list[int]
+    """To come again after a longer pause: another system has to answer first."""
     taken_count: int
     repeated_count: int
     rejected_count: int
@@ -34,8 +41,15 @@ class Taking:
     """Takes messages of one intake stream; raises LedgerUnavailable when Postgres is away."""
 
     def __init__(
-        self, executor: Executor, pool: asyncpg.Pool, *, stream: str, prefix_tokens: int
+        self,
+        executor: Executor,
+        pool: asyncpg.Pool,
+        *,
+        stream: str,
+        prefix_tokens: int,
+        licences: Licences = UNLIMITED,
     ) -> None:
+        self._licences = licences
         self._executor = executor
         self._pool = pool
         self._stream = stream
@@ -44,13 +58,16 @@ class Taking:
     async def take(self, batch: Sequence[Arrived]) -> Taken:
         """Execute what can be read, keep what cannot; each message ends settled or comes again."""
         readings = [read(arrived, self._prefix_tokens) for arrived in batch]
-        envelopes = await self._envelopes(readings)
+        later = await self._unlicensed(readings)
+        envelopes = await self._envelopes(readings, later)
         outcomes = await self._executor.execute_all(list(envelopes.values()))
         again, repeated = [], 0
         for index, outcome in zip(envelopes, outcomes, strict=True):
             if not isinstance(outcome, Refused):
                 repeated += outcome.replayed
-            elif outcome.transient:
+            elif outcome.code == UNVERIFIED and batch[index].delivered < UNVERIFIED_TIMES_MAX:
+                later.append(index)
+            elif outcome.transient and outcome.code != UNVERIFIED:
                 again.append(index)
             else:
                 tenant, event, *_ = readings[index]
@@ -62,12 +79,35 @@ class Taking:
         }
         kept = await self._reject(rejections)
         again += [index for index in rejections if index not in kept]
-        unsettled = set(again)
+        unsettled = {*again, *later}
         settled = [index for index in range(len(batch)) if index not in unsettled]
         taken = len(settled) - len(kept) - repeated
-        return Taken(settled, again, taken, repeated, len(kept))
+        return Taken(settled, again, later, taken, repeated, len(kept))
 
-    async def _envelopes(self, readings: list[Readable | Unreadable]) -> dict[int, Envelope]:
+    async def _unlicensed(self, readings: list[Readable | Unreadable]) -> list[int]:
+        """What of tenants without a licence becomes Unreadable; returns the indexes of what waits
+        for a licence server."""
+        refused: dict[str, ModuleNotActive] = {}
+        for tenant in {each.tenant for each in readings if isinstance(each, Readable)}:
+            try:
+                await self._licences.require(tenant, Module.CORE)
+            except ModuleNotActive as inactive:
+                refused[tenant] = inactive
+        waiting = []
+        for index, reading in enumerate(readings) if refused else ():
+            unlicensed = refused.get(reading.tenant)
+            if unlicensed is None or isinstance(reading, Unreadable):
+                continue
+            if unlicensed.is_away:
+                waiting.append(index)
+            else:
+                tenant, event = reading.tenant, reading.event
+                readings[index] = Unreadable(tenant, event, unlicensed.code, str(unlicensed))
+        return waiting
+
+    async def _envelopes(
+        self, readings: list[Readable | Unreadable], later: Sequence[int]
+    ) -> dict[int, Envelope]:
         """The commands of what can be read, by index; what none can be made of is Unreadable."""
         subjects: dict[str, set[str]] = defaultdict(set)
         for reading in readings:
@@ -78,8 +118,9 @@ class Taking:
         keys = await self._keys(subjects)
         none: Keys = {}
         envelopes: dict[int, Envelope] = {}
+        waiting = frozenset(later)
         for index, reading in enumerate(readings):
-            if not isinstance(reading, Readable):
+            if not isinstance(reading, Readable) or index in waiting:
                 continue
             tenant = reading.tenant
             try:

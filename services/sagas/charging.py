@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 import structlog
 from temporalio import activity
 
@@ -16,6 +17,7 @@ from contracts.ids import InvoiceId
 from domain import naming
 from domain.encounter import AttentionRequired, Received
 from domain.invoice import CreateDraftInvoice
+from services.code_checks import UNVERIFIED
 from services.execute.envelope import Outcome, Refused
 from services.execute.executor import Executor
 from services.sagas import metrics, waits
@@ -34,6 +36,9 @@ from services.sagas.pulse import heartbeats
 from services.sagas.steps import Step, execute_steps, this_workflow, try_again, unknown
 
 SERVICES_PER_ROUND_MAX: Final = 2_000
+UNVERIFIED_ATTEMPTS_MAX: Final = 20
+"""With the pauses between attempts (see encounter.py) some six minutes."""
+
 _log = structlog.get_logger()
 
 
@@ -102,7 +107,7 @@ class Charging:
                 if not isinstance(outcome, Refused):
                     case.captured.append(naming.encounter_charge_id(case.encounter_id, line))
                 elif not isinstance(opened, Refused):
-                    case.refused(outcome, line)
+                    case.refused(_given_up(outcome), line)
 
     async def _invoice(self, cases: Sequence[Case], tenant: str, settings: SagaSettings) -> None:
         """Put what is on no invoice yet on the encounter's next one, and issue what is a draft."""
@@ -133,6 +138,13 @@ class Charging:
                     encounter_id=case.encounter_id,
                     codes=sorted({problem.code for problem in case.problems}),
                 )
+
+
+def _given_up(refused: Refused) -> Refused:
+    """A code that could not be verified for minutes is a problem of its line: it is parked."""
+    if refused.code != UNVERIFIED or activity.info().attempt < UNVERIFIED_ATTEMPTS_MAX:
+        return refused
+    return msgspec.structs.replace(refused, transient=False)
 
 
 def _rounds(cases: Sequence[Case]) -> Iterator[list[Case]]:

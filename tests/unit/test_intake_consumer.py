@@ -60,7 +60,7 @@ class Ledger:
             await answer
         finally:
             self.bytes -= size
-        return Taken(list(range(len(batch))), [], len(batch), 0, 0)
+        return Taken(list(range(len(batch))), [], [], len(batch), 0, 0)
 
     def fail_all(self) -> None:
         failing, self.waiting = self.waiting, []
