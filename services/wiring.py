@@ -17,6 +17,7 @@ from services.adapters.postgres.migrate import migrate
 from services.adapters.postgres.pool import open_pool
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
+from services.ports import ObjectStore
 from services.reach import reach_bus, reaching_postgres
 from services.settings import Settings
 
@@ -64,6 +65,12 @@ class Wiring:
         if self.servers.temporal_address is None:
             raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
         return self.servers.temporal_address
+
+    def object_store(self) -> ObjectStore:
+        """Where files are kept; raises ObjectStoreUnusable."""
+        from services.adapters.object_store import open_object_store
+
+        return open_object_store(self.servers.object_store)
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
