@@ -188,12 +188,15 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
     from services.sagas.consumer import WAIT_SECONDS
+    from services.sagas.exporting import Exporting
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
     executor = await wired.executor(pool)
+    reader = await wired.pool("daybook_reader", 4)
+    exporting = Exporting(executor, pool, reader, wired.object_store())
     client = await wired.bus("worker")
     consumer = DurableConsumer(
         stream=wired.streams.events,
@@ -208,6 +211,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             pool=pool,
             deliveries=feed,
             stopping=stopping,
+            outside=(exporting.export,),
         )
 
 
@@ -228,6 +232,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         writer=writer,
         reader=reader,
         authenticate=authentication(settings),
+        objects=wired.object_store(),
         missing=missing_of(reader),
         registry=REGISTRY,
     )

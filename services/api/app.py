@@ -9,7 +9,16 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
-from services.api import accounts, charges, health, invoices, payments, price_lists, reports
+from services.api import (
+    accounts,
+    charges,
+    gl_exports,
+    health,
+    invoices,
+    payments,
+    price_lists,
+    reports,
+)
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
@@ -29,6 +38,11 @@ ROUTES: Final = (
     accounts.get_account_ledger,
     charges.capture_charge,
     charges.get_charge,
+    gl_exports.request_gl_export,
+    gl_exports.list_gl_exports,
+    gl_exports.get_gl_export,
+    gl_exports.get_gl_export_file,
+    gl_exports.get_gl_export_manifest,
     invoices.list_invoices,
     invoices.get_invoice,
     payments.post_payment,

@@ -88,7 +88,7 @@ def _handlers(app: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
 
 def _shapes(handler: HTTPRouteHandler) -> list[Any]:
     body, answer = handler.parsed_data_field, handler.parsed_return_field
-    if answer.is_subclass_of(Response):
+    if answer.is_subclass_of(Response) and answer.inner_types:
         answer = answer.inner_types[0]
     annotations = [answer.annotation, *(spec.data_container for spec in _specs(handler))]
     if body is not None:

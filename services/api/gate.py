@@ -15,6 +15,8 @@ from services.api.context import context_of
 from services.api.problems import PROBLEM_JSON, Problem, invalid
 
 JSON: Final = "application/json"
+PRODUCES: Final = "produces"
+"""Key of a route's `opt`: the media types that it answers where that is not JSON alone."""
 # Where Litestar would answer an HTML page of its own for what it does not have.
 _NO_PAGE: Final = "/schema/{path}"
 _USUAL: Final = (JSON, "*/*")
@@ -88,8 +90,9 @@ def _check_scope(request: Request[Caller, Any, Any]) -> None:
 
 def _check_accept(request: Request[Caller, Any, Any]) -> None:
     asked = request.headers.get("accept", JSON)
-    if asked not in _USUAL and request.accept.best_match([JSON, PROBLEM_JSON]) is None:
-        raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {JSON}")
+    here = request.route_handler.opt.get(PRODUCES, (JSON,))
+    if asked not in _USUAL and request.accept.best_match([*here, PROBLEM_JSON]) is None:
+        raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {' or '.join(here)}")
 
 
 def _check_query(request: Request[Caller, Any, Any]) -> None:
