@@ -21,6 +21,7 @@ EncounterId = NewType("EncounterId", str)
 RemittanceId = NewType("RemittanceId", str)
 PriceListId = NewType("PriceListId", str)
 RejectionId = NewType("RejectionId", str)
+GlExportId = NewType("GlExportId", str)
 StreamId = NewType("StreamId", str)
 EventId = NewType("EventId", str)
 

@@ -6,7 +6,14 @@ from typing import Final
 
 import msgspec
 
-from projections import account_balances, general_ledger, invoices, payments, refunds
+from projections import (
+    account_balances,
+    general_ledger,
+    gl_exports,
+    invoices,
+    payments,
+    refunds,
+)
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
@@ -75,6 +82,13 @@ REGISTRY: Final = (
         apply=general_ledger.apply,
         schema=sql("general_ledger"),
         sums=sql("general_ledger_sums"),
+    ),
+    Projection(
+        name="gl_exports",
+        version=gl_exports.VERSION,
+        apply=gl_exports.apply,
+        schema=sql("gl_exports"),
+        sums=sql("gl_exports_sums"),
     ),
 )
 

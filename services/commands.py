@@ -11,6 +11,7 @@ from domain import (
     charge,
     credit,
     encounter,
+    gl_export,
     intake,
     invoice,
     payment,
@@ -263,6 +264,30 @@ COMMANDS: Final = (
         _no_account,
         Needs.NOTHING,
         "billing:tenant:admin",
+    ),
+    Spec(
+        gl_export.RequestGlExport,
+        gl_export.GL_EXPORT,
+        lambda command: command.gl_export_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:gl:export",
+    ),
+    Spec(
+        gl_export.CompleteGlExport,
+        gl_export.GL_EXPORT,
+        lambda command: command.gl_export_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:gl:export",
+    ),
+    Spec(
+        gl_export.FailGlExport,
+        gl_export.GL_EXPORT,
+        lambda command: command.gl_export_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:gl:export",
     ),
 )
 

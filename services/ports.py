@@ -1,6 +1,6 @@
 """What Daybook asks of other systems: each port has a real adapter and an embedded default."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from contracts.money import Money
+from services.objects import ObjectFound, ObjectOpened
 
 # --- codes ---
 
@@ -210,8 +211,33 @@ class Delivery(Protocol):
         """Hand it over; raises DeliveryMisconfigured."""
 
 
-class Stores(Protocol):
-    """As much of an object store as a print queue needs."""
+# --- objects ---
 
-    async def put(self, key: str, content: bytes) -> None:
-        """Store a whole object; the same key again replaces it."""
+
+class ObjectStore(Protocol):
+    """Keeps files by key; keys are `services.objects.object_key`, which begin with the tenant.
+
+    Raises ObjectStoreUnreachable and ObjectStoreDenied, and ValueError for what is no key.
+    """
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people: no secret is in it."""
+
+    async def put(self, key: str, content: bytes | AsyncIterable[bytes]) -> None:
+        """Keep an object, in place of one that is there; nobody ever sees half of it.
+
+        What is streamed takes bounded memory; what ends in an error leaves what was there.
+        """
+
+    async def open(self, key: str) -> ObjectOpened:
+        """Read an object in chunks, which must be read or closed; raises ObjectNotFound."""
+
+    async def head(self, key: str) -> ObjectFound | None:
+        """The object's size, or None when there is none."""
+
+    def below(self, prefix: str) -> AsyncIterator[ObjectFound]:
+        """The objects below a folder of keys, in the order of their keys."""
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is as good as removed."""

@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str | None = None
     temporal_address: str | None = None
     temporal_namespace: str = "default"
+    object_store: str = ""
+    """Where files are kept: file:///folder, s3://, gs:// or az://; else in the data directory."""
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]*$")] = ""
     """Prefix of streams and subjects, so that several Daybooks share one NATS."""
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"

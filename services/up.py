@@ -13,6 +13,7 @@ from services.embedded.child import Child, OnReport
 from services.embedded.ports import LOOPBACK, choose_ports
 from services.embedded.probes import answers_http
 from services.embedded.stack import EmbeddedStack, StackOptions, running_stack
+from services.objects import store_url
 from services.reach import reaching_postgres
 from services.wiring import migrate
 
@@ -37,6 +38,8 @@ async def everything(
             await migrate(connection)
         finally:
             await connection.close()
+        objects = store_url(environment.get("DAYBOOK_OBJECT_STORE", ""), stack.data_dir)
+        environment = {**environment, "DAYBOOK_OBJECT_STORE": objects}
         # The API's port serves its metrics too.
         ports = choose_ports(PROCESSES[::-1], remembered={"api": stack.api_port}, usual=False)
         ports["api"] = stack.api_port
@@ -46,6 +49,7 @@ async def everything(
         await stack.start(*children[1:])
         stack.announce(
             api_url=f"http://{LOOPBACK}:{stack.api_port}",
+            object_store=objects,
             metrics={name: f"http://{LOOPBACK}:{ports[name]}/metrics" for name in PROCESSES},
         )
         yield stack
@@ -91,6 +95,7 @@ def table_of_addresses(stack: EmbeddedStack) -> list[tuple[str, str]]:
         ("NATS", _bare(addresses.nats_url)),
         ("NATS monitor", addresses.nats_monitor),
         ("Postgres", _bare(addresses.postgres_url)),
+        ("Object store", addresses.object_store),
         ("Data and logs", str(stack.data_dir)),
     ]
     return [(name, address) for name, address in rows if address]

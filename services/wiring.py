@@ -19,6 +19,7 @@ from services.adapters.postgres.pool import open_pool
 from services.code_checks import CodeChecks
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
+from services.ports import ObjectStore
 from services.reach import reach_bus, reaching_postgres
 from services.settings import Settings
 
@@ -84,6 +85,12 @@ class Wiring:
         """What is closed with the process."""
         self._undo.callback(held.close)
         return held
+
+    def object_store(self) -> ObjectStore:
+        """Where files are kept; raises ObjectStoreUnusable."""
+        from services.adapters.object_store import open_object_store
+
+        return open_object_store(self.servers.object_store)
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
@@ -202,12 +209,15 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
     from services.sagas.consumer import WAIT_SECONDS
+    from services.sagas.exporting import Exporting
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
     executor = await wired.executor(pool)
+    reader = await wired.pool("daybook_reader", 4)
+    exporting = Exporting(executor, pool, reader, wired.object_store())
     client = await wired.bus("worker")
     consumer = DurableConsumer(
         stream=wired.streams.events,
@@ -222,6 +232,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             pool=pool,
             deliveries=feed,
             stopping=stopping,
+            outside=(exporting.export,),
         )
 
 
@@ -244,6 +255,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         writer=writer,
         reader=reader,
         authenticate=authentication(settings),
+        objects=wired.object_store(),
         missing=missing_of(reader),
         registry=REGISTRY,
         render=renderer.render,

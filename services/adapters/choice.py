@@ -6,7 +6,7 @@ import asyncpg
 import structlog
 
 from services.licences import UNLIMITED, Licences
-from services.ports import Channel, CodeValidator, Delivery, PaymentGateway, Stores
+from services.ports import Channel, CodeValidator, Delivery, ObjectStore, PaymentGateway
 from services.settings import Settings
 
 _log = structlog.get_logger()
@@ -76,7 +76,7 @@ class Ports:
         _log.warning("cards are charged in the sandbox: no money moves", gateway="sandbox")
         return SandboxGateway(pool)
 
-    def delivery(self, channel: Channel, store: Stores | None = None) -> Delivery:
+    def delivery(self, channel: Channel, store: ObjectStore | None = None) -> Delivery:
         """Who takes messages to people; `store` is where a print shop looks."""
         settings = self._settings
         if channel is Channel.EMAIL and settings.smtp_url:

@@ -3,7 +3,15 @@
 import re
 from typing import Final
 
-from services.ports import Delivered, Dispatch, NotDelivered, Stores, Undeliverable
+from services.objects import ObjectStoreDenied, ObjectStoreUnreachable
+from services.ports import (
+    Delivered,
+    DeliveryMisconfigured,
+    Dispatch,
+    NotDelivered,
+    ObjectStore,
+    Undeliverable,
+)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -11,9 +19,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 class PrintQueue:
     """See Delivery: `<tenant>/print/<delivery>.pdf`, once per delivery however often it is put."""
 
-    def __init__(self, store: Stores, away: tuple[type[Exception], ...] = (OSError,)) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._away = away
 
     async def deliver(self, dispatch: Dispatch) -> Delivered | Undeliverable | NotDelivered:
         """Queue the document."""
@@ -25,6 +32,8 @@ class PrintQueue:
         key = f"{dispatch.tenant}/print/{dispatch.delivery_id}.pdf"
         try:
             await self._store.put(key, document.content)
-        except self._away as away:
-            return NotDelivered(reason=f"{type(away).__name__}: {away}")
+        except ObjectStoreUnreachable as away:
+            return NotDelivered(reason=str(away))
+        except ObjectStoreDenied as denied:
+            raise DeliveryMisconfigured(str(denied)) from denied
         return Delivered(reference=key)

@@ -11,6 +11,7 @@ from services.api.auth import Authenticate
 from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.licences import UNLIMITED, Licences
+from services.ports import ObjectStore
 
 PATIENCE_SECONDS: Final = 5.0
 
@@ -26,6 +27,8 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     """Acts as daybook_writer: keys of persons, and what was just written."""
     reader: asyncpg.Pool
     """Acts as daybook_reader."""
+    objects: ObjectStore
+    """Keeps what is too large for an answer from the database: exports."""
     authenticate: Authenticate
     missing: Missing
     registry: CollectorRegistry

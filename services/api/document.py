@@ -19,7 +19,7 @@ from services.api.calls import KEY
 from services.api.codes import CODES
 from services.api.context import CORRELATION_PATTERN
 from services.api.examples import EXAMPLES
-from services.api.printing import DOCUMENT, PDF
+from services.api.media import PDF, PRODUCES
 from services.api.problems import problem_example
 
 DESCRIPTION: Final = """\
@@ -89,7 +89,7 @@ def _handlers(app: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
 
 def _shapes(handler: HTTPRouteHandler) -> list[Any]:
     body, answer = handler.parsed_data_field, handler.parsed_return_field
-    if answer.is_subclass_of(Response):
+    if answer.is_subclass_of(Response) and answer.inner_types:
         answer = answer.inner_types[0]
     annotations = [answer.annotation, *(spec.data_container for spec in _specs(handler))]
     if body is not None:
@@ -122,7 +122,7 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
                 content["examples"] = {
                     name: {"$ref": f"#/components/examples/{name}"} for name in content["examples"]
                 }
-    if handler.opt.get(DOCUMENT):
+    if PDF in handler.opt.get(PRODUCES, ()):
         answer[PDF] = {"schema": {"type": "string", "format": "binary"}, "example": "%PDF-1.7"}
     for content in (*body.values(), *answer.values()):
         shape = name_of(content["schema"].get("$ref", ""))

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.api.auth import SCOPE, Authenticate, Caller
 from services.api.context import context_of
-from services.api.printing import DOCUMENT, JSON, PDF
+from services.api.media import JSON, PRODUCES
 from services.api.problems import PROBLEM_JSON, Problem, invalid
 
 # Where Litestar would answer an HTML page of its own for what it does not have.
@@ -88,7 +88,7 @@ def _check_scope(request: Request[Caller, Any, Any]) -> None:
 
 def _check_accept(request: Request[Caller, Any, Any]) -> None:
     asked = request.headers.get("accept", JSON)
-    here = [JSON, PDF] if request.route_handler.opt.get(DOCUMENT) else [JSON]
+    here = request.route_handler.opt.get(PRODUCES, (JSON,))
     if asked not in _USUAL and request.accept.best_match([*here, PROBLEM_JSON]) is None:
         raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {' or '.join(here)}")
 

@@ -37,6 +37,10 @@ PaymentPath = Annotated[
     str,
     PathParameter(pattern=f"^pay{_TYPEID}", description="id of the payment"),
 ]
+GlExportPath = Annotated[
+    str,
+    PathParameter(pattern=f"^gle{_TYPEID}", description="id of the export"),
+]
 PriceListPath = Annotated[
     str,
     PathParameter(pattern=f"^prl{_TYPEID}", description="id of the price list"),

@@ -13,6 +13,7 @@ from litestar.params import QueryParameter
 
 from projections.statements import AnyConnection
 from services.api.dependencies import Dependencies
+from services.api.media import JSON, PDF
 from services.api.problems import Problem, invalid
 from services.documents.paper import Paper
 from services.documents.rendering import PaperTooLong, RendererBusy, check_length
@@ -20,11 +21,6 @@ from services.documents.sender import Sender
 from services.documents.style import Style, choose_style, style_of
 from services.documents.words import LANGUAGES
 from services.letterheads import find_sender
-
-JSON: Final = "application/json"
-PDF: Final = "application/pdf"
-DOCUMENT: Final = "document"
-"""Key of a route's `opt`: True where `Accept: application/pdf` gives a document."""
 
 VARY: Final = {"Vary": "Accept, Accept-Language"}
 _RELEASE: Final = version("daybook")

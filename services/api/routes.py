@@ -15,8 +15,8 @@ from services.api.body import BODY_BYTES_MAX, StrictJson
 from services.api.calls import KEY
 from services.api.codes import CODES
 from services.api.ledger import Recorded
+from services.api.media import JSON, PDF, PRODUCES
 from services.api.modules import MODULE
-from services.api.printing import DOCUMENT
 from services.api.problems import PROBLEM_JSON, Problem, ProblemDetails
 from services.api.reading import PROJECTIONS
 from services.commands import BY_COMMAND
@@ -46,10 +46,15 @@ def command(
     key_required: bool = False,
     module: Module = Module.CORE,
     body_bytes_max: int = BODY_BYTES_MAX,
+    status_code: int = 201,
 ) -> Route:
-    """A POST that executes a command of this kind, with the scope that its table says."""
+    """A POST that executes a command of this kind, with the scope that its table says.
+
+    `status_code` is 202 where what was asked for is done behind the answer.
+    """
     return post(
         path,
+        status_code=status_code,
         summary=summary,
         dto=StrictJson,
         request_max_body_size=body_bytes_max,
@@ -88,7 +93,25 @@ def query(
         response_headers=[etag] if tagged else [],
         response_description="Found",
         tags=[_tag(path)],
-        opt={SCOPE: scope, PROJECTIONS: projections, DOCUMENT: document, MODULE: module},
+        opt={
+            SCOPE: scope,
+            PROJECTIONS: projections,
+            PRODUCES: (JSON, PDF) if document else (JSON,),
+            MODULE: module,
+        },
+    )
+
+
+def download(path: str, *media_types: str, summary: str, scope: str) -> Route:
+    """A GET of a file, streamed."""
+    return get(
+        path,
+        summary=summary,
+        media_type=media_types[0],
+        responses=problems("VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT"),
+        response_description="The file",
+        tags=[_tag(path)],
+        opt={SCOPE: scope, PROJECTIONS: (), PRODUCES: media_types},
     )
 
 
@@ -119,12 +142,14 @@ def immutable(*paths: str) -> HTTPRouteHandler:
     return refuse_change
 
 
-def created(location: str, answer: Any, recorded: Recorded) -> Response[Any]:
+def created(
+    location: str, answer: Any, recorded: Recorded, *, status_code: int = 201
+) -> Response[Any]:
     """201 with the place of what was made; a repeat says that it is one."""
     headers = {"Location": location}
     if recorded.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return Response(answer, status_code=201, headers=headers)
+    return Response(answer, status_code=status_code, headers=headers)
 
 
 def problems(*codes: str) -> dict[int, ResponseSpec]:

@@ -80,11 +80,18 @@ class EmbeddedStack:
         await self._supervisor.start(*children)
 
     def announce(
-        self, *, api_url: str | None = None, metrics: Mapping[str, str] | None = None
+        self,
+        *,
+        api_url: str | None = None,
+        object_store: str | None = None,
+        metrics: Mapping[str, str] | None = None,
     ) -> None:
-        """Let others find the stack, and its API and what to scrape once our processes are up."""
+        """Let others find the stack, and what our processes add to it once they are up."""
         self._addresses = msgspec.structs.replace(
-            self._addresses, api_url=api_url, metrics=dict(metrics or {})
+            self._addresses,
+            api_url=api_url,
+            object_store=object_store,
+            metrics=dict(metrics or {}),
         )
         save_addresses(self.data_dir, self._addresses)
 

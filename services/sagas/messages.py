@@ -31,6 +31,20 @@ class Remittances(msgspec.Struct, frozen=True, kw_only=True):
     parked_too: bool = False
 
 
+class GlExports(msgspec.Struct, frozen=True, kw_only=True):
+    """Exports of the general ledger to be made."""
+
+    tenant: str
+    gl_export_ids: tuple[str, ...]
+
+
+class ExportLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """Make one export."""
+
+    tenant: str
+    gl_export_id: str
+
+
 class PostClaims(msgspec.Struct, frozen=True, kw_only=True):
     """Post the open claims of remittances.
 

@@ -8,7 +8,8 @@ from contracts.encounter import EncounterResumed
 from contracts.invoice import InvoiceIssued
 from services.sagas import workflow_ids
 from services.sagas.encounter import ChargeFromEncounter
-from services.sagas.messages import Encounters, Remittances
+from services.sagas.gl_export import GlExport
+from services.sagas.messages import Encounters, GlExports, Remittances
 from services.sagas.remittance import RemittancePosting
 
 
@@ -17,7 +18,7 @@ class Saga(NamedTuple):
 
     kind: str
     workflow: type[Any]
-    work: Callable[[str, tuple[str, ...]], Encounters | Remittances]
+    work: Callable[[str, tuple[str, ...]], Encounters | GlExports | Remittances]
 
     @property
     def name(self) -> str:
@@ -33,10 +34,16 @@ def _remittances(tenant: str, stream_ids: tuple[str, ...]) -> Remittances:
     return Remittances(tenant=tenant, remittance_ids=stream_ids)
 
 
+def _gl_exports(tenant: str, stream_ids: tuple[str, ...]) -> GlExports:
+    return GlExports(tenant=tenant, gl_export_ids=stream_ids)
+
+
 RESUME: Final = "resume"
 WAKE: Final = "wake"
 CHARGE_FROM_ENCOUNTER: Final = Saga(workflow_ids.ENCOUNTER, ChargeFromEncounter, _encounters)
 REMITTANCE_POSTING: Final = Saga(workflow_ids.REMITTANCE, RemittancePosting, _remittances)
+
+GL_EXPORT: Final = Saga(workflow_ids.GL_EXPORT, GlExport, _gl_exports)
 
 
 class Start(NamedTuple):
@@ -70,9 +77,10 @@ TABLE: Final[dict[str, Start | Signal]] = {
     "billing.encounter.received.v1": Start(CHARGE_FROM_ENCOUNTER),
     "billing.encounter.resumed.v1": Signal(CHARGE_FROM_ENCOUNTER, RESUME, _stream, or_start=True),
     "billing.remittance.received.v1": Start(REMITTANCE_POSTING),
+    "billing.gl_export.requested.v1": Start(GL_EXPORT),
     "billing.invoice.issued.v1": Signal(REMITTANCE_POSTING, WAKE, _invoice, or_start=False),
 }
-SAGAS: Final = {saga.kind: saga for saga in (CHARGE_FROM_ENCOUNTER, REMITTANCE_POSTING)}
+SAGAS: Final = {saga.kind: saga for saga in (CHARGE_FROM_ENCOUNTER, REMITTANCE_POSTING, GL_EXPORT)}
 
 
 def filter_subjects() -> tuple[str, ...]:

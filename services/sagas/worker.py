@@ -1,10 +1,10 @@
 """`daybook serve worker`: the Temporal worker of the sagas and the consumer that feeds it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -74,14 +74,22 @@ async def reaching_temporal(
 
 
 def make_worker(
-    client: Client, executor: Executor, pool: asyncpg.Pool, *, task_queue: str = TASK_QUEUE
+    client: Client,
+    executor: Executor,
+    pool: asyncpg.Pool,
+    *,
+    outside: Sequence[Callable[..., Any]] = (),
+    task_queue: str = TASK_QUEUE,
 ) -> Worker:
-    """The worker of every saga; the pool acts as daybook_writer."""
+    """The worker of every saga; the pool acts as daybook_writer.
+
+    `outside` are the activities that work with other systems than Postgres.
+    """
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[saga.workflow for saga in SAGAS.values()],
-        activities=[Charging(executor, pool).charge, Posting(executor, pool).post],
+        activities=[Charging(executor, pool).charge, Posting(executor, pool).post, *outside],
         workflow_runner=RUNNER,
         max_concurrent_activities=ACTIVITIES_MAX,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
@@ -99,6 +107,7 @@ async def serve_worker(
     pool: asyncpg.Pool,
     deliveries: Deliveries,
     stopping: asyncio.Event,
+    outside: Sequence[Callable[..., Any]] = (),
     task_queue: str = TASK_QUEUE,
 ) -> None:
     """Work on sagas until `stopping`; what is under way ends, or is done again by another worker.
@@ -110,5 +119,5 @@ async def serve_worker(
     if client is None:
         return
     consumer = SagaConsumer(Starting(client, pool, task_queue=task_queue), pool)
-    async with make_worker(client, executor, pool, task_queue=task_queue):
+    async with make_worker(client, executor, pool, outside=outside, task_queue=task_queue):
         await consumer.run(deliveries, stopping)

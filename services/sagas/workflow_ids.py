@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 ENCOUNTER: Final = "encounter"
 REMITTANCE: Final = "remittance"
+GL_EXPORT: Final = "gl-export"
 
 
 class Named(NamedTuple):

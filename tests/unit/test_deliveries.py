@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,10 +15,12 @@ import pytest
 from services.adapters.choice import Ports
 from services.adapters.folder import Folder
 from services.adapters.mail import Mail, sender_of, smtp_server
+from services.adapters.object_store import open_object_store
 from services.adapters.outbound import Outbound
 from services.adapters.print_queue import PrintQueue
 from services.adapters.sms import Sms
 from services.cannot_run import CannotRun
+from services.objects import ObjectFailure, ObjectStoreDenied, ObjectStoreUnreachable
 from services.ports import (
     Attachment,
     Channel,
@@ -27,6 +29,7 @@ from services.ports import (
     DeliveryMisconfigured,
     Dispatch,
     NotDelivered,
+    ObjectStore,
     Undeliverable,
 )
 from services.settings import Secret, Settings
@@ -241,28 +244,34 @@ async def test_a_hook_that_does_not_know_us_is_for_an_operator() -> None:
                 Sms(outbound, Secret("short"))
 
 
-class Shop:
-    """Where a print shop looks."""
+class Shut:
+    """A store that is out of reach, or that lets nobody in."""
 
-    def __init__(self, *, is_away: bool = False) -> None:
-        self.objects: dict[str, bytes] = {}
-        self._is_away = is_away
+    def __init__(self, failure: ObjectFailure) -> None:
+        self._failure = failure
 
-    async def put(self, key: str, content: bytes) -> None:
-        if self._is_away:
-            raise OSError("no route to the shop")
-        self.objects[key] = content
+    async def put(self, _key: str, _content: bytes) -> None:
+        raise self._failure
 
 
-async def test_paper_is_queued_under_its_delivery() -> None:
-    shop = Shop()
+def shut(failure: ObjectFailure) -> ObjectStore:
+    return cast(ObjectStore, Shut(failure))
+
+
+async def test_paper_is_queued_under_its_delivery(tmp_path: Path) -> None:
+    shop = open_object_store(tmp_path.as_uri())
     for _ in range(2):
         answer = await PrintQueue(shop).deliver(dispatch(to="", attachment=PDF))
         assert answer == Delivered(reference="demo/print/dlv_1.pdf")
-    assert shop.objects == {"demo/print/dlv_1.pdf": PDF.content}
-    away = await PrintQueue(Shop(is_away=True)).deliver(dispatch(attachment=PDF))
-    assert isinstance(away, NotDelivered)
+    assert [found.key async for found in shop.below("demo")] == ["demo/print/dlv_1.pdf"]
     assert isinstance(await PrintQueue(shop).deliver(dispatch()), Undeliverable)
+
+
+async def test_paper_waits_for_a_store_that_is_away_and_says_when_it_is_denied() -> None:
+    away = PrintQueue(shut(ObjectStoreUnreachable("no route to the shop")))
+    assert isinstance(await away.deliver(dispatch(attachment=PDF)), NotDelivered)
+    with pytest.raises(DeliveryMisconfigured, match="not ours"):
+        await PrintQueue(shut(ObjectStoreDenied("not ours"))).deliver(dispatch(attachment=PDF))
 
 
 async def test_files_hold_what_would_have_been_sent(tmp_path: Path) -> None:
@@ -307,7 +316,9 @@ async def test_the_settings_choose(
     async with AsyncExitStack() as undo:
         delivery = Ports(chosen, undo).delivery(channel)
         assert isinstance(delivery, kind)
-        assert isinstance(Ports(chosen, undo).delivery(Channel.PRINT, Shop()), PrintQueue)
+        assert isinstance(
+            Ports(chosen, undo).delivery(Channel.PRINT, shut(ObjectFailure())), PrintQueue
+        )
     if kind is Folder:
         assert isinstance(
             await delivery.deliver(dispatch(to="" if channel is Channel.PRINT else "x")),
