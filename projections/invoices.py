@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from contracts.adjustment import AdjustmentApplied, Direction
+from contracts.charge import ChargeTaxTruedUp
 from contracts.columns import columns
 from contracts.invoice import (
     InvoiceDrafted,
@@ -22,6 +23,7 @@ VERSION: Final = 1
 
 _WRITE: Final = sql("invoices_write")
 _ADD_LINES: Final = sql("invoice_lines_add")
+_TRUE_UP: Final = sql("invoice_lines_true_up")
 _ADD_PAYMENTS: Final = sql("invoice_payments_add")
 _ADD_ADJUSTMENTS: Final = sql("invoice_adjustments_add")
 
@@ -49,6 +51,7 @@ class _Batch:
 
     changes: dict[tuple[str, str], _Change] = field(default_factory=dict)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
+    trued_up: list[tuple[Any, ...]] = field(default_factory=list)
     payments: list[tuple[Any, ...]] = field(default_factory=list)
     adjustments: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -78,6 +81,8 @@ async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
             raise UnknownInvoice(f"{len(work.changes) - written} of these were never drafted")
     if work.lines:
         await connection.execute(_ADD_LINES, *columns(work.lines, "ttnnttndnn"))
+    if work.trued_up:
+        await connection.execute(_TRUE_UP, *columns(work.trued_up, "tttn"))
     if work.payments:
         await connection.execute(_ADD_PAYMENTS, *columns(work.payments, "ttnnttndd"))
     if work.adjustments:
@@ -113,6 +118,11 @@ def _add_lines(
         )
         for number, line in enumerate(lines, 1)
     ]
+
+
+def _trued_up(work: _Batch, recorded: Recorded, event: ChargeTaxTruedUp) -> None:
+    work.change(recorded, event.invoice_id)
+    work.trued_up.append((recorded.tenant, event.invoice_id, event.charge_id, event.tax.minor))
 
 
 def _issued(work: _Batch, recorded: Recorded, event: InvoiceIssued) -> None:
@@ -169,6 +179,7 @@ def _paid(work: _Batch, recorded: Recorded, event: InvoicePaid) -> None:
 _TAKES: Final[dict[type, Callable[[_Batch, Recorded, Any], None]]] = {
     InvoiceDrafted: _drafted,
     InvoiceLinesAdded: _lines_added,
+    ChargeTaxTruedUp: _trued_up,
     InvoiceIssued: _issued,
     PaymentPosted: _settled,
     AdjustmentApplied: _adjusted,

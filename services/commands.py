@@ -27,6 +27,7 @@ class Needs(Flag):
     PRICE = auto()
     WINDOWS = auto()
     NUMBER = auto()
+    LINES = auto()
 
 
 class Spec(NamedTuple):
@@ -58,12 +59,36 @@ COMMANDS: Final = (
         "billing:account:write",
     ),
     Spec(
+        account.SuspendAccount,
+        account.ACCOUNT,
+        lambda command: command.account_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:suspend",
+    ),
+    Spec(
+        account.ReinstateAccount,
+        account.ACCOUNT,
+        lambda command: command.account_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:suspend",
+    ),
+    Spec(
         charge.CaptureCharge,
         charge.CHARGE,
         lambda command: command.charge_id,
         _account_id,
         Needs.PRICE,
         "billing:charge:write",
+    ),
+    Spec(
+        charge.ReverseCharge,
+        charge.CHARGE,
+        lambda command: command.charge_id,
+        _account_id,
+        Needs.OPEN_CHARGES,
+        "billing:charge:reverse",
     ),
     Spec(
         invoice.CreateDraftInvoice,
@@ -78,7 +103,7 @@ COMMANDS: Final = (
         invoice.INVOICE,
         lambda command: command.invoice_id,
         _account_id,
-        Needs.NUMBER,
+        Needs.NUMBER | Needs.LINES,
         "billing:invoice:issue",
     ),
     Spec(

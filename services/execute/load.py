@@ -11,7 +11,7 @@ from contracts.ids import AccountId
 from contracts.price_list import ANY_FACILITY
 from domain.account import OpenAccount
 from domain.book import Book, Calendar
-from domain.charge import CaptureCharge
+from domain.charge import CaptureCharge, ReverseCharge
 from domain.invoice import CreateDraftInvoice, Draft, IssueInvoice
 from domain.pricing import EffectivePrice, price_key
 from domain.rejections import EverythingSealed
@@ -67,6 +67,8 @@ async def load_books(
     wanted = {(envelope.tenant, _stream(envelope)) for envelope in envelopes}
     wanted |= await _load_items(connection, books, envelopes)
     guards = await _load_heads(connection, books, wanted)
+    if lines := _lines(books, envelopes):
+        await _load_heads(connection, books, lines)
     if len(locked) != len(set(accounts)):
         _check_locks(guards, envelopes, accounts, locked)
     await _load_prices(connection, books, envelopes)
@@ -108,13 +110,17 @@ def account_head(row: Any) -> AccountHead:
 async def _load_items(
     connection: AnyConnection, books: Books, envelopes: Sequence[Envelope]
 ) -> set[tuple[str, str]]:
-    """Fill in open items; returns the streams that they stand for."""
+    """Fill in open items; returns the streams that they stand for, and those that are named."""
     whole: set[tuple[str, str, ItemKind]] = set()
     named: set[tuple[str, str, ItemKind, str]] = set()
     for envelope in envelopes:
         command, needs = envelope.command, BY_COMMAND[type(envelope.command)].needs
         if Needs.OPEN_INVOICES in needs:
             whole.add((envelope.tenant, command.account_id, ItemKind.INVOICE))
+        elif isinstance(command, ReverseCharge):
+            named.add(
+                (envelope.tenant, command.account_id, ItemKind.CHARGE, str(command.charge_id))
+            )
         elif isinstance(command, CreateDraftInvoice):
             kind = (envelope.tenant, command.account_id, ItemKind.CHARGE)
             if command.charge_ids is None:
@@ -136,7 +142,23 @@ async def _load_items(
         )
         items = books[row["tenant"]].open_items.setdefault(row["account_id"], {})
         items[item.kind, item.item_id] = item
-    return {(row["tenant"], row["item_id"]) for row in rows}
+    streams = {(row["tenant"], row["item_id"]) for row in rows}
+    # What is named and not open: its state says why.
+    return streams | {(tenant, item_id) for tenant, _, _, item_id in named}
+
+
+def _lines(books: Books, envelopes: Sequence[Envelope]) -> set[tuple[str, str]]:
+    """The charges of the drafts that are to be issued, as far as they are not loaded yet."""
+    found: set[tuple[str, str]] = set()
+    for envelope in envelopes:
+        if Needs.LINES in BY_COMMAND[type(envelope.command)].needs:
+            states = books[envelope.tenant].states
+            draft = states.get(_stream(envelope))
+            if isinstance(draft, Draft):
+                found |= {
+                    (envelope.tenant, line) for line in draft.charge_ids if line not in states
+                }
+    return found
 
 
 async def _load_heads(
