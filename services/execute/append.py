@@ -25,6 +25,7 @@ from services.execute.envelope import (
     is_kept,
 )
 from services.execute.faults import StreamMoved
+from services.execute.group import Group, grouped, is_kept_of_group, singles_of
 from services.execute.load import Books
 from services.execute.rows import (
     Row,
@@ -67,7 +68,6 @@ class Decisions:
     def __init__(self, books: Books) -> None:
         self._books = books
         self._rows = Rows()
-        self._statuses: list[Row] = []
         self._changed: list[Row] = []
         self._settled: list[Row] = []
         self._seen: dict[tuple[str, Identity], tuple[bytes, Outcome]] = {}
@@ -95,15 +95,16 @@ class Decisions:
         if again is not None:
             return again
         try:
-            done = self._decide(envelope)
+            done = self._done(envelope)
         except Rejected as rejected:
-            refused = Refused(code=rejected.code, detail=rejected.detail)
+            item = rejected.item if isinstance(rejected, ItemRefused) else None
+            refused = Refused(code=rejected.code, detail=rejected.detail, item=item)
             # A refused message holds no claim, so its repeat is decided again.
             if isinstance(envelope.identity, HttpIdentity) and is_kept(refused):
                 self._seen[envelope.tenant, envelope.identity] = (envelope.payload_hash, refused)
                 self._rows.add_refused(envelope, refused)
             return refused
-        if envelope.identity is not None:
+        if envelope.identity is not None and (not done.items or is_kept_of_group(done)):
             self._seen[envelope.tenant, envelope.identity] = (envelope.payload_hash, done)
             self._rows.add_done(envelope, done)
         return done
@@ -119,6 +120,38 @@ class Decisions:
         if payload_hash != envelope.payload_hash:
             return KEY_REUSED
         return msgspec.structs.replace(outcome, replayed=True)
+
+    def _done(self, envelope: Envelope) -> Done:
+        if not isinstance(envelope.command, Group):
+            return self._decide(envelope)
+        singles = singles_of(envelope)
+        if envelope.command.atomic:
+            return grouped(self._decide_together(envelope.tenant, singles))
+        return grouped([self._decide_alone(single) for single in singles])
+
+    def _decide_alone(self, envelope: Envelope) -> Outcome:
+        try:
+            return self._decide(envelope)
+        except Rejected as rejected:
+            return Refused(code=rejected.code, detail=rejected.detail)
+
+    def _decide_together(self, tenant: str, envelopes: Sequence[Envelope]) -> list[Done]:
+        """Decide all or none, on a copy of the book; readers see them in one outbox row, too.
+
+        Raises ItemRefused.
+        """
+        before, written = self._books[tenant], self._rows.written()
+        self._books[tenant] = before.copy()
+        done: list[Done] = []
+        try:
+            for envelope in envelopes:
+                done.append(self._decide(envelope))
+        except Rejected as rejected:
+            self._books[tenant] = before
+            self._rows.give_up(written)
+            raise ItemRefused(rejected, len(done)) from rejected
+        self._rows.join_outbox(tenant, written)
+        return done
 
     def _decide(self, envelope: Envelope) -> Done:
         book, command = self._books[envelope.tenant], envelope.command
@@ -148,7 +181,7 @@ class Decisions:
             self._rows.rejected.append(rejected)
         if isinstance(envelope.command, RetryIntake | DiscardIntake):
             status = "retried" if isinstance(envelope.command, RetryIntake) else "discarded"
-            self._statuses.append((envelope.tenant, envelope.command.rejection_id, status))
+            self._rows.statuses.append((envelope.tenant, envelope.command.rejection_id, status))
         return event_id(*named[-1][:2])
 
     async def _write(self, connection: AnyConnection) -> None:
@@ -191,13 +224,13 @@ class Decisions:
             (_CHANGED, "ttttndt", self._changed),
             (_SETTLED, "tttt", self._settled),
             (_REJECTED, "ttttttttttt", self._rows.rejected),
-            (_REJECTION_STATUS, "ttt", self._statuses),
+            (_REJECTION_STATUS, "ttt", self._rows.statuses),
         ):
             if rows:
                 await connection.execute(statement, *columns(rows, kinds))
         if self._rows.answers:
             await connection.execute(
-                _ANSWERS, *columns(self._rows.answers, "ttttbtntb"), recorded_at
+                _ANSWERS, *columns(self._rows.answers, "ttttbtntbb"), recorded_at
             )
 
     async def _append(
@@ -230,6 +263,15 @@ class Decisions:
         locked = sum(self._accounts[row[0]].get(row[1], 0) for row in accounts)
         if (written["moved"], written["accounts"]) != (loaded, locked):
             raise StreamMoved("a head was moved by another transaction")
+
+
+class ItemRefused(Rejected):
+    """One command of a group was refused, and with it the group."""
+
+    def __init__(self, rejected: Rejected, item: int) -> None:
+        super().__init__(rejected.detail)
+        self.code = rejected.code  # type: ignore[misc]  # the item's own, not the class's
+        self.item = item
 
 
 class AccountVersionConflict(Rejected):

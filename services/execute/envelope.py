@@ -64,6 +64,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     token: str
     replayed: bool = False
+    items: "tuple[Done | Refused, ...]" = ()
+    """Of a group, what became of each command, in order."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     transient: bool = False
     replayed: bool = False
+    item: int | None = None
+    """Of a group that was refused whole, the place of the command that was to blame, from 0."""
 
 
 Outcome = Done | Refused

@@ -15,7 +15,7 @@ from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
 from services.execute.batch import account_named, stream_of
 from services.execute.envelope import TENANT, Envelope, Outcome, Refused
 from services.execute.faults import refusal_of
-from services.execute.job import Entry, Job
+from services.execute.job import Entry, Job, pop_some
 from services.execute.waiting import WaitingRoom
 
 BATCH_MAX: Final = 500
@@ -123,7 +123,7 @@ class Executor:
             await waker.wait()
             waker.clear()
             while queue:
-                taken = [queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))]
+                taken = pop_some(queue, BATCH_MAX)
                 free = [entry for entry in taken if not self._room.queue_behind(entry)]
                 if free:
                     self._room.take_in(await self._execute(free, None))
@@ -149,7 +149,8 @@ class Executor:
             entries[index].job.settle(entries[index].place, outcome)
         busy = []
         for index, account in sorted(attempted.busy.items()):
-            entries[index].account = account
+            if entries[index].busy_since is None:
+                entries[index].account = account  # a group goes on waiting where it does already
             busy.append(entries[index])
         if self._closed:
             _fail(busy, _closed())
