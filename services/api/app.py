@@ -9,7 +9,18 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
-from services.api import accounts, charges, health, invoices, payments, price_lists, reports
+from services.api import (
+    accounts,
+    charge_batches,
+    charges,
+    health,
+    invoices,
+    invoicing,
+    payments,
+    price_lists,
+    reports,
+    suspensions,
+)
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
@@ -27,8 +38,14 @@ ROUTES: Final = (
     accounts.list_accounts,
     accounts.get_account,
     accounts.get_account_ledger,
+    suspensions.suspend_account,
+    suspensions.reinstate_account,
     charges.capture_charge,
+    charges.reverse_charge,
     charges.get_charge,
+    charge_batches.capture_charges,
+    invoicing.draft_invoice,
+    invoicing.issue_invoice,
     invoices.list_invoices,
     invoices.get_invoice,
     payments.post_payment,
