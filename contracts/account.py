@@ -17,3 +17,15 @@ class AccountOpened(AccountEvent, frozen=True, kw_only=True):
     facility: str
     currency: Currency
     language: Annotated[str, Meta(description="BCP 47 tag of the statements", examples=["en"])]
+
+
+class AccountSuspended(AccountEvent, frozen=True, kw_only=True):
+    """An account takes no new charges until it is reinstated; it goes on taking payments."""
+
+    reason: Private
+
+
+class AccountReinstated(AccountEvent, frozen=True, kw_only=True):
+    """A suspended account takes charges again."""
+
+    reason: Private

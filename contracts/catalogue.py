@@ -44,9 +44,13 @@ class Entry(NamedTuple):
 
 CATALOGUE: Final = (
     Entry("billing.account.opened", 1, account.AccountOpened),
+    Entry("billing.account.suspended", 1, account.AccountSuspended),
+    Entry("billing.account.reinstated", 1, account.AccountReinstated),
     Entry("billing.adjustment.applied", 1, adjustment.AdjustmentApplied),
     Entry("billing.charge.captured", 1, charge.ChargeCaptured),
     Entry("billing.credit.allocated", 1, credit.CreditAllocated),
+    Entry("billing.charge.reversed", 1, charge.ChargeReversed),
+    Entry("billing.charge.tax_trued_up", 1, charge.ChargeTaxTruedUp),
     Entry("billing.encounter.received", 1, encounter.EncounterReceived),
     Entry("billing.encounter.attention_required", 1, encounter.EncounterAttentionRequired),
     Entry("billing.encounter.resumed", 1, encounter.EncounterResumed),

@@ -239,11 +239,25 @@ class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defau
         check_day("service_date", self.service_date)
 
 
+class OpenAccountMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to open an account; there is one per patient and currency."""
+
+    patient_id: Annotated[Id, Meta(description="id of the patient or customer, as you know them")]
+    name: Annotated[Line | None, Meta(description="sealed before it is stored")] = None
+    facility: FacilityCode
+    currency: Currency
+    language: Language = "en"
+
+    def __post_init__(self) -> None:
+        exponent(self.currency)
+
+
+OPEN_ACCOUNT: Final = "billing.command.open-account.v1"
 CAPTURE_CHARGE: Final = "billing.command.capture-charge.v1"
 ENCOUNTER_CLOSED: Final = "clinical.encounter.closed.v1"
 REMITTANCE_RECEIVED: Final = "payer.remittance.received.v1"
 
-InboundMessage = CaptureChargeMessage | EncounterClosed | RemittanceReceived
+InboundMessage = OpenAccountMessage | CaptureChargeMessage | EncounterClosed | RemittanceReceived
 
 
 class InboundType(NamedTuple):
@@ -255,6 +269,7 @@ class InboundType(NamedTuple):
 
 
 INBOUND: Final = (
+    InboundType(OPEN_ACCOUNT, OpenAccountMessage, "Open an account; one that is there is refused."),
     InboundType(CAPTURE_CHARGE, CaptureChargeMessage, "Charge a service; the fast path."),
     InboundType(ENCOUNTER_CLOSED, EncounterClosed, "An encounter to be charged and invoiced."),
     InboundType(REMITTANCE_RECEIVED, RemittanceReceived, "A payer's payments to be posted."),

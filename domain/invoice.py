@@ -20,17 +20,21 @@ from contracts.invoice import (
 )
 from contracts.money import Money, format_minor, sum_minor_max
 from contracts.private import Private
+from domain import ledger
 from domain.book import Book
-from domain.charge import Captured
-from domain.decider import Decider, Decision
+from domain.charge import Captured, Reversed
+from domain.decider import Decider, Decision, Rejected
 from domain.rejections import (
     AlreadyExists,
+    ChargeNotOpen,
     Invalid,
+    InvoiceIssuedBefore,
     InvoiceNotDraft,
     InvoiceNotIssued,
     NotFound,
     NothingToInvoice,
 )
+from domain.true_up import difference_minor, true_up
 from domain.voiding import Voiding, void
 from domain.write_side import AccountHead, ItemKind, invoice_counter, invoice_number
 
@@ -78,13 +82,14 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, tag="draft"):
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="issued"):
-    """Numbered and owed."""
+    """Numbered and owed. `due_days` tells a repeat from another wish."""
 
     account_id: AccountId
     number: str
     total_minor: int
     due_on: date
     charge_ids: tuple[ChargeId, ...] | None = None  # not in states that older releases stored
+    due_days: int | None = None  # not in states that older releases stored
 
 
 class Paid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="paid"):
@@ -94,6 +99,7 @@ class Paid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="p
     number: str
     total_minor: int
     charge_ids: tuple[ChargeId, ...] | None = None  # not in states that older releases stored
+    due_days: int | None = None  # not in states that older releases stored
 
 
 class Void(msgspec.Struct, frozen=True, kw_only=True, tag="void"):
@@ -130,7 +136,8 @@ def decide(command: InvoiceCommand, book: Book) -> Decision:
             raise NotFound(f"invoice {command.invoice_id} is not one of account {named}")
         case IssueInvoice(), Draft() as draft:
             return _issue(command, draft, book)
-        case IssueInvoice(), Issued() | Paid():
+        case IssueInvoice(), Issued() | Paid() as issued:
+            _check_repeat(command, issued)
             return []  # Issuing twice is a retry, not an error.
         case IssueInvoice(), None:
             raise NotFound(f"there is no invoice {command.invoice_id}")
@@ -158,6 +165,16 @@ def _is_repeat(command: CreateDraftInvoice, draft: Draft, book: Book) -> bool:
     facility = command.facility or book.account(command.account_id).facility
     # Without charges of its own it asked for those that were open then.
     return facility == draft.facility and command.charge_ids in (None, draft.charge_ids)
+
+
+def _check_repeat(command: IssueInvoice, issued: Issued | Paid) -> None:
+    if command.account_id not in (None, issued.account_id):
+        raise NotFound(f"invoice {command.invoice_id} is not one of account {command.account_id}")
+    if issued.due_days not in (None, command.due_days):
+        raise InvoiceIssuedBefore(
+            f"invoice {command.invoice_id} is issued as {issued.number}, due {issued.due_days} "
+            f"days after its day of issue, not {command.due_days}: that day stays"
+        )
 
 
 def _draft(command: CreateDraftInvoice, book: Book) -> Decision:
@@ -218,10 +235,20 @@ def _open_charges(command: CreateDraftInvoice, book: Book) -> list[tuple[ChargeI
         raise Invalid("a charge is named twice in charge_ids: name each once")
     for charge_id in command.charge_ids:
         if book.item(command.account_id, ItemKind.CHARGE, charge_id) is None:
-            raise NotFound(
-                f"charge {charge_id} is not an open charge of account {command.account_id}"
-            )
+            raise _not_open(charge_id, command.account_id, book)
     return [(charge_id, book.states[charge_id]) for charge_id in command.charge_ids]
+
+
+def _not_open(charge_id: ChargeId, account_id: AccountId, book: Book) -> Rejected:
+    match book.states.get(charge_id):
+        case Captured(account_id=owner) if owner != account_id:
+            return NotFound(f"charge {charge_id} is not one of account {account_id}")
+        case Reversed():
+            return ChargeNotOpen(f"charge {charge_id} was reversed: leave it out")
+        case Captured():
+            return ChargeNotOpen(f"charge {charge_id} is on an invoice already: leave it out")
+        case _:
+            return NotFound(f"there is no charge {charge_id}")
 
 
 def _line(charge_id: ChargeId, charge: Captured, currency: str) -> InvoiceLine:
@@ -241,6 +268,13 @@ def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
     issued_on = book.today(draft.facility)
     if (date.max - issued_on).days < command.due_days:
         raise Invalid(f"due_days lead beyond {date.max}, the last day there is")
+    trued_up = true_up(command.invoice_id, draft, book)
+    more_minor = difference_minor(trued_up)
+    tax_minor = draft.tax_minor + more_minor
+    _check_total(draft.net_minor + tax_minor, draft.currency)
+    postings = ledger.tax_true_up(more_minor)
+    if postings:
+        postings = ledger.within_balance(book.account(draft.account_id), postings)
     value = book.next_number(invoice_counter(draft.facility, issued_on.year))
     issued = InvoiceIssued(
         invoice_id=command.invoice_id,
@@ -249,20 +283,24 @@ def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
         currency=draft.currency,
         effective_on=issued_on,
         booked_on=issued_on,
+        postings=postings,
         number=invoice_number(draft.facility, issued_on.year, value),
         issued_on=issued_on,
         due_on=issued_on + timedelta(days=command.due_days),
         line_count=draft.line_count,
         lines_digest=lines_digest(draft.charge_ids),
         net=Money.of(draft.net_minor, draft.currency),
-        tax=Money.of(draft.tax_minor, draft.currency),
-        total=Money.of(draft.net_minor + draft.tax_minor, draft.currency),
+        tax=Money.of(tax_minor, draft.currency),
+        total=Money.of(draft.net_minor + tax_minor, draft.currency),
     )
     events: list[Event] = [issued]
     if issued.total.minor == 0:
         # Nothing is owed on it, so nothing would ever settle it.
         events.append(paid(command.invoice_id, draft.account_id, command.invoice_id, issued_on))
-    return [(command.invoice_id, event) for event in events]
+    return [
+        *((event.charge_id, event) for event in trued_up),
+        *((command.invoice_id, event) for event in events),
+    ]
 
 
 def _voiding(command: VoidInvoice, known: Issued | Paid) -> Voiding:
@@ -317,6 +355,7 @@ def evolve(state: InvoiceState | None, event: InvoiceEvent) -> InvoiceState | No
                 total_minor=event.total.minor,
                 due_on=event.due_on,
                 charge_ids=state.charge_ids if isinstance(state, Draft) else None,
+                due_days=(event.due_on - event.issued_on).days,
             )
         case InvoicePaid(), Issued():
             return Paid(
@@ -324,6 +363,7 @@ def evolve(state: InvoiceState | None, event: InvoiceEvent) -> InvoiceState | No
                 number=state.number,
                 total_minor=state.total_minor,
                 charge_ids=state.charge_ids,
+                due_days=state.due_days,
             )
         case InvoiceVoided(), Issued() | Paid():
             return Void(

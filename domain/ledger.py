@@ -28,6 +28,16 @@ def charge(net_minor: int, tax_minor: int) -> tuple[Posting, ...]:
     )
 
 
+def reversal(net_minor: int, tax_minor: int) -> tuple[Posting, ...]:
+    """The exact mirror of a charge."""
+    return charge(-net_minor, -tax_minor)
+
+
+def tax_true_up(more_minor: int) -> tuple[Posting, ...]:
+    """The tax that an invoice has more than its charges had (less, when negative)."""
+    return transaction((GlAccount.RECEIVABLE, more_minor), (GlAccount.TAX_PAYABLE, -more_minor))
+
+
 def payment(
     received_in: GlAccount, allocated_minor: int, credited_minor: int
 ) -> tuple[Posting, ...]:

@@ -9,7 +9,7 @@ from contracts.money import MoneyInvalid, exponent
 from contracts.price_list import PRICES_PER_EVENT_MAX, Price, PriceListPublished, PricesAdded
 from domain.book import Book
 from domain.decider import Decider, Decision
-from domain.pricing import EffectivePrice, PriceKey, overlap, price_key
+from domain.price_windows import collisions
 from domain.rejections import AlreadyExists, CurrencyUnsupported, Invalid
 
 
@@ -64,20 +64,10 @@ def _is_repeat(command: PublishPriceList, known: Published) -> bool:
 def _check(command: PublishPriceList, book: Book) -> None:
     if not command.prices:
         raise Invalid("a price list needs at least one price")
-    seen: dict[PriceKey, list[EffectivePrice]] = {}
     for index, price in enumerate(command.prices):
         _check_price(index, price)
-        key = price_key(price)
-        for other in (*book.prices.windows.get(key, ()), *seen.get(key, ())):
-            if overlap(price, other):
-                raise PricesOverlap(
-                    f"prices[{index}]: {price.code} at {price.facility} in {key[2]} from "
-                    f"{price.valid_from} overlaps a price valid from {other.valid_from} "
-                    f"of {other.price_list_id or 'this list'}: end that one first"
-                )
-        seen.setdefault(key, []).append(
-            EffectivePrice(price.valid_from, price.valid_to, price.unit_price.minor, "")
-        )
+    if found := collisions(command.prices, book.prices.windows):
+        raise PricesOverlap("; ".join(found))
 
 
 def _check_price(index: int, price: Price) -> None:

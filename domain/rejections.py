@@ -39,8 +39,24 @@ class AccountSuspended(Rejected):
     """A suspended account takes payments but no new charges."""
 
 
+class AlreadySuspended(Rejected):
+    """The account is suspended by another command."""
+
+
+class NotSuspended(Rejected):
+    """Only a suspended account can be reinstated."""
+
+
+class ChargeNotOpen(Rejected):
+    """The charge was reversed, or is on an invoice."""
+
+
 class InvoiceNotDraft(Rejected):
     """Only a draft can be issued."""
+
+
+class InvoiceIssuedBefore(Rejected):
+    """The invoice is issued with another due date."""
 
 
 class InvoiceNotOutstanding(Rejected):

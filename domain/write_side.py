@@ -7,12 +7,13 @@ fails costs a struct ten times as much.
 
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
-from contracts.account import AccountOpened
+from contracts.account import AccountOpened, AccountReinstated, AccountSuspended
 from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
-from contracts.charge import ChargeCaptured
+from contracts.charge import ChargeCaptured, ChargeReversed
 from contracts.credit import CreditAllocated
 from contracts.event import Event, Posted, is_of_account
 from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded, InvoiceVoided
@@ -64,6 +65,11 @@ class OpenItem(msgspec.Struct, frozen=True, kw_only=True):
 
 Items = dict[tuple[ItemKind, str], OpenItem]
 
+_STATUS_AFTER: Final[dict[type[Event], AccountStatus]] = {
+    AccountSuspended: AccountStatus.SUSPENDED,
+    AccountReinstated: AccountStatus.OPEN,
+}
+
 
 def account_after(head: AccountHead | None, event: Event) -> AccountHead | None:
     """The account after an event of its own."""
@@ -90,7 +96,7 @@ def account_after(head: AccountHead | None, event: Event) -> AccountHead | None:
         version=head.version + 1,
         facility=head.facility,
         currency=head.currency,
-        status=head.status,
+        status=_STATUS_AFTER.get(type(event), head.status),
         receivable_minor=receivable_minor,
         credit_minor=credit_minor,
     )
@@ -104,6 +110,8 @@ def open_items_after(items: Items, event: Event) -> None:
             items[key] = OpenItem(
                 kind=ItemKind.CHARGE, item_id=key[1], outstanding_minor=event.total.minor
             )
+        case ChargeReversed():
+            items.pop((ItemKind.CHARGE, event.charge_id), None)
         case InvoiceDrafted() | InvoiceLinesAdded():
             for line in event.lines:
                 items.pop((ItemKind.CHARGE, line.charge_id), None)

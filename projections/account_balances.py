@@ -6,12 +6,12 @@ from typing import Final
 
 import msgspec
 
-from contracts.account import AccountOpened
+from contracts.account import AccountOpened, AccountReinstated, AccountSuspended
 from contracts.adjustment import AdjustmentApplied, Direction
-from contracts.charge import ChargeCaptured
+from contracts.charge import ChargeCaptured, ChargeReversed
 from contracts.columns import columns
 from contracts.event import AccountEvent, Posted
-from contracts.invoice import InvoiceDrafted, InvoiceLinesAdded
+from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded
 from contracts.ledger import GlAccount
 from contracts.payment import PaymentPosted
 from contracts.refund import RefundFailed, RefundIssued
@@ -23,6 +23,7 @@ VERSION: Final = 3
 _WRITE: Final = sql("account_balances_write")
 _KINDS: Final = "ttttttttnnnnnnnnn"
 _OPEN: Final = "open"
+_SUSPENDED: Final = "suspended"
 # Looking a member up on its Enum costs as much as the rest of a posting.
 _RECEIVABLE: Final = GlAccount.RECEIVABLE
 _CUSTOMER_CREDIT: Final = GlAccount.CUSTOMER_CREDIT
@@ -37,6 +38,7 @@ class _Change:
     """What a batch does to one account."""
 
     opened: AccountOpened | None = None
+    status: str | None = None
     receivable_minor: int = 0
     credit_minor: int = 0
     charged_minor: int = 0
@@ -86,8 +88,18 @@ def _add(change: _Change, event: AccountEvent) -> None:
         case ChargeCaptured():
             change.charged_minor += event.total.minor
             change.open_charges += 1
+        case ChargeReversed():
+            change.charged_minor -= event.total.minor
+            change.open_charges -= 1
         case InvoiceDrafted() | InvoiceLinesAdded():
             change.open_charges -= len(event.lines)
+        case InvoiceIssued():
+            # Its postings are the tax that the charges have more now, or less.
+            change.charged_minor += sum(
+                posting.amount_minor
+                for posting in event.postings
+                if posting.gl_account is _RECEIVABLE
+            )
         case PaymentPosted():
             change.paid_minor += event.amount.minor
         case AdjustmentApplied():
@@ -98,7 +110,11 @@ def _add(change: _Change, event: AccountEvent) -> None:
         case RefundFailed() if event.postings:
             change.refunded_minor -= event.amount.minor
         case AccountOpened():
-            change.opened = event
+            change.opened, change.status = event, _OPEN
+        case AccountSuspended():
+            change.status = _SUSPENDED
+        case AccountReinstated():
+            change.status = _OPEN
         case _:
             pass  # counted by the version alone
 
@@ -114,7 +130,7 @@ def _row(tenant: str, account_id: str, change: _Change) -> tuple[object, ...]:
         opened.facility if opened else None,
         opened.currency if opened else None,
         opened.language if opened else None,
-        _OPEN if opened else None,
+        change.status,
         change.receivable_minor,
         change.credit_minor,
         change.charged_minor,

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
+from contracts.charge import ChargeTaxTruedUp
 from contracts.columns import columns
 from contracts.credit import CreditAllocated
 from contracts.invoice import (
@@ -26,6 +27,7 @@ VERSION: Final = 2
 
 _WRITE: Final = sql("invoices_write")
 _ADD_LINES: Final = sql("invoice_lines_add")
+_TRUE_UP: Final = sql("invoice_lines_true_up")
 _ADD_PAYMENTS: Final = sql("invoice_payments_add")
 _RELEASE_PAYMENTS: Final = sql("invoice_payments_release")
 _ADD_ADJUSTMENTS: Final = sql("invoice_adjustments_add")
@@ -58,6 +60,7 @@ class _Batch:
 
     changes: dict[tuple[str, str], _Change] = field(default_factory=dict)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
+    trued_up: list[tuple[Any, ...]] = field(default_factory=list)
     payments: list[tuple[Any, ...]] = field(default_factory=list)
     adjustments: list[tuple[Any, ...]] = field(default_factory=list)
     voided: list[tuple[str, str]] = field(default_factory=list)
@@ -88,6 +91,8 @@ async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
             raise UnknownInvoice(f"{len(work.changes) - written} of these were never drafted")
     if work.lines:
         await connection.execute(_ADD_LINES, *columns(work.lines, "ttnnttndnn"))
+    if work.trued_up:
+        await connection.execute(_TRUE_UP, *columns(work.trued_up, "tttn"))
     if work.payments:
         await connection.execute(_ADD_PAYMENTS, *columns(work.payments, "ttnnttndd"))
     if work.voided:  # after the payments of the batch: none comes behind a void
@@ -125,6 +130,11 @@ def _add_lines(
         )
         for number, line in enumerate(lines, 1)
     ]
+
+
+def _trued_up(work: _Batch, recorded: Recorded, event: ChargeTaxTruedUp) -> None:
+    work.change(recorded, event.invoice_id)
+    work.trued_up.append((recorded.tenant, event.invoice_id, event.charge_id, event.tax.minor))
 
 
 def _issued(work: _Batch, recorded: Recorded, event: InvoiceIssued) -> None:
@@ -192,6 +202,7 @@ def _voided(work: _Batch, recorded: Recorded, event: InvoiceVoided) -> None:
 _TAKES: Final[dict[type, Callable[[_Batch, Recorded, Any], None]]] = {
     InvoiceDrafted: _drafted,
     InvoiceLinesAdded: _lines_added,
+    ChargeTaxTruedUp: _trued_up,
     InvoiceIssued: _issued,
     PaymentPosted: _settled,
     CreditAllocated: _settled_by_credit,

@@ -35,6 +35,8 @@ class Needs(Flag):
     """The invoice with its lines, and what stands adjusted on it."""
     REFUNDS = auto()
     """What of the payment was given back, or is asked for."""
+    LINES = auto()
+    """The charges of the draft."""
 
 
 class Spec(NamedTuple):
@@ -66,12 +68,36 @@ COMMANDS: Final = (
         "billing:account:write",
     ),
     Spec(
+        account.SuspendAccount,
+        account.ACCOUNT,
+        lambda command: command.account_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:suspend",
+    ),
+    Spec(
+        account.ReinstateAccount,
+        account.ACCOUNT,
+        lambda command: command.account_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:suspend",
+    ),
+    Spec(
         charge.CaptureCharge,
         charge.CHARGE,
         lambda command: command.charge_id,
         _account_id,
         Needs.PRICE,
         "billing:charge:write",
+    ),
+    Spec(
+        charge.ReverseCharge,
+        charge.CHARGE,
+        lambda command: command.charge_id,
+        _account_id,
+        Needs.OPEN_CHARGES,
+        "billing:charge:reverse",
     ),
     Spec(
         invoice.CreateDraftInvoice,
@@ -86,7 +112,7 @@ COMMANDS: Final = (
         invoice.INVOICE,
         lambda command: command.invoice_id,
         _account_id,
-        Needs.NUMBER,
+        Needs.NUMBER | Needs.LINES,
         "billing:invoice:issue",
     ),
     Spec(

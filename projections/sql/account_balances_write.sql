@@ -26,6 +26,7 @@ WITH changed AS (
            refunded_minor = a.refunded_minor + c.refunded_minor,
            open_charges = a.open_charges + c.open_charges,
            version = a.version + c.version,
+           status = coalesce(c.status, a.status),
            position = c.position
       FROM changed c
      WHERE c.patient_id IS NULL AND a.tenant = c.tenant AND a.account_id = c.account_id

@@ -11,14 +11,17 @@ from litestar.types import ControllerRouterHandler, Message, Send
 
 from services.api import (
     accounts,
+    charge_batches,
     charges,
     gl_exports,
     health,
     invoices,
+    invoicing,
     payments,
     price_lists,
     reports,
     statements,
+    suspensions,
 )
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
@@ -40,13 +43,19 @@ ROUTES: Final = (
     accounts.get_account,
     accounts.get_account_ledger,
     statements.get_statement,
+    suspensions.suspend_account,
+    suspensions.reinstate_account,
     charges.capture_charge,
+    charges.reverse_charge,
     charges.get_charge,
     gl_exports.request_gl_export,
     gl_exports.list_gl_exports,
     gl_exports.get_gl_export,
     gl_exports.get_gl_export_file,
     gl_exports.get_gl_export_manifest,
+    charge_batches.capture_charges,
+    invoicing.draft_invoice,
+    invoicing.issue_invoice,
     invoices.list_invoices,
     invoices.get_invoice,
     payments.post_payment,

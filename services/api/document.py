@@ -113,7 +113,14 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     parameters.sort(key=lambda parameter: (parameter["in"], parameter["name"]))
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON]
     body = operation.get("requestBody", {}).get("content", {})
-    answer = operation["responses"].get(str(handler.status_code), {}).get("content", {})
+    if PDF in handler.opt.get(PRODUCES, ()):
+        answer = operation["responses"][str(handler.status_code)]["content"]
+        answer[PDF] = {"schema": {"type": "string", "format": "binary"}, "example": "%PDF-1.7"}
+    answers = [
+        content
+        for response in operation["responses"].values()
+        for content in response.get("content", {}).values()
+    ]
     for response in operation["responses"].values():
         if "headers" in response:  # a set in Litestar, so in another order each time
             response["headers"] = dict(sorted(response["headers"].items()))
@@ -122,9 +129,7 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
                 content["examples"] = {
                     name: {"$ref": f"#/components/examples/{name}"} for name in content["examples"]
                 }
-    if PDF in handler.opt.get(PRODUCES, ()):
-        answer[PDF] = {"schema": {"type": "string", "format": "binary"}, "example": "%PDF-1.7"}
-    for content in (*body.values(), *answer.values()):
+    for content in (*body.values(), *answers):
         shape = name_of(content["schema"].get("$ref", ""))
         if shape in EXAMPLES:
             content["example"] = EXAMPLES[shape]

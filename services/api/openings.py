@@ -5,6 +5,7 @@ one, as they did when they were committed.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -18,6 +19,11 @@ _OPENINGS: Final = (
     " JOIN daybook.events e USING (tenant, stream_id)"
     " JOIN daybook.stream_heads h USING (tenant, stream_id)"
     " WHERE e.version = 1"
+)
+# Of one type only, in any version, where $3 says which.
+_EVENTS: Final = (
+    "SELECT type, body FROM daybook.events WHERE tenant = $1 AND stream_id = $2"
+    " AND ($3::text IS NULL OR type ~ ('^' || $3 || '[.]v[0-9]+$')) ORDER BY version"
 )
 _READ_MAX: Final = 500
 Name = tuple[str, str]
@@ -49,6 +55,21 @@ class Openings:
             self._reading = asyncio.create_task(self._read_all())
         # One caller that goes away must not take the answer from the others.
         return await asyncio.shield(future)
+
+    async def find_all(self, tenant: str, stream_ids: Sequence[str]) -> dict[str, Event]:
+        """The openings of many streams of one caller, in one statement."""
+        if not stream_ids:
+            return {}
+        found = await self._read([(tenant, stream_id) for stream_id in stream_ids])
+        return {stream_id: opening.event for (_, stream_id), opening in found.items()}
+
+    async def events(self, tenant: str, stream_id: str, type_: str | None = None) -> list[Event]:
+        """The events of a stream in order, all or those of one type, whatever its version."""
+        name = None if type_ is None else type_.rpartition(".v")[0].replace(".", "[.]")
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+            rows = await connection.fetch(_EVENTS, tenant, stream_id, name)
+        return [decode(row["type"], row["body"]) for row in rows]
 
     async def _read_all(self) -> None:
         try:

@@ -67,6 +67,14 @@ Limit = Annotated[
     int,
     QueryParameter(name="limit", required=False, description="rows of a page", ge=1, le=LIMIT_MAX),
 ]
+DryRun = Annotated[
+    bool,
+    QueryParameter(
+        name="dry_run",
+        required=False,
+        description="`true` answers what would be booked, and writes nothing at all",
+    ),
+]
 DateFrom = Annotated[
     date | None,
     QueryParameter(name="date_from", required=False, description="first day of issue, inclusive"),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from contracts.ids import PriceListId
@@ -18,7 +18,7 @@ from services.api.auth import Caller
 from services.api.body import Amount
 from services.api.calls import Call
 from services.api.ledger import Ledger, Recorded
-from services.api.parameters import FACILITY_OR_ALL, Cursor, Limit, PriceListPath
+from services.api.parameters import FACILITY_OR_ALL, STORABLE, Cursor, Limit, PriceListPath
 from services.api.reading import Reading
 from services.api.routes import command, created, query
 
@@ -29,7 +29,9 @@ _CURSOR: Final = "price_lists"
 _PAGE: Final = (
     "SELECT h.stream_id, h.version, h.state"
     " FROM (SELECT DISTINCT price_list_id FROM daybook.prices"
-    " WHERE tenant = current_setting('daybook.tenants') AND price_list_id > $1) p"
+    " WHERE tenant = current_setting('daybook.tenants') AND price_list_id > $1"
+    " AND ($3::text IS NULL OR facility = $3) AND ($4::text IS NULL OR code = $4)"
+    " AND ($5::text IS NULL OR currency = $5) AND ($6::date IS NULL OR effective @> $6)) p"
     " JOIN daybook.stream_heads h ON h.stream_id = p.price_list_id"
     " AND h.tenant = current_setting('daybook.tenants')"
     " ORDER BY h.stream_id LIMIT $2"
@@ -107,7 +109,11 @@ async def publish_price_list(
     data: JSONBody[PublishPriceListRequest],
     call: NamedDependency[Call],
 ) -> Response[PriceList]:
-    """Prices by facility, code and currency; overlapping windows are refused."""
+    """Prices by facility, code and currency, up to 20,000 in one request of 8 MiB at most.
+
+    Windows that overlap are refused, and the problem says which do. A facility's own price goes
+    before the general one, which is that of facility `*`.
+    """
     published = await call.execute(
         data,
         PublishPriceList(
@@ -132,12 +138,46 @@ async def get_price_list(
 
 @query("/price-lists", summary="List price lists")
 async def list_price_lists(
-    reading: NamedDependency[Reading], cursor: Cursor = None, limit: Limit = 50
+    reading: NamedDependency[Reading],
+    facility: Annotated[
+        str | None,
+        QueryParameter(
+            required=False,
+            description="only those with a price of this facility, or `*` for the general ones",
+            max_length=64,
+            pattern=FACILITY_OR_ALL,
+        ),
+    ] = None,
+    code: Annotated[
+        str | None,
+        QueryParameter(
+            required=False,
+            description="only those with a price of this code",
+            max_length=64,
+            pattern=STORABLE,
+        ),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        QueryParameter(
+            required=False,
+            description="only those with a price in this currency",
+            max_length=3,
+            pattern=STORABLE,
+        ),
+    ] = None,
+    on: Annotated[
+        date | None,
+        QueryParameter(required=False, description="only those with a price in force on this day"),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> PriceLists:
-    """Price lists that have prices in effect, by id."""
+    """Price lists with their prices, by id; filters are about one and the same price of a list."""
     async with reading.connection() as connection:
         after = decode_cursor(_CURSOR, cursor, str)[0] if cursor else ""
-        rows = await connection.fetch(_PAGE, after, limit + 1)
+        wanted = (facility, code, currency, on)
+        rows = await connection.fetch(_PAGE, after, limit + 1, *wanted)
     items = tuple(_summary(row) for row in rows[:limit])
     more = len(rows) > limit
     return PriceLists(

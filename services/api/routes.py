@@ -47,18 +47,25 @@ def command(
     module: Module = Module.CORE,
     body_bytes_max: int = BODY_BYTES_MAX,
     status_code: int = 201,
+    preview: type | None = None,
 ) -> Route:
     """A POST that executes a command of this kind, with the scope that its table says.
 
-    `status_code` is 202 where what was asked for is done behind the answer.
+    `status_code` is 202 where what was asked for is done behind the answer; `preview` is what it
+    answers to `dry_run=true`, where it takes that.
     """
+    dry = {
+        200: ResponseSpec(
+            preview, description="What would be booked; nothing was", generate_examples=False
+        )
+    }
     return post(
         path,
         status_code=status_code,
         summary=summary,
         dto=StrictJson,
         request_max_body_size=body_bytes_max,
-        responses=problems(*_COMMANDS, *codes),
+        responses=problems(*_COMMANDS, *codes) | (dry if preview else {}),
         response_description="Done, now or when this key was first used",
         response_headers=[
             _header("Location", "/v1/charges/chg_", "where to read it"),
@@ -120,7 +127,7 @@ def _header(name: str, value: str, description: str) -> ResponseHeader:
 
 
 def _tag(path: str) -> str:
-    return path.split("/")[1].replace("-", " ")
+    return path.split("/")[1].partition(":")[0].replace("-", " ")
 
 
 def immutable(*paths: str) -> HTTPRouteHandler:
@@ -150,6 +157,11 @@ def created(
     if recorded.replayed:
         headers["Idempotency-Replayed"] = "true"
     return Response(answer, status_code=status_code, headers=headers)
+
+
+def previewed(answer: Any) -> Response[Any]:
+    """200 with what would be booked."""
+    return Response(answer, status_code=200)
 
 
 def problems(*codes: str) -> dict[int, ResponseSpec]:

@@ -24,6 +24,7 @@ from services.execute.envelope import (
     is_kept,
 )
 from services.execute.faults import StreamMoved
+from services.execute.group import Group, ItemRefused, grouped, is_kept_of_group, singles_of
 from services.execute.load import Books
 from services.execute.rows import (
     Row,
@@ -66,7 +67,6 @@ class Decisions:
     def __init__(self, books: Books) -> None:
         self._books = books
         self._rows = Rows()
-        self._statuses: list[Row] = []
         self._changed: list[Row] = []
         self._settled: list[Row] = []
         self._seen: dict[tuple[str, Identity], tuple[bytes, Outcome]] = {}
@@ -94,15 +94,16 @@ class Decisions:
         if again is not None:
             return again
         try:
-            done = self._decide(envelope)
+            done = self._done(envelope)
         except Rejected as rejected:
-            refused = Refused(code=rejected.code, detail=rejected.detail)
+            item = rejected.item if isinstance(rejected, ItemRefused) else None
+            refused = Refused(code=rejected.code, detail=rejected.detail, item=item)
             # A refused message holds no claim, so its repeat is decided again.
             if isinstance(envelope.identity, HttpIdentity) and is_kept(refused):
                 self._seen[envelope.tenant, envelope.identity] = (envelope.payload_hash, refused)
                 self._rows.add_refused(envelope, refused)
             return refused
-        if envelope.identity is not None:
+        if envelope.identity is not None and (not done.items or is_kept_of_group(done)):
             self._seen[envelope.tenant, envelope.identity] = (envelope.payload_hash, done)
             self._rows.add_done(envelope, done)
         return done
@@ -118,6 +119,41 @@ class Decisions:
         if payload_hash != envelope.payload_hash:
             return KEY_REUSED
         return msgspec.structs.replace(outcome, replayed=True)
+
+    def _done(self, envelope: Envelope) -> Done:
+        if not isinstance(envelope.command, Group):
+            return self._decide(envelope)
+        singles = singles_of(envelope)
+        if envelope.command.atomic:
+            return grouped(self._decide_together(envelope.tenant, singles))
+        refused = envelope.command.refused
+        return grouped(
+            [refused.get(place) or self._decide_alone(each) for place, each in enumerate(singles)]
+        )
+
+    def _decide_alone(self, envelope: Envelope) -> Outcome:
+        try:
+            return self._decide(envelope)
+        except Rejected as rejected:
+            return Refused(code=rejected.code, detail=rejected.detail)
+
+    def _decide_together(self, tenant: str, envelopes: Sequence[Envelope]) -> list[Done]:
+        """Decide all or none, on a copy of the book; readers see them in one outbox row, too.
+
+        Raises ItemRefused.
+        """
+        before, written = self._books[tenant], self._rows.written()
+        self._books[tenant] = before.copy()
+        done: list[Done] = []
+        try:
+            for envelope in envelopes:
+                done.append(self._decide(envelope))
+        except Rejected as rejected:
+            self._books[tenant] = before
+            self._rows.give_up(written)
+            raise ItemRefused(rejected, len(done)) from rejected
+        self._rows.join_outbox(tenant, written)
+        return done
 
     def _decide(self, envelope: Envelope) -> Done:
         book, command = self._books[envelope.tenant], envelope.command
@@ -153,7 +189,7 @@ class Decisions:
             self._rows.rejected.append(rejected)
         if isinstance(envelope.command, RetryIntake | DiscardIntake):
             status = "retried" if isinstance(envelope.command, RetryIntake) else "discarded"
-            self._statuses.append((envelope.tenant, envelope.command.rejection_id, status))
+            self._rows.statuses.append((envelope.tenant, envelope.command.rejection_id, status))
         return event_id(*named[-1][:2])
 
     async def _write(self, connection: AnyConnection) -> None:
@@ -195,14 +231,14 @@ class Decisions:
         ):
             if rows:
                 await connection.execute(statement, *columns(rows, kinds))
-        if not (counters or self._settled or self._statuses):
+        if not (counters or self._settled or self._rows.statuses):
             return
         # No plan of these is right for a table of any size, so none is kept.
         await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         for statement, kinds, rows in (
             (_COUNTERS, "ttn", counters),
             (_SETTLED, "tttt", self._settled),
-            (_REJECTION_STATUS, "ttt", self._statuses),
+            (_REJECTION_STATUS, "ttt", self._rows.statuses),
         ):
             if rows:
                 await connection.execute(statement, *columns(rows, kinds))
@@ -230,7 +266,7 @@ class Decisions:
             *columns(rows.outbox, "tt"),
             *columns(rows.inbox, "ttttbtnt"),
             *columns(moved, "ttnb"),
-            *columns(rows.answers, "ttttbtntb"),
+            *columns(rows.answers, "ttttbtntbb"),
         )
         assert written is not None, "an aggregate gives a row"
         # What is new here has no version to be found there.

@@ -11,7 +11,7 @@ from contracts.columns import columns
 from domain.adjusting import AGAINST
 from domain.adjustment import ApplyAdjustment
 from domain.book import Book
-from domain.invoice import Issued, Paid, VoidInvoice
+from domain.invoice import Draft, Issued, IssueInvoice, Paid, VoidInvoice
 from domain.refund import FailRefund, RejectRefund, RequestRefund
 from domain.write_side import ItemKind, adjusted
 from services.execute.envelope import Envelope
@@ -49,6 +49,19 @@ def items_of_refunds(books: dict[str, Book], envelopes: Sequence[Envelope]) -> s
             if refund is not None:
                 payment_id = refund.wanted.payment_id
                 found.add((envelope.tenant, refund.account_id, ItemKind.REFUND, payment_id))
+    return found
+
+
+def charges_of_drafts(books: dict[str, Book], envelopes: Sequence[Envelope]) -> set[Name]:
+    """The charges of the drafts that are to be issued, as far as they are not loaded yet."""
+    found: set[Name] = set()
+    for envelope in envelopes:
+        if isinstance(envelope.command, IssueInvoice):
+            states = books[envelope.tenant].states
+            draft = states.get(envelope.command.invoice_id)
+            if isinstance(draft, Draft):
+                charge_ids = draft.charge_ids
+                found |= {(envelope.tenant, line) for line in charge_ids if line not in states}
     return found
 
 

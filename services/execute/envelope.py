@@ -68,6 +68,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     opening: Event | None = None
     """The event that the stream begins with, when this command made it just now."""
+    items: "tuple[Done | Refused, ...]" = ()
+    """Of a group, what became of each command, in order."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     transient: bool = False
     replayed: bool = False
+    item: int | None = None
+    """Of a group that was refused whole, the place of the command that was to blame, from 0."""
 
 
 Outcome = Done | Refused

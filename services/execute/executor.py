@@ -15,7 +15,8 @@ from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
 from services.execute.batch import account_named, stream_of
 from services.execute.envelope import TENANT, Envelope, Examine, Outcome, Refused
 from services.execute.faults import is_away, refusal_of
-from services.execute.job import Entry, Job
+from services.execute.group import examined_whole, singles_of
+from services.execute.job import Entry, Job, pop_some
 from services.execute.waiting import WaitingRoom
 
 BATCH_MAX: Final = 500
@@ -112,12 +113,14 @@ class Executor:
         """
         if self._examine is None:
             return envelopes
+        singles = [single for envelope in envelopes for single in singles_of(envelope)]
         try:
-            return await self._examine(envelopes)
+            examined = iter(await self._examine(singles))
         except Exception as fault:
             if is_away(fault):
                 raise LedgerUnavailable(f"{type(fault).__name__}: {fault}") from fault
             raise
+        return [examined_whole(envelope, examined) for envelope in envelopes]
 
     def _queue(self, envelope: Envelope, job: Job, place: int) -> Refused | None:
         """Queue a command in its lane; returns the refusal of one that has none."""
@@ -143,7 +146,7 @@ class Executor:
             await waker.wait()
             waker.clear()
             while queue:
-                taken = [queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))]
+                taken = pop_some(queue, BATCH_MAX)
                 free = [entry for entry in taken if not self._room.queue_behind(entry)]
                 if free:
                     self._room.take_in(await self._execute(free, None))
@@ -169,7 +172,8 @@ class Executor:
             entries[index].job.settle(entries[index].place, outcome)
         busy = []
         for index, account in sorted(attempted.busy.items()):
-            entries[index].account = account
+            if entries[index].busy_since is None:
+                entries[index].account = account  # a group goes on waiting where it does already
             busy.append(entries[index])
         if self._closed:
             _fail(busy, _closed())

@@ -7,17 +7,20 @@ from typing import Any, Final
 import msgspec
 
 from contracts.columns import columns
-from contracts.ids import AccountId
 from contracts.price_list import ANY_FACILITY
-from domain.account import OpenAccount
 from domain.book import Book
-from domain.charge import CaptureCharge
-from domain.invoice import CreateDraftInvoice, Draft, IssueInvoice
+from domain.charge import CaptureCharge, ReverseCharge
+from domain.invoice import CreateDraftInvoice
 from domain.pricing import EffectivePrice, price_key
-from domain.rejections import EverythingSealed
-from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem, invoice_counter
+from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem
 from services.commands import BY_COMMAND, DECIDERS, Needs
-from services.execute.corrections import charges_of_voided, items_named, items_of_refunds
+from services.execute.corrections import (
+    charges_of_drafts,
+    charges_of_voided,
+    items_named,
+    items_of_refunds,
+)
+from services.execute.counters import load_counters
 from services.execute.envelope import Envelope
 from services.execute.faults import StreamMoved
 from services.execute.settings import new_books
@@ -35,8 +38,6 @@ _ITEMS: Final = sql("load_items.sql")
 _NAMED_ITEMS: Final = sql("load_named_items.sql")
 _HEADS: Final = sql("load_heads.sql")
 _PRICES: Final = sql("load_prices.sql")
-_MAKE_COUNTERS: Final = sql("make_counters.sql")
-_LOCK_COUNTERS: Final = sql("lock_counters.sql")
 
 
 def decode_state(stream_id: str, state: bytes) -> Any:
@@ -65,12 +66,13 @@ async def load_books(
     guards = await _load_heads(connection, books, wanted)
     if refunds := items_of_refunds(books, envelopes):
         await _load_named(connection, books, refunds)
-    if lines := await charges_of_voided(connection, books, envelopes):
+    lines = charges_of_drafts(books, envelopes)
+    if lines := lines | await charges_of_voided(connection, books, envelopes):
         await _load_heads(connection, books, lines)
     if len(locked) != len(set(accounts)):
         _check_locks(guards, envelopes, accounts, locked)
     await _load_prices(connection, books, envelopes)
-    await _load_counters(connection, books, envelopes)
+    await load_counters(connection, books, envelopes)
     return books
 
 
@@ -107,6 +109,8 @@ async def _load_items(
         named |= set(items_named(envelope, account))
         if Needs.OPEN_INVOICES in needs:
             whole.add((*account, ItemKind.INVOICE))
+        elif isinstance(command, ReverseCharge):
+            named.add((*account, ItemKind.CHARGE, str(command.charge_id)))
         elif isinstance(command, CreateDraftInvoice):
             if command.charge_ids is None:
                 whole.add((*account, ItemKind.CHARGE))
@@ -193,55 +197,3 @@ async def _load_prices(
                 row["valid_from"], row["valid_to"], row["amount_minor"], row["price_list_id"]
             )
         )
-
-
-async def _load_counters(
-    connection: AnyConnection, books: Books, envelopes: Sequence[Envelope]
-) -> None:
-    """Lock the counters that the batch may draw from, sorted, after the accounts."""
-    drafts = {
-        (envelope.tenant, envelope.command.invoice_id): envelope.command
-        for envelope in envelopes
-        if isinstance(envelope.command, CreateDraftInvoice)
-    }
-    opened = {
-        (envelope.tenant, envelope.command.account_id): envelope.command.facility
-        for envelope in envelopes
-        if isinstance(envelope.command, OpenAccount)
-    }
-    wanted = set()
-    for envelope in envelopes:
-        if isinstance(envelope.command, IssueInvoice):
-            book, invoice_id = books[envelope.tenant], envelope.command.invoice_id
-            draft = drafts.get((envelope.tenant, invoice_id))
-            facility = _invoice_facility(book, book.states.get(invoice_id), draft, opened)
-            if facility is None:
-                continue
-            try:
-                issued_on = book.today(facility)
-            except EverythingSealed:
-                continue  # Draws no number: the decision is refused with the same.
-            wanted.add((envelope.tenant, invoice_counter(facility, issued_on.year)))
-    if not wanted:
-        return
-    names = columns(sorted(wanted), "tt")
-    await connection.execute(_MAKE_COUNTERS, *names)
-    for row in await connection.fetch(_LOCK_COUNTERS, *names):
-        books[row["tenant"]].counters[row["name"]] = row["value"]
-
-
-def _invoice_facility(
-    book: Book,
-    state: Any,
-    draft: CreateDraftInvoice | None,
-    opened: dict[tuple[str, AccountId], str],
-) -> str | None:
-    if isinstance(state, Draft):
-        return state.facility
-    if state is not None or draft is None:
-        return None
-    if draft.facility is not None:
-        return draft.facility
-    account = book.accounts.get(draft.account_id)
-    # The account may be opened by a command ahead of it in the same batch.
-    return account.facility if account else opened.get((book.tenant, draft.account_id))

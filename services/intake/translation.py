@@ -11,11 +11,13 @@ from contracts.inbound import (
     CaptureChargeMessage,
     EncounterClosed,
     InboundMessage,
+    OpenAccountMessage,
     RemittanceClaim,
     RemittanceReceived,
 )
 from contracts.private import Private
 from domain import naming
+from domain.account import OpenAccount
 from domain.charge import CaptureCharge
 from domain.encounter import RecordEncounter
 from domain.remittance import RecordRemittance
@@ -24,7 +26,7 @@ from services.intake.reading import Readable
 from services.sealing import Keys, seal
 
 CONSUMER: Final = "intake"
-Command = CaptureCharge | RecordEncounter | RecordRemittance
+Command = OpenAccount | CaptureCharge | RecordEncounter | RecordRemittance
 
 
 def subjects_of(message: InboundMessage) -> set[str]:
@@ -33,6 +35,8 @@ def subjects_of(message: InboundMessage) -> set[str]:
         case EncounterClosed():
             named = message.patient.name is not None or _details(message)
             return {message.patient.patient_id} if named else set()
+        case OpenAccountMessage(name=str()):
+            return {message.patient_id}
         case RemittanceReceived():
             return {claim_subject(claim) for claim in message.claims if claim.denial_reason}
         case _:
@@ -64,12 +68,26 @@ def envelope_of(readable: Readable, keys: Keys) -> Envelope:
 
 def _command(readable: Readable, keys: Keys) -> Command:
     match readable.message:
+        case OpenAccountMessage() as message:
+            return _open(readable, message, keys)
         case CaptureChargeMessage() as message:
             return _capture(readable, message)
         case EncounterClosed() as message:
             return RecordEncounter(encounter=_encounter(readable, message, keys))
         case RemittanceReceived() as message:
             return RecordRemittance(remittance=_remittance(readable, message, keys))
+
+
+def _open(readable: Readable, message: OpenAccountMessage, keys: Keys) -> OpenAccount:
+    tenant, patient_id = readable.tenant, message.patient_id
+    return OpenAccount(
+        account_id=naming.account_id(tenant, patient_id, message.currency),
+        patient_id=patient_id,
+        name=_sealed(tenant, patient_id, message.name, keys),
+        facility=message.facility,
+        currency=message.currency,
+        language=message.language,
+    )
 
 
 def _capture(readable: Readable, message: CaptureChargeMessage) -> CaptureCharge:

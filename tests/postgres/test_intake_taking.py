@@ -99,6 +99,50 @@ async def test_what_a_payer_says_of_a_claim_is_sealed_under_what_names_the_claim
     assert await write.admin.fetchval("SELECT count(*) FROM subject_keys") == 1
 
 
+def account(**changes: Any) -> dict[str, Any]:
+    return {
+        "patient_id": PATIENT,
+        "name": "Ketevan Maisuradze",
+        "facility": "north",
+        "currency": "GEL",
+        **changes,
+    }
+
+
+async def test_an_account_is_opened_by_a_message_and_charged_by_the_next(write: Write) -> None:
+    account_id = naming.account_id("demo", PATIENT, "GEL")
+    charge = {
+        "account_id": account_id,
+        "facility": "north",
+        "code": "99213",
+        "system": "urn:cpt",
+        "service_date": "2026-03-02",
+        "currency": "GEL",
+        "unit_price": {"amount": "12", "currency": "GEL"},
+    }
+    opening = arrived(1, account(), type_=inbound.OPEN_ACCOUNT)
+    taken = await write.taking.take([opening, arrived(2, charge, type_=inbound.CAPTURE_CHARGE)])
+    assert (taken.taken_count, taken.rejected_count) == (2, 0)
+    rows = await write.admin.fetch("SELECT type, body, metadata FROM events ORDER BY type")
+    assert [row["type"] for row in rows] == [
+        "billing.account.opened.v1",
+        "billing.charge.captured.v1",
+    ]
+    assert not any(b"Maisuradze" in row["body"] + row["metadata"] for row in rows)
+
+
+async def test_an_account_that_is_there_is_refused_and_the_message_kept(write: Write) -> None:
+    await write.taking.take([arrived(1, account(), type_=inbound.OPEN_ACCOUNT)])
+    again = await write.taking.take(
+        [
+            arrived(2, account(), type_=inbound.OPEN_ACCOUNT),
+            arrived(3, account(currency="XXX"), type_=inbound.OPEN_ACCOUNT),
+        ]
+    )
+    assert again.rejected_count == 2
+    assert sorted(await _codes(write)) == ["ALREADY_EXISTS", "VALIDATION_FAILED"]
+
+
 async def test_the_same_message_again_changes_nothing(write: Write) -> None:
     message = arrived(1, encounter())
     await write.taking.take([message, message])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.account import AccountOpened
 from contracts.adjustment import AdjustmentApplied, Direction
-from contracts.charge import ChargeCaptured
+from contracts.charge import ChargeCaptured, ChargeReversed
 from contracts.credit import CreditAllocated
 from contracts.event import AccountEvent, Posted
 from contracts.ids import AccountId
@@ -137,6 +137,25 @@ def test_a_charge_is_on_one_invoice_and_an_invoice_is_the_sum_of_its_charges(his
 
 @many
 @given(histories())
+def test_a_reversal_is_the_mirror_of_one_charge_that_is_on_no_invoice(history: Any) -> None:
+    world = world_of(history)
+    captured = {charge.charge_id: charge for charge in of(world, ChargeCaptured)}
+    reversals = of(world, ChargeReversed)
+    for event in reversals:
+        mirrored = [(p.gl_account, -p.amount_minor) for p in event.postings]
+        charge = captured.pop(event.charge_id)  # so no charge is reversed twice
+        assert mirrored == [(p.gl_account, p.amount_minor) for p in charge.postings]
+        assert (event.facility, event.effective_on) == (charge.facility, charge.effective_on)
+    invoiced = {
+        line.charge_id
+        for part in of(world, InvoiceDrafted, InvoiceLinesAdded)
+        for line in part.lines
+    }
+    assert invoiced.isdisjoint(event.charge_id for event in reversals)
+
+
+@many
+@given(histories())
 def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> None:
     world = world_of(history)
     events = [recorded.event for recorded in world.events]
@@ -150,6 +169,8 @@ def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> Non
             match event:
                 case ChargeCaptured():
                     owed += event.total.minor
+                case ChargeReversed():
+                    owed -= event.total.minor
                 case PaymentPosted():
                     owed -= event.amount.minor - event.credited.minor
                     credit += event.credited.minor
@@ -221,7 +242,14 @@ def test_every_gl_account_is_booked_on_its_own_side(history: Any) -> None:
     """Money comes in as a debit, revenue and tax as credits; only corrections go the other way."""
     debited = {GlAccount.CASH, GlAccount.CARD_CLEARING, GlAccount.BANK}
     credited = {GlAccount.REVENUE, GlAccount.TAX_PAYABLE, GlAccount.CUSTOMER_CREDIT}
-    corrections = RefundIssued | AdjustmentApplied | CreditAllocated | InvoiceVoided | RefundFailed
+    corrections = (
+        ChargeReversed
+        | RefundIssued
+        | AdjustmentApplied
+        | CreditAllocated
+        | InvoiceVoided
+        | RefundFailed
+    )
     for event in of(world_of(history), Posted):
         for posting in () if isinstance(event, corrections) else event.postings:
             assert not (posting.gl_account in debited and posting.amount_minor < 0)

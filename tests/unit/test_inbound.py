@@ -13,6 +13,7 @@ from contracts.inbound import (
     CAPTURE_CHARGE,
     ENCOUNTER_CLOSED,
     INBOUND,
+    OPEN_ACCOUNT,
     REMITTANCE_RECEIVED,
     CaptureChargeMessage,
     EncounterClosed,
@@ -40,7 +41,9 @@ REMITTANCE = {
     "claims": [{"claim_id": "clm-1", "paid": USD}],
 }
 CHARGE = {**SERVICE, "account_id": "acc_1", "facility": "north", "currency": "USD"}
+ACCOUNT = {"patient_id": "pat-1", "facility": "north", "currency": "USD"}
 MINIMAL: dict[str, dict[str, Any]] = {
+    OPEN_ACCOUNT: ACCOUNT,
     CAPTURE_CHARGE: CHARGE,
     ENCOUNTER_CLOSED: ENCOUNTER,
     REMITTANCE_RECEIVED: REMITTANCE,
@@ -98,6 +101,9 @@ def test_an_amount_becomes_canonical_while_it_is_read(
 @pytest.mark.parametrize(
     ("wire_type", "change", "path"),
     [
+        (OPEN_ACCOUNT, {"patient_id": ""}, "$.patient_id"),
+        (OPEN_ACCOUNT, {"currency": "XXX"}, "XXX"),
+        (OPEN_ACCOUNT, {"facility": "*"}, "$.facility"),
         (CAPTURE_CHARGE, {"code": ""}, "$.code"),
         (CAPTURE_CHARGE, {"code": "9" * 65}, "$.code"),
         (CAPTURE_CHARGE, {"code": "99 213"}, "$.code"),
