@@ -9,7 +9,18 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
-from services.api import accounts, charges, health, invoices, payments, price_lists, reports
+from services.api import (
+    accounts,
+    adjustments,
+    charges,
+    credit,
+    health,
+    invoices,
+    payments,
+    price_lists,
+    refunds,
+    reports,
+)
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
@@ -27,13 +38,23 @@ ROUTES: Final = (
     accounts.list_accounts,
     accounts.get_account,
     accounts.get_account_ledger,
+    credit.allocate_credit,
+    credit.get_credit_allocation,
+    adjustments.apply_adjustment,
+    adjustments.get_adjustment,
     charges.capture_charge,
     charges.get_charge,
     invoices.list_invoices,
     invoices.get_invoice,
+    invoices.void_invoice,
     payments.post_payment,
     payments.list_payments,
     payments.get_payment,
+    refunds.request_refund,
+    refunds.list_refunds,
+    refunds.get_refund,
+    refunds.approve_refund,
+    refunds.reject_refund,
     price_lists.publish_price_list,
     price_lists.list_price_lists,
     price_lists.get_price_list,
@@ -45,6 +66,10 @@ BOOKED: Final = (
     "/charges/{charge_id:str}",
     "/payments",
     "/payments/{payment_id:str}",
+    "/adjustments",
+    "/adjustments/{adjustment_id:str}",
+    "/refunds",
+    "/refunds/{refund_id:str}",
     "/accounts/{account_id:str}/ledger",
 )
 
