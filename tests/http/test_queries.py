@@ -4,6 +4,7 @@ import asyncio
 from datetime import date
 from typing import Any
 
+from contracts.ids import derive
 from tests.fixtures.http_api import Api, api_over
 from tests.fixtures.visits import charge_body, issue_invoice, open_account, payment_body
 
