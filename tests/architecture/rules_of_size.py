@@ -20,6 +20,8 @@ LONG: Final = {
     "contracts/cloudevent.py": "one envelope, read and written, in both of its modes",
     "domain/invoice.py": "draft, issue and settlement are one aggregate, in every one's order",
     "domain/refund.py": "five commands on one aggregate, and every refusal of each",
+    "contracts/views.py": "every row that queries answer, in one place for their readers",
+    "services/commands.py": "one table of every command, a line a field",
     "contracts/inbound.py": "every message that others send, in one place for them to read",
     "tests/": "the cases of one subject stand together",
 }
