@@ -10,9 +10,12 @@ import pytest
 
 from contracts import inbound
 from contracts.inbound import (
+    ALLOCATE_CREDIT,
+    APPLY_ADJUSTMENT,
     CAPTURE_CHARGE,
     ENCOUNTER_CLOSED,
     INBOUND,
+    POST_PAYMENT,
     REMITTANCE_RECEIVED,
     CaptureChargeMessage,
     EncounterClosed,
@@ -40,8 +43,18 @@ REMITTANCE = {
     "claims": [{"claim_id": "clm-1", "paid": USD}],
 }
 CHARGE = {**SERVICE, "account_id": "acc_1", "facility": "north", "currency": "USD"}
+PAYMENT = {"account_id": "acc_1", "amount": USD, "method": "bank"}
+ADJUSTMENT = {
+    "account_id": "acc_1",
+    "amount": USD,
+    "reason": "CONTRACTUAL",
+    "direction": "credit",
+}
 MINIMAL: dict[str, dict[str, Any]] = {
     CAPTURE_CHARGE: CHARGE,
+    POST_PAYMENT: PAYMENT,
+    ALLOCATE_CREDIT: {"account_id": "acc_1"},
+    APPLY_ADJUSTMENT: ADJUSTMENT,
     ENCOUNTER_CLOSED: ENCOUNTER,
     REMITTANCE_RECEIVED: REMITTANCE,
 }
@@ -99,6 +112,12 @@ def test_an_amount_becomes_canonical_while_it_is_read(
     ("wire_type", "change", "path"),
     [
         (CAPTURE_CHARGE, {"code": ""}, "$.code"),
+        (POST_PAYMENT, {"method": "card"}, "$.method"),
+        (POST_PAYMENT, {"allocations": [{"invoice_id": "inv_1"}]}, "$.allocations[0]"),
+        (POST_PAYMENT, {"received_on": "0001-01-01"}, "within the years"),
+        (ALLOCATE_CREDIT, {"amount": {"amount": 1, "currency": "USD"}}, "$.amount.amount"),
+        (APPLY_ADJUSTMENT, {"reason": "INVOICE_VOID"}, "$.reason"),
+        (APPLY_ADJUSTMENT, {"direction": "up"}, "$.direction"),
         (CAPTURE_CHARGE, {"code": "9" * 65}, "$.code"),
         (CAPTURE_CHARGE, {"code": "99 213"}, "$.code"),
         (CAPTURE_CHARGE, {"code": "99213\n"}, "$.code"),
