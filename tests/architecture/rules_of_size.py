@@ -23,6 +23,7 @@ LONG: Final = {
     "contracts/views.py": "every row that queries answer, in one place for their readers",
     "services/commands.py": "one table of every command, a line a field",
     "contracts/inbound.py": "every message that others send, in one place for them to read",
+    "pyproject.toml": "every tool is set up in one file, and most of it are the pins of packages",
     "tests/": "the cases of one subject stand together",
 }
 
