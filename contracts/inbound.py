@@ -3,7 +3,7 @@ it does. Every field that is wrong is named by its JSON path in the error.
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,7 @@ from contracts.money import Currency, Money, exponent, parse_money
 from contracts.wording import in_words, split_path
 
 SERVICES_MAX: Final = 1_000
+ALLOCATIONS_MAX: Final = 500
 CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes in parts
 
 # Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,
@@ -253,11 +254,81 @@ class OpenAccountMessage(msgspec.Struct, frozen=True, kw_only=True, omit_default
 
 
 OPEN_ACCOUNT: Final = "billing.command.open-account.v1"
+
+
+class AllocationMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of what is paid or allocated, for one invoice."""
+
+    invoice_id: Id
+    amount: InboundMoney
+
+
+Allocations = Annotated[tuple[AllocationMessage, ...], Meta(max_length=ALLOCATIONS_MAX)]
+
+
+class PostPaymentMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to post money received, from a bank feed, a lockbox or a till."""
+
+    account_id: Id
+    amount: InboundMoney
+    method: Annotated[
+        Literal["cash", "bank", "remittance"],
+        Meta(description="a card payment is made over the API, where its gateway is asked"),
+    ]
+    received_on: Day | None = None
+    allocations: Annotated[
+        Allocations | None, Meta(description="the oldest invoices first if left out")
+    ] = None
+    payer: Id | None = None
+    reference: Annotated[
+        Line | None,
+        Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_day("received_on", self.received_on)
+
+
+class AllocateCreditMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to settle invoices from a customer's credit: all of it unless it says less."""
+
+    account_id: Id
+    amount: InboundMoney | None = None
+    allocations: Annotated[
+        Allocations | None, Meta(description="the oldest invoices first if left out")
+    ] = None
+
+
+class ApplyAdjustmentMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to lower (credit) or raise (debit) what is owed, as a payer's system has it."""
+
+    account_id: Id
+    reason: Literal["CONTRACTUAL", "CHARITY", "BAD_DEBT", "COURTESY", "CORRECTION"]
+    direction: Literal["credit", "debit"]
+    amount: InboundMoney
+    effective_on: Day | None = None
+    invoice_id: Annotated[Id | None, Meta(description="the account alone if left out")] = None
+
+    def __post_init__(self) -> None:
+        check_day("effective_on", self.effective_on)
+
+
 CAPTURE_CHARGE: Final = "billing.command.capture-charge.v1"
+POST_PAYMENT: Final = "billing.command.post-payment.v1"
+ALLOCATE_CREDIT: Final = "billing.command.allocate-credit.v1"
+APPLY_ADJUSTMENT: Final = "billing.command.apply-adjustment.v1"
 ENCOUNTER_CLOSED: Final = "clinical.encounter.closed.v1"
 REMITTANCE_RECEIVED: Final = "payer.remittance.received.v1"
 
-InboundMessage = OpenAccountMessage | CaptureChargeMessage | EncounterClosed | RemittanceReceived
+InboundMessage = (
+    OpenAccountMessage
+    | CaptureChargeMessage
+    | PostPaymentMessage
+    | AllocateCreditMessage
+    | ApplyAdjustmentMessage
+    | EncounterClosed
+    | RemittanceReceived
+)
 
 
 class InboundType(NamedTuple):
@@ -271,6 +342,9 @@ class InboundType(NamedTuple):
 INBOUND: Final = (
     InboundType(OPEN_ACCOUNT, OpenAccountMessage, "Open an account; one that is there is refused."),
     InboundType(CAPTURE_CHARGE, CaptureChargeMessage, "Charge a service; the fast path."),
+    InboundType(POST_PAYMENT, PostPaymentMessage, "Post money received."),
+    InboundType(ALLOCATE_CREDIT, AllocateCreditMessage, "Settle invoices from credit."),
+    InboundType(APPLY_ADJUSTMENT, ApplyAdjustmentMessage, "Lower or raise what is owed."),
     InboundType(ENCOUNTER_CLOSED, EncounterClosed, "An encounter to be charged and invoiced."),
     InboundType(REMITTANCE_RECEIVED, RemittanceReceived, "A payer's payments to be posted."),
 )

@@ -15,8 +15,9 @@ WITH changed AS (
 ), drafted AS (
     INSERT INTO invoices
         (tenant, invoice_id, account_id, facility, currency, status, number, issued_on, due_on,
-         paid_on, settled_by, lines_digest, voided_on, void_reason, line_count, net_minor, tax_minor,
-         total_minor, outstanding_minor, released_minor, drafted_position, version, position)
+         paid_on, settled_by, lines_digest, voided_on, void_reason, line_count, net_minor,
+         tax_minor, total_minor, outstanding_minor, released_minor, drafted_position, version,
+         position)
     SELECT * FROM changed WHERE drafted_position IS NOT NULL
     RETURNING 1
 ), moved AS (

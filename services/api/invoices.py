@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
@@ -25,6 +26,12 @@ from services.api.problems import Problem
 from services.api.reading import Reading, tagged
 from services.api.routes import query
 from services.documents.invoice import InvoiceDocument, invoice_paper
+
+
+class Invoice(InvoiceDetail, frozen=True, kw_only=True):
+    """An invoice with its lines and with everything that settled or corrected it."""
+
+    void_reason: str | None  # type: ignore[assignment]  # sealed in the read model, opened at this edge
 
 
 @query("/invoices", "invoices", summary="List invoices")
@@ -68,7 +75,7 @@ async def get_invoice(
     dependencies: NamedDependency[Dependencies],
     invoice_id: InvoicePath,
     language: PrintLanguage = None,
-) -> Response[InvoiceDetail]:
+) -> Response[Invoice]:
     """The invoice with its lines, and with the payments and adjustments on it; or as PDF."""
     if wants_pdf(request):
         return await _print(request, reading, dependencies, invoice_id, language)
@@ -76,7 +83,9 @@ async def get_invoice(
         detail = await find_invoice(connection, invoice_id)
     if detail is None:
         raise _no_such(invoice_id)
-    answer = tagged(request, detail, detail.invoice.version, detail.invoice.position)
+    (void_reason,) = await reading.names([detail.void_reason])
+    invoice = Invoice(**msgspec.structs.asdict(detail) | {"void_reason": void_reason})
+    answer = tagged(request, invoice, invoice.invoice.version, invoice.invoice.position)
     answer.headers.update(VARY)
     return answer
 
@@ -87,7 +96,7 @@ async def _print(
     dependencies: Dependencies,
     invoice_id: str,
     language: str | None,
-) -> Response[InvoiceDetail]:
+) -> Response[Invoice]:
     async with reading.connection() as connection:
         detail = await find_invoice(connection, invoice_id)
         if detail is None:

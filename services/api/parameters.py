@@ -11,11 +11,13 @@ from services.api.problems import invalid
 
 _TYPEID: Final = "_[0-7][0-9a-z]{25}$"
 _ACCOUNT: Final = f"^acc{_TYPEID}"
+_PAYMENT: Final = f"^pay{_TYPEID}"
 STORABLE: Final = r"^(?![\s\S]*[\x00-\x1f])"
 FACILITY_OR_ALL: Final = r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$"
 
 MEANINGS: Final = inbound.MEANINGS | {
     _ACCOUNT: "the id of an account, such as acc_01h455vb4pex5vsknk084sn02q",
+    _PAYMENT: "the id of a payment, such as pay_01h455vb4pex5vsknk084sn02q",
     STORABLE: "text without control characters",
     FACILITY_OR_ALL: "a facility (letters A-Z and a-z, digits and . _ - alone), or * for all",
 }
@@ -35,7 +37,7 @@ InvoicePath = Annotated[
 ]
 PaymentPath = Annotated[
     str,
-    PathParameter(pattern=f"^pay{_TYPEID}", description="id of the payment"),
+    PathParameter(pattern=_PAYMENT, description="id of the payment"),
 ]
 GlExportPath = Annotated[
     str,
@@ -45,6 +47,18 @@ PriceListPath = Annotated[
     str,
     PathParameter(pattern=f"^prl{_TYPEID}", description="id of the price list"),
 ]
+AdjustmentPath = Annotated[
+    str,
+    PathParameter(pattern=f"^adj{_TYPEID}", description="id of the adjustment"),
+]
+CreditAllocationPath = Annotated[
+    str,
+    PathParameter(pattern=f"^crd{_TYPEID}", description="id of the allocation"),
+]
+RefundPath = Annotated[
+    str,
+    PathParameter(pattern=f"^rfd{_TYPEID}", description="id of the refund"),
+]
 OfAccount = Annotated[
     str | None,
     QueryParameter(
@@ -52,6 +66,15 @@ OfAccount = Annotated[
         required=False,
         description="only those of this account",
         pattern=_ACCOUNT,
+    ),
+]
+OfPayment = Annotated[
+    str | None,
+    QueryParameter(
+        name="payment_id",
+        required=False,
+        description="only those of this payment",
+        pattern=_PAYMENT,
     ),
 ]
 Cursor = Annotated[

@@ -1,5 +1,6 @@
 """Payments over HTTP: post one, read one, list them."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -13,8 +14,14 @@ from contracts.calendar import check_day
 from contracts.ids import AccountId, InvoiceId, PaymentId
 from contracts.inbound import Day, Id, Line
 from contracts.money import Money
-from contracts.payment import Allocation, PaymentMethod, PaymentPosted
-from contracts.views import PaymentPage
+from contracts.payment import (
+    Allocation,
+    PaymentFailed,
+    PaymentInitiated,
+    PaymentMethod,
+    PaymentPosted,
+)
+from contracts.views import PaymentPage, PaymentStatus
 from domain.payment import PostPayment
 from projections.payments_queries import find_payments
 from services.api.auth import Caller
@@ -65,13 +72,17 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: PaymentId
     account_id: AccountId
     facility: str
+    status: Annotated[PaymentStatus, Meta(description="`posted`, but for a card payment")]
     method: PaymentMethod
     amount: Money
     allocations: tuple[Allocation, ...]
     credited: Annotated[Money, Meta(description="what no invoice took")]
-    received_on: date
-    booked_on: Annotated[date, Meta(description="the posting date")]
+    received_on: date | None
+    booked_on: Annotated[date | None, Meta(description="the posting date; null until it is posted")]
     reference: str | None
+    payment_ref: Annotated[
+        str | None, Meta(description="the gateway's own identifier of a card payment")
+    ]
     version: Annotated[int, Meta(description="version of the payment")]
     token: Annotated[str, Meta(description="for `after=`: read what has seen this command")]
 
@@ -106,7 +117,12 @@ async def get_payment(
     payment_id: PaymentPath,
 ) -> Payment:
     """The payment as it stands in the log; what was posted can be read at once."""
-    return _payment(await ledger.find(request.user.tenant, payment_id))
+    tenant = request.user.tenant
+    first = await ledger.find(tenant, payment_id)
+    if first.version == 1:
+        return _payment(first)
+    later = await ledger.history(tenant, payment_id, range(2, first.version + 1))
+    return _payment(first, later)
 
 
 @query("/payments", "payments", summary="List payments")
@@ -122,36 +138,48 @@ async def list_payments(
 
 
 def _command(data: PostPaymentRequest, payment_id: PaymentId) -> PostPayment:
-    wanted = data.allocations
     return PostPayment(
         payment_id=payment_id,
         account_id=AccountId(data.account_id),
         amount=data.amount.money,
         method=data.method,
         received_on=data.received_on,
-        allocations=None
-        if wanted is None
-        else tuple(
-            Allocation(invoice_id=InvoiceId(part.invoice_id), amount=part.amount.money)
-            for part in wanted
-        ),
+        allocations=wanted_allocations(data.allocations),
         reference=data.reference,
     )
 
 
-def _payment(posted: Recorded) -> Payment:
-    event: PaymentPosted = posted.event
+def wanted_allocations(
+    wanted: Sequence[WantedAllocation] | None,
+) -> tuple[Allocation, ...] | None:
+    """The allocations that a caller named, as the ledger knows them."""
+    if wanted is None:
+        return None
+    return tuple(
+        Allocation(invoice_id=InvoiceId(part.invoice_id), amount=part.amount.money)
+        for part in wanted
+    )
+
+
+def _payment(recorded: Recorded, later: Sequence[PaymentPosted | PaymentFailed] = ()) -> Payment:
+    """A payment by what its stream began with, and what came of a card payment."""
+    first: PaymentPosted | PaymentInitiated = recorded.event
+    posted = next((e for e in (first, *later) if isinstance(e, PaymentPosted)), None)
+    failed = any(isinstance(event, PaymentFailed) for event in later)
+    unposted = PaymentStatus.FAILED if failed else PaymentStatus.INITIATED
     return Payment(
-        payment_id=event.payment_id,
-        account_id=event.account_id,
-        facility=event.facility,
-        method=event.method,
-        amount=event.amount,
-        allocations=event.allocations,
-        credited=event.credited,
-        received_on=event.effective_on,
-        booked_on=event.booked_on,
-        reference=event.reference,
-        version=posted.version,
-        token=posted.token,
+        payment_id=first.payment_id,
+        account_id=first.account_id,
+        facility=first.facility,
+        status=PaymentStatus.POSTED if posted else unposted,
+        method=first.method,
+        amount=first.amount,
+        allocations=posted.allocations if posted else (),
+        credited=posted.credited if posted else Money.of(0, first.currency),
+        received_on=posted.effective_on if posted else None,
+        booked_on=posted.booked_on if posted else None,
+        reference=first.reference,
+        payment_ref=posted.reference if posted is not None and posted is not first else None,
+        version=recorded.version,
+        token=recorded.token,
     )

@@ -112,6 +112,7 @@ _NOT_KEPT: Final = frozenset(
         "PRICE_NOT_FOUND",
         "CURRENCY_UNSUPPORTED",
         "ACCOUNT_VERSION_CONFLICT",
+        "FOUR_EYES",  # it depends on who sends it
     }
 )
 

@@ -8,25 +8,40 @@ import msgspec
 from contracts import encounter, remittance
 from contracts.ids import AccountId, EncounterId
 from contracts.inbound import (
+    AllocateCreditMessage,
+    ApplyAdjustmentMessage,
     CaptureChargeMessage,
     EncounterClosed,
     InboundMessage,
     OpenAccountMessage,
+    PostPaymentMessage,
     RemittanceClaim,
     RemittanceReceived,
 )
 from contracts.private import Private
 from domain import naming
 from domain.account import OpenAccount
+from domain.adjustment import ApplyAdjustment
 from domain.charge import CaptureCharge
+from domain.credit import AllocateCredit
 from domain.encounter import RecordEncounter
+from domain.payment import PostPayment
 from domain.remittance import RecordRemittance
 from services.execute.envelope import BusIdentity, Envelope
+from services.intake import money
 from services.intake.reading import Readable
 from services.sealing import Keys, seal
 
 CONSUMER: Final = "intake"
-Command = OpenAccount | CaptureCharge | RecordEncounter | RecordRemittance
+Command = (
+    OpenAccount
+    | CaptureCharge
+    | PostPayment
+    | AllocateCredit
+    | ApplyAdjustment
+    | RecordEncounter
+    | RecordRemittance
+)
 
 
 def subjects_of(message: InboundMessage) -> set[str]:
@@ -72,6 +87,12 @@ def _command(readable: Readable, keys: Keys) -> Command:
             return _open(readable, message, keys)
         case CaptureChargeMessage() as message:
             return _capture(readable, message)
+        case PostPaymentMessage() as message:
+            return money.post(readable, message)
+        case AllocateCreditMessage() as message:
+            return money.allocate(readable, message)
+        case ApplyAdjustmentMessage() as message:
+            return money.adjust(readable, message)
         case EncounterClosed() as message:
             return RecordEncounter(encounter=_encounter(readable, message, keys))
         case RemittanceReceived() as message:

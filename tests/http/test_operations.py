@@ -130,14 +130,18 @@ async def test_the_document_keeps_what_the_structs_say(api: Api) -> None:
     assert all("description" in schema for schema in schemas.values())
 
 
-async def test_only_payments_and_batches_require_a_key_in_the_document(api: Api) -> None:
+async def test_payments_refunds_and_batches_require_a_key_in_the_document(api: Api) -> None:
     required = [
         name
         for name, operation in _operations(document(api.app))
         for parameter in operation["parameters"]
         if parameter.get("name") == "Idempotency-Key" and parameter["required"]
     ]
-    assert required == ["post /v1/charges:batch", "post /v1/payments"]
+    assert sorted(required) == [
+        "post /v1/charges:batch",
+        "post /v1/payments",
+        "post /v1/refunds",
+    ]
 
 
 async def test_an_example_is_what_its_struct_takes_and_writes(api: Api) -> None:

@@ -9,6 +9,7 @@ import pytest
 from contracts import inbound
 from contracts.catalogue import decode
 from domain import naming
+from domain.account import OpenAccount
 from services.execute.attempt import LedgerUnavailable
 from services.intake import rejecting, translation
 from services.intake.reading import NOBODY, Arrived
@@ -17,6 +18,7 @@ from services.intake.rejecting import Rejection
 from services.intake.taking import Taking
 from services.sealing import find_keys, open_sealed
 from tests.fixtures.intake import Write
+from tests.fixtures.tenants import envelope
 
 PATIENT = "p-1"
 
@@ -372,3 +374,30 @@ async def test_headers_of_any_kind_are_kept(write: Write) -> None:
 async def _codes(write: Write) -> list[str]:
     rows = await write.admin.fetch("SELECT code FROM billing_intake_rejected ORDER BY rejection_id")
     return [row["code"] for row in rows]
+
+
+async def test_commands_about_money_are_taken_once_each(write: Write) -> None:
+    """A message that comes again, alone or with the others, books nothing a second time."""
+    account_id = naming.account_id("demo", PATIENT, "GEL")
+    opening = OpenAccount(
+        account_id=account_id, patient_id=PATIENT, name=None, facility="north", currency="GEL"
+    )
+    await write.executor.execute(envelope("demo", opening))
+    gel = {"amount": "10", "currency": "GEL"}
+    pay = {"account_id": account_id, "amount": gel, "method": "bank", "payer": "payer-1"}
+    adjust = {"account_id": account_id, "amount": gel, "reason": "CHARITY", "direction": "credit"}
+    batch = [
+        arrived(1, pay, type_=inbound.POST_PAYMENT),
+        arrived(2, adjust, type_=inbound.APPLY_ADJUSTMENT),
+        arrived(3, {"account_id": account_id}, type_=inbound.ALLOCATE_CREDIT),
+    ]
+    for taken_count, repeated_count in ((2, 0), (0, 2)):
+        taken = await write.taking.take(batch)
+        # Nothing is outstanding, so there is nothing to allocate credit to.
+        assert (taken.taken_count, taken.repeated_count, taken.rejected_count) == (
+            taken_count,
+            repeated_count,
+            1,
+        )
+    heads = await write.admin.fetch("SELECT receivable_minor, credit_minor FROM account_heads")
+    assert [tuple(head) for head in heads] == [(-1_000, 1_000)]

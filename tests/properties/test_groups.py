@@ -13,8 +13,9 @@ from domain.account import OpenAccount
 from services.execute.envelope import Done, HttpIdentity, Outcome, Refused
 from services.execute.executor import Executor
 from services.execute.group import Group
-from tests.fixtures.commands import ACCOUNTS, FACILITIES, account_id, captures, suspensions
+from tests.fixtures.commands import captures, suspensions
 from tests.fixtures.databases import Database
+from tests.fixtures.named_things import ACCOUNTS, FACILITIES, account_id
 from tests.fixtures.tenants import Clock, envelope, settle_tenant, write_side_in_postgres
 from tests.fixtures.world import World
 

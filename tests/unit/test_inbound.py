@@ -10,10 +10,13 @@ import pytest
 
 from contracts import inbound
 from contracts.inbound import (
+    ALLOCATE_CREDIT,
+    APPLY_ADJUSTMENT,
     CAPTURE_CHARGE,
     ENCOUNTER_CLOSED,
     INBOUND,
     OPEN_ACCOUNT,
+    POST_PAYMENT,
     REMITTANCE_RECEIVED,
     CaptureChargeMessage,
     EncounterClosed,
@@ -42,9 +45,19 @@ REMITTANCE = {
 }
 CHARGE = {**SERVICE, "account_id": "acc_1", "facility": "north", "currency": "USD"}
 ACCOUNT = {"patient_id": "pat-1", "facility": "north", "currency": "USD"}
+PAYMENT = {"account_id": "acc_1", "amount": USD, "method": "bank"}
+ADJUSTMENT = {
+    "account_id": "acc_1",
+    "amount": USD,
+    "reason": "CONTRACTUAL",
+    "direction": "credit",
+}
 MINIMAL: dict[str, dict[str, Any]] = {
     OPEN_ACCOUNT: ACCOUNT,
     CAPTURE_CHARGE: CHARGE,
+    POST_PAYMENT: PAYMENT,
+    ALLOCATE_CREDIT: {"account_id": "acc_1"},
+    APPLY_ADJUSTMENT: ADJUSTMENT,
     ENCOUNTER_CLOSED: ENCOUNTER,
     REMITTANCE_RECEIVED: REMITTANCE,
 }
@@ -105,6 +118,12 @@ def test_an_amount_becomes_canonical_while_it_is_read(
         (OPEN_ACCOUNT, {"currency": "XXX"}, "XXX"),
         (OPEN_ACCOUNT, {"facility": "*"}, "$.facility"),
         (CAPTURE_CHARGE, {"code": ""}, "$.code"),
+        (POST_PAYMENT, {"method": "card"}, "$.method"),
+        (POST_PAYMENT, {"allocations": [{"invoice_id": "inv_1"}]}, "$.allocations[0]"),
+        (POST_PAYMENT, {"received_on": "0001-01-01"}, "within the years"),
+        (ALLOCATE_CREDIT, {"amount": {"amount": 1, "currency": "USD"}}, "$.amount.amount"),
+        (APPLY_ADJUSTMENT, {"reason": "INVOICE_VOID"}, "$.reason"),
+        (APPLY_ADJUSTMENT, {"direction": "up"}, "$.direction"),
         (CAPTURE_CHARGE, {"code": "9" * 65}, "$.code"),
         (CAPTURE_CHARGE, {"code": "99 213"}, "$.code"),
         (CAPTURE_CHARGE, {"code": "99213\n"}, "$.code"),

@@ -20,7 +20,7 @@ from contracts.remittance import (
 )
 from domain import naming
 from domain.encounter import Billed
-from domain.invoice import IssueInvoice
+from domain.invoice import IssueInvoice, VoidInvoice
 from domain.remittance import Completed, Working
 from services.sagas import workflow_ids
 from services.sagas.table import REMITTANCE_POSTING
@@ -285,6 +285,24 @@ async def test_an_encounter_that_left_no_invoice_parks_its_claim(busy_clinic: Se
     await _posted(clinic, remittance)
     assert await _results(clinic, remittance) == (ClaimResult.PARKED, ClaimResult.POSTED)
     assert "without an invoice" in str((await _details(clinic))[0])
+
+
+async def test_a_claim_of_a_voided_invoice_is_parked_whatever_it_names(
+    busy_clinic: ServedClinic,
+) -> None:
+    clinic = busy_clinic
+    encounter = clinic.encounter("e", "A")
+    await _billed(clinic, encounter)
+    invoice_id = claim_invoice(encounter)
+    number = (await clinic.state(invoice_id)).number
+    reason = Private(subject=encounter.patient_id, sealed="c2VhbGVk")
+    await clinic.execute(VoidInvoice(invoice_id=InvoiceId(invoice_id), reason=reason))
+    named = msgspec.structs.replace(claim(encounter, 500), invoice=number)
+    remittance = clinic.remittance("r", claim(encounter, 1_000), named)
+    await _posted(clinic, remittance)
+    assert await _results(clinic, remittance) == (ClaimResult.PARKED,) * 2
+    assert await _details(clinic) == [f"invoice {number} was voided: post the payment by hand"] * 2
+    assert await clinic.count(PaymentPosted) == 0
 
 
 async def test_a_draft_is_waited_for_until_it_is_issued(busy_clinic: ServedClinic) -> None:

@@ -5,6 +5,7 @@ SELECT e.tenant, e.stream_id, e.type, e.body
        SELECT v.tenant, v.stream_id, v.version, v.type, v.body
          FROM events v
         WHERE (v.tenant, v.stream_id) = (w.tenant, w.stream_id)
-          AND (v.type LIKE 'billing.invoice.drafted.v%' OR v.type LIKE 'billing.invoice.lines_added.v%')
+          AND (v.type LIKE 'billing.invoice.drafted.v%'
+               OR v.type LIKE 'billing.invoice.lines_added.v%')
        OFFSET 0) e
  ORDER BY e.tenant, e.stream_id, e.version

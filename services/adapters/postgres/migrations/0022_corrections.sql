@@ -1,5 +1,5 @@
--- What a later correction must know of the past: what was adjusted on an invoice, by reason, which a
--- void takes back, and what of a payment was refunded or is asked for.
+-- What a later correction must know of the past: what was adjusted on an invoice, by reason, which
+-- a void takes back, and what of a payment was refunded or is asked for.
 ALTER TABLE open_items DROP CONSTRAINT open_items_are_of_a_known_kind;
 ALTER TABLE open_items ADD CONSTRAINT open_items_are_of_a_known_kind
     CHECK (kind IN ('charge', 'invoice', 'adjustment', 'refund'));
