@@ -13,12 +13,24 @@ from domain.decider import Decider, Decision
 from domain.rejections import (
     AccountSuspended,
     AlreadyExists,
+    CodeInvalid,
+    CodeUnverified,
     CurrencyUnsupported,
     Invalid,
     PriceNotFound,
 )
 from domain.tax import tax_minor
 from domain.write_side import AccountHead, AccountStatus
+
+
+class CodeRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found of a code before the charge came to be decided: it is not to be charged.
+
+    `is_open` means that whoever knows could not be asked.
+    """
+
+    detail: str
+    is_open: bool = False
 
 
 class CaptureCharge(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +49,7 @@ class CaptureCharge(msgspec.Struct, frozen=True, kw_only=True):
     encounter_id: EncounterId | None = None
     reference: str | None = None
     code_status: CodeStatus = CodeStatus.UNCHECKED
+    code_refused: CodeRefused | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -93,7 +106,8 @@ def _is_repeat(command: CaptureCharge, known: Captured) -> bool:
         encounter_id=command.encounter_id,
         reference=command.reference,
     )
-    # The status of the code is not compared: it is what a terminology server said at the time.
+    # The status of the code is not compared: it is what a terminology server said at the time. A
+    # repeat is one whatever is said of its code by now.
     return (
         known.code == command.code
         and known.quantity == command.quantity
@@ -143,6 +157,9 @@ def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
 def _check(command: CaptureCharge, account: AccountHead) -> None:
     if account.status is AccountStatus.SUSPENDED:
         raise AccountSuspended(f"account {account.account_id} is suspended: no new charges")
+    if command.code_refused is not None:
+        refusal = CodeUnverified if command.code_refused.is_open else CodeInvalid
+        raise refusal(command.code_refused.detail)
     if not 1 <= command.quantity <= QUANTITY_MAX:
         raise Invalid(f"quantity must be from 1 to {QUANTITY_MAX}")
     if command.currency != account.currency:

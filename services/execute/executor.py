@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import asyncpg
+import msgspec
 import structlog
 
 from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
@@ -92,28 +93,33 @@ class Executor:
         """
         if not envelopes:
             return []
-        examined = await self.examine(envelopes)
+        examined = await self._examined(envelopes)
         if self._closed:
             raise _closed()
-        job = Job(envelopes)
+        job = Job(examined)
         for place, envelope in enumerate(examined):
-            if isinstance(envelope, Refused):
-                refused: Refused | None = envelope
-            else:
-                refused = self._queue(envelope, job, place)
+            refused = self._queue(envelope, job, place)
             if refused is not None:
                 job.settle(place, refused)
         return await job.future
 
-    async def examine(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope | Refused]:
-        """Commands as they are to be executed: other systems were asked about what they say.
-
-        Raises LedgerUnavailable.
-        """
+    async def _examined(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope]:
         if self._examine is None:
             return envelopes
+        asked = [(envelope.tenant, envelope.command) for envelope in envelopes]
+        return [
+            envelope
+            if command is envelope.command
+            else msgspec.structs.replace(envelope, command=command)
+            for envelope, command in zip(envelopes, await self.examine(asked), strict=True)
+        ]
+
+    async def examine(self, commands: Sequence[tuple[str, Any]]) -> Sequence[Any]:
+        """Commands, each with its tenant, as they are to be decided; raises LedgerUnavailable."""
+        if self._examine is None:
+            return [command for _, command in commands]
         try:
-            return await self._examine(envelopes)
+            return await self._examine(commands)
         except Exception as fault:
             if is_away(fault):
                 raise LedgerUnavailable(f"{type(fault).__name__}: {fault}") from fault

@@ -67,7 +67,7 @@ class Taking:
                 repeated += outcome.replayed
             elif outcome.code == UNVERIFIED and batch[index].delivered < UNVERIFIED_TIMES_MAX:
                 later.append(index)
-            elif outcome.transient and outcome.code != UNVERIFIED:
+            elif outcome.transient:
                 again.append(index)
             else:
                 tenant, event, *_ = readings[index]

@@ -49,7 +49,7 @@ async def test_codes_of_loaded_systems_are_validated_and_others_are_taken_as_the
     rows = read_codes(["code\n", "99213\n", "99214\n"])
     await load_codes(pool, "demo", SYSTEM, "1", rows)
     await load_codes(pool, "demo", SYSTEM + "#modifiers", "1", read_codes(["code\n", "25\n"]))
-    async with Executor(pool, examine=CodeChecks([PostgresCodes(pool)], pool)) as executor:
+    async with Executor(pool, examine=CodeChecks([PostgresCodes(pool)])) as executor:
         assert all_done(await executor.execute_all([envelope(open_account())]))
         outcomes = await executor.execute_all(
             [
@@ -71,7 +71,7 @@ async def test_codes_of_loaded_systems_are_validated_and_others_are_taken_as_the
 async def test_a_repeat_is_answered_whatever_its_code_is_now(database: Database) -> None:
     pool = await database.pool("daybook_writer", 6)
     server = Silent(Verdict.VALID)
-    async with Executor(pool, examine=CodeChecks([server], pool)) as executor:
+    async with Executor(pool, examine=CodeChecks([server])) as executor:
         assert all_done(await executor.execute_all([envelope(open_account())]))
         first = envelope(capture(name=1), message("1"))
         assert codes([await executor.execute(first)]) == ["done"]
@@ -109,7 +109,7 @@ async def test_a_message_waits_for_its_code_and_is_rejected_in_the_end(
 ) -> None:
     pool = await database.pool("daybook_writer", 6)
     server = Silent()
-    async with Executor(pool, examine=CodeChecks([server], pool)) as executor:
+    async with Executor(pool, examine=CodeChecks([server])) as executor:
         account = open_account()
         assert all_done(await executor.execute_all([envelope(account)]))
         taking = Taking(executor, pool, stream="BILLING_INTAKE", prefix_tokens=0)
@@ -129,9 +129,9 @@ async def test_a_message_waits_for_its_code_and_is_rejected_in_the_end(
 
 async def test_a_database_that_is_away_is_no_bad_code(database: Database) -> None:
     pool = await database.pool("daybook_writer", 6)
-    async with Executor(pool, examine=CodeChecks([PostgresCodes(pool)], pool)) as executor:
+    async with Executor(pool, examine=CodeChecks([PostgresCodes(pool)])) as executor:
         lost = await database.pool("daybook_writer", 1)
-        executor._examine = CodeChecks([PostgresCodes(lost)], lost)
+        executor._examine = CodeChecks([PostgresCodes(lost)])
         await lost.close()
         with pytest.raises(LedgerUnavailable):
             await executor.execute(envelope(capture()))
