@@ -1,6 +1,5 @@
 """Charges are captured with codes that hold, marked so; others are refused, repeats are not."""
 
-from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -19,21 +18,12 @@ from services.intake.reading import Arrived
 from services.intake.rejected import list_rejected
 from services.intake.taking import UNVERIFIED_TIMES_MAX, Taking
 from services.licences import Licences, Module
-from services.ports import Coded, Finding, LicencesAway, Verdict
+from services.ports import Coded, LicencesAway, Verdict
+from tests.fixtures.code_validators import Saying
 from tests.fixtures.databases import Database
 from tests.fixtures.write_path import all_done, capture, codes, envelope, message, open_account
 
 SYSTEM = "cpt"
-
-
-class Silent:
-    """A terminology server that answers when the test says so."""
-
-    def __init__(self, verdict: Verdict = Verdict.UNVERIFIED) -> None:
-        self.verdict = verdict
-
-    async def check(self, codes: Collection[Coded]) -> Mapping[Coded, Finding]:
-        return {coded: Finding(self.verdict, "nobody answers") for coded in codes}
 
 
 async def captured(pool: asyncpg.Pool) -> list[tuple[str, str]]:
@@ -70,7 +60,7 @@ async def test_codes_of_loaded_systems_are_validated_and_others_are_taken_as_the
 
 async def test_a_repeat_is_answered_whatever_its_code_is_now(database: Database) -> None:
     pool = await database.pool("daybook_writer", 6)
-    server = Silent(Verdict.VALID)
+    server = Saying(Verdict.VALID)
     async with Executor(pool, examine=CodeChecks([server])) as executor:
         assert all_done(await executor.execute_all([envelope(open_account())]))
         first = envelope(capture(name=1), message("1"))
@@ -108,7 +98,7 @@ async def test_a_message_waits_for_its_code_and_is_rejected_in_the_end(
     database: Database,
 ) -> None:
     pool = await database.pool("daybook_writer", 6)
-    server = Silent()
+    server = Saying(Verdict.UNVERIFIED)
     async with Executor(pool, examine=CodeChecks([server])) as executor:
         account = open_account()
         assert all_done(await executor.execute_all([envelope(account)]))
