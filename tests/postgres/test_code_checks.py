@@ -14,9 +14,10 @@ from services.code_checks import CodeChecks, coded_of
 from services.code_systems import load_codes, read_codes
 from services.execute.attempt import LedgerUnavailable
 from services.execute.executor import Executor
+from services.intake.patience import TIMES_MAX
 from services.intake.reading import Arrived
 from services.intake.rejected import list_rejected
-from services.intake.taking import UNVERIFIED_TIMES_MAX, Taking
+from services.intake.taking import Taking
 from services.licences import Licences, Module
 from services.ports import Coded, LicencesAway, Verdict
 from tests.fixtures.code_validators import Saying
@@ -107,10 +108,10 @@ async def test_a_message_waits_for_its_code_and_is_rejected_in_the_end(
         taken = await taking.take([first, second])
         assert (taken.settled, taken.again, taken.later) == ([], [], [0, 1])
         server.verdict = Verdict.VALID
-        taken = await taking.take([first._replace(delivered=UNVERIFIED_TIMES_MAX)])
+        taken = await taking.take([first._replace(delivered=TIMES_MAX)])
         assert (taken.settled, taken.taken_count) == ([0], 1)
         server.verdict = Verdict.UNVERIFIED
-        last = second._replace(delivered=UNVERIFIED_TIMES_MAX)
+        last = second._replace(delivered=TIMES_MAX)
         taken = await taking.take([last, first])  # a repeat of what was captured needs no check
         assert (taken.settled, taken.rejected_count, taken.repeated_count) == ([0, 1], 1, 1)
     (rejected,) = (await list_rejected(pool, "demo")).items
