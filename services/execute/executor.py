@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import asyncpg
-import msgspec
 import structlog
 
 from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
 from services.execute.batch import account_named, stream_of
 from services.execute.envelope import TENANT, Envelope, Examine, Outcome, Refused
-from services.execute.faults import is_away, refusal_of
+from services.execute.examining import examine_all
+from services.execute.faults import refusal_of
 from services.execute.job import Entry, Job
 from services.execute.waiting import WaitingRoom
 
@@ -93,7 +93,7 @@ class Executor:
         """
         if not envelopes:
             return []
-        examined = await self._examined(envelopes)
+        examined = await self.examined(envelopes)
         if self._closed:
             raise _closed()
         job = Job(examined)
@@ -103,27 +103,9 @@ class Executor:
                 job.settle(place, refused)
         return await job.future
 
-    async def _examined(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope]:
-        if self._examine is None:
-            return envelopes
-        asked = [(envelope.tenant, envelope.command) for envelope in envelopes]
-        return [
-            envelope
-            if command is envelope.command
-            else msgspec.structs.replace(envelope, command=command)
-            for envelope, command in zip(envelopes, await self.examine(asked), strict=True)
-        ]
-
-    async def examine(self, commands: Sequence[tuple[str, Any]]) -> Sequence[Any]:
-        """Commands, each with its tenant, as they are to be decided; raises LedgerUnavailable."""
-        if self._examine is None:
-            return [command for _, command in commands]
-        try:
-            return await self._examine(commands)
-        except Exception as fault:
-            if is_away(fault):
-                raise LedgerUnavailable(f"{type(fault).__name__}: {fault}") from fault
-            raise
+    async def examined(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Commands as they are to be decided, here or in a preview; raises LedgerUnavailable."""
+        return await examine_all(self._examine, envelopes) if self._examine else envelopes
 
     def _queue(self, envelope: Envelope, job: Job, place: int) -> Refused | None:
         """Queue a command in its lane; returns the refusal of one that has none."""
