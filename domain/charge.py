@@ -25,6 +25,8 @@ from domain.rejections import (
     AccountSuspended,
     AlreadyExists,
     ChargeNotOpen,
+    CodeInvalid,
+    CodeUnverified,
     CurrencyUnsupported,
     Invalid,
     NotFound,
@@ -32,6 +34,16 @@ from domain.rejections import (
 )
 from domain.tax import tax_minor
 from domain.write_side import AccountHead, AccountStatus, ItemKind
+
+
+class CodeRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found of a code before the charge came to be decided: it is not to be charged.
+
+    `is_open` means that whoever knows could not be asked.
+    """
+
+    detail: str
+    is_open: bool = False
 
 
 class CaptureCharge(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +62,7 @@ class CaptureCharge(msgspec.Struct, frozen=True, kw_only=True):
     encounter_id: EncounterId | None = None
     reference: str | None = None
     code_status: CodeStatus = CodeStatus.UNCHECKED
+    code_refused: CodeRefused | None = None
 
 
 class ReverseCharge(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +152,8 @@ def _is_repeat(command: CaptureCharge, known: Captured) -> bool:
         encounter_id=command.encounter_id,
         reference=command.reference,
     )
-    # The status of the code is not compared: it is what a terminology server said at the time.
+    # The status of the code is not compared: it is what a terminology server said at the time. A
+    # repeat is one whatever is said of its code by now.
     return (
         known.code == command.code
         and known.quantity == command.quantity
@@ -210,6 +224,9 @@ def _reverse(command: ReverseCharge, charge: Captured, book: Book) -> ChargeReve
 def _check(command: CaptureCharge, account: AccountHead) -> None:
     if account.status is AccountStatus.SUSPENDED:
         raise AccountSuspended(f"account {account.account_id} is suspended: no new charges")
+    if command.code_refused is not None:
+        refusal = CodeUnverified if command.code_refused.is_open else CodeInvalid
+        raise refusal(command.code_refused.detail)
     if not 1 <= command.quantity <= QUANTITY_MAX:
         raise Invalid(f"quantity must be from 1 to {QUANTITY_MAX}")
     if len(set(command.modifiers)) != len(command.modifiers):

@@ -23,6 +23,18 @@ class Invalid(Rejected):
     code: ClassVar[str] = "VALIDATION_FAILED"
 
 
+class CodeInvalid(Rejected):
+    """The code is not in its code system, or not on that day."""
+
+    code: ClassVar[str] = "CODE_INVALID"
+
+
+class CodeUnverified(Rejected):
+    """Whoever knows the code's system could not be asked: nothing is captured unverified."""
+
+    code: ClassVar[str] = "CODE_UNVERIFIED"
+
+
 class CurrencyUnsupported(Rejected):
     """An amount in a currency that the account does not have."""
 

@@ -71,7 +71,7 @@ class Wiring:
 
     async def executor(self, pool: asyncpg.Pool) -> Executor:
         """The write path over a pool of role daybook_writer."""
-        examine = CodeChecks(self.ports.code_validators(pool), pool)
+        examine = CodeChecks(self.ports.code_validators(pool))
         executor = Executor(pool, lanes=self.settings.lanes, examine=examine)
         return await self._undo.enter_async_context(executor)
 

@@ -70,10 +70,7 @@ class Ledger:
 
     async def preview(self, envelopes: Sequence[Envelope]) -> list[Preview]:
         """What commands would do; nothing is written. Raises LedgerUnavailable."""
-        examined = await self._executor.examine(envelopes)
-        allowed = [each for each in examined if isinstance(each, Envelope)]
-        previewed = iter(await preview(self._pool, allowed) if allowed else ())
-        return [each if isinstance(each, Refused) else next(previewed) for each in examined]
+        return await preview(self._pool, await self._executor.examined(envelopes))
 
     async def openings(self, tenant: str, stream_ids: Sequence[str]) -> dict[str, Any]:
         """The events that streams began with, by stream."""

@@ -85,10 +85,7 @@ class Decisions:
         singles = singles_of(envelope)
         if envelope.command.atomic:
             return grouped(self._decide_together(envelope.tenant, singles))
-        refused = envelope.command.refused
-        return grouped(
-            [refused.get(place) or self._decide_alone(each) for place, each in enumerate(singles)]
-        )
+        return grouped([self._decide_alone(single) for single in singles])
 
     def _decide_alone(self, envelope: Envelope) -> Outcome:
         try:

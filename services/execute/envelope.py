@@ -88,9 +88,9 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 Outcome = Done | Refused
 
-Examine = Callable[[Sequence[Envelope]], Awaitable[Sequence[Envelope | Refused]]]
-"""What is asked of others before commands are queued, outside of any transaction: answers each
-command, as it is to be executed, or its refusal."""
+Examine = Callable[[Sequence[tuple[str, Any]]], Awaitable[Sequence[Any]]]
+"""What is asked of others before commands are queued, outside of any transaction: takes each with
+its tenant, and answers it as it is to be decided."""
 
 KEY_REUSED: Final = Refused(
     code="IDEMPOTENCY_KEY_REUSED",

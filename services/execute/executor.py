@@ -14,8 +14,8 @@ import structlog
 from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
 from services.execute.batch import account_named, stream_of
 from services.execute.envelope import TENANT, Envelope, Examine, Outcome, Refused
-from services.execute.faults import is_away, refusal_of
-from services.execute.group import examined_whole, singles_of
+from services.execute.examining import examine_all
+from services.execute.faults import refusal_of
 from services.execute.job import Entry, Job, pop_some
 from services.execute.waiting import WaitingRoom
 
@@ -93,34 +93,19 @@ class Executor:
         """
         if not envelopes:
             return []
-        examined = await self.examine(envelopes)
+        examined = await self.examined(envelopes)
         if self._closed:
             raise _closed()
-        job = Job(envelopes)
+        job = Job(examined)
         for place, envelope in enumerate(examined):
-            if isinstance(envelope, Refused):
-                refused: Refused | None = envelope
-            else:
-                refused = self._queue(envelope, job, place)
+            refused = self._queue(envelope, job, place)
             if refused is not None:
                 job.settle(place, refused)
         return await job.future
 
-    async def examine(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope | Refused]:
-        """Commands as they are to be executed: other systems were asked about what they say.
-
-        Raises LedgerUnavailable.
-        """
-        if self._examine is None:
-            return envelopes
-        singles = [single for envelope in envelopes for single in singles_of(envelope)]
-        try:
-            examined = iter(await self._examine(singles))
-        except Exception as fault:
-            if is_away(fault):
-                raise LedgerUnavailable(f"{type(fault).__name__}: {fault}") from fault
-            raise
-        return [examined_whole(envelope, examined) for envelope in envelopes]
+    async def examined(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Commands as they are to be decided, here or in a preview; raises LedgerUnavailable."""
+        return await examine_all(self._examine, envelopes) if self._examine else envelopes
 
     def _queue(self, envelope: Envelope, job: Job, place: int) -> Refused | None:
         """Queue a command in its lane; returns the refusal of one that has none."""

@@ -1,7 +1,6 @@
 """Commands that come together: under one identity, in one transaction, answered item by item."""
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,8 +18,6 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     commands: tuple[Any, ...]
     atomic: bool
-    refused: dict[int, Refused] = {}
-    """By place, what was refused before it could be decided."""
 
 
 class ItemRefused(Rejected):
@@ -59,27 +56,6 @@ def singles_of(envelope: Envelope) -> Sequence[Envelope]:
         msgspec.structs.replace(envelope, command=command, identity=None)
         for command in envelope.command.commands
     ]
-
-
-def examined_whole(
-    envelope: Envelope, examined: Iterator[Envelope | Refused]
-) -> Envelope | Refused:
-    """An envelope after each of its commands was examined; an atomic group falls with the first
-    that is refused."""
-    group = envelope.command
-    if not isinstance(group, Group):
-        return next(examined)
-    found = list(islice(examined, len(group.commands)))
-    refused = {place: each for place, each in enumerate(found) if isinstance(each, Refused)}
-    if group.atomic and refused:
-        place = min(refused)
-        return msgspec.structs.replace(refused[place], item=place)
-    commands = tuple(
-        command if isinstance(each, Refused) else each.command
-        for command, each in zip(group.commands, found, strict=True)
-    )
-    examined_group = Group(commands=commands, atomic=group.atomic, refused=refused)
-    return msgspec.structs.replace(envelope, command=examined_group)
 
 
 def grouped(items: Sequence[Outcome]) -> Done:

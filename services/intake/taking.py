@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -14,13 +14,11 @@ from services.execute.envelope import Envelope, Refused
 from services.execute.executor import Executor
 from services.execute.faults import is_away
 from services.intake import rejecting, translation
+from services.intake.patience import Patience
 from services.intake.reading import Arrived, Readable, Unreadable, at_fault, read
 from services.intake.rejecting import Rejection, rejection_of
 from services.licences import UNLIMITED, Licences, Module, ModuleNotActive
 from services.sealing import Keys, make_keys
-
-UNVERIFIED_TIMES_MAX: Final = 40
-"""Deliveries of a message whose code cannot be verified, 15 s apart; then it is rejected."""
 
 _log = structlog.get_logger()
 
@@ -50,6 +48,7 @@ class Taking:
         licences: Licences = UNLIMITED,
     ) -> None:
         self._licences = licences
+        self._patience = Patience()
         self._executor = executor
         self._pool = pool
         self._stream = stream
@@ -58,16 +57,16 @@ class Taking:
     async def take(self, batch: Sequence[Arrived]) -> Taken:
         """Execute what can be read, keep what cannot; each message ends settled or comes again."""
         readings = [read(arrived, self._prefix_tokens) for arrived in batch]
-        later = await self._unlicensed(readings)
+        later = await self._unlicensed(batch, readings)
         envelopes = await self._envelopes(readings, later)
         outcomes = await self._executor.execute_all(list(envelopes.values()))
         again, repeated = [], 0
         for index, outcome in zip(envelopes, outcomes, strict=True):
             if not isinstance(outcome, Refused):
                 repeated += outcome.replayed
-            elif outcome.code == UNVERIFIED and batch[index].delivered < UNVERIFIED_TIMES_MAX:
+            elif outcome.code == UNVERIFIED and self._patience.lets_wait(batch[index]):
                 later.append(index)
-            elif outcome.transient and outcome.code != UNVERIFIED:
+            elif outcome.transient:
                 again.append(index)
             else:
                 tenant, event, *_ = readings[index]
@@ -81,10 +80,14 @@ class Taking:
         again += [index for index in rejections if index not in kept]
         unsettled = {*again, *later}
         settled = [index for index in range(len(batch)) if index not in unsettled]
+        for index in settled:
+            self._patience.settled(batch[index])
         taken = len(settled) - len(kept) - repeated
         return Taken(settled, again, later, taken, repeated, len(kept))
 
-    async def _unlicensed(self, readings: list[Readable | Unreadable]) -> list[int]:
+    async def _unlicensed(
+        self, batch: Sequence[Arrived], readings: list[Readable | Unreadable]
+    ) -> list[int]:
         """What of tenants without a licence becomes Unreadable; returns the indexes of what waits
         for a licence server."""
         refused: dict[str, ModuleNotActive] = {}
@@ -98,7 +101,7 @@ class Taking:
             unlicensed = refused.get(reading.tenant)
             if unlicensed is None or isinstance(reading, Unreadable):
                 continue
-            if unlicensed.is_away:
+            if unlicensed.is_away and self._patience.lets_wait(batch[index]):
                 waiting.append(index)
             else:
                 tenant, event = reading.tenant, reading.event

@@ -107,7 +107,7 @@ class Charging:
                 if not isinstance(outcome, Refused):
                     case.captured.append(naming.encounter_charge_id(case.encounter_id, line))
                 elif not isinstance(opened, Refused):
-                    case.refused(_given_up(outcome), line)
+                    case.refused(_or_later(outcome), line)
 
     async def _invoice(self, cases: Sequence[Case], tenant: str, settings: SagaSettings) -> None:
         """Put what is on no invoice yet on the encounter's next one, and issue what is a draft."""
@@ -140,11 +140,10 @@ class Charging:
                 )
 
 
-def _given_up(refused: Refused) -> Refused:
-    """A code that could not be verified for minutes is a problem of its line: it is parked."""
-    if refused.code != UNVERIFIED or activity.info().attempt < UNVERIFIED_ATTEMPTS_MAX:
-        return refused
-    return msgspec.structs.replace(refused, transient=False)
+def _or_later(refused: Refused) -> Refused:
+    """A code that cannot be verified is tried again for minutes; then it parks its encounter."""
+    is_open = refused.code == UNVERIFIED and activity.info().attempt < UNVERIFIED_ATTEMPTS_MAX
+    return msgspec.structs.replace(refused, transient=True) if is_open else refused
 
 
 def _rounds(cases: Sequence[Case]) -> Iterator[list[Case]]:

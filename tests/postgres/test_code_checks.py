@@ -1,6 +1,5 @@
 """Charges are captured with codes that hold, marked so; others are refused, repeats are not."""
 
-from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -15,25 +14,17 @@ from services.code_checks import CodeChecks, coded_of
 from services.code_systems import load_codes, read_codes
 from services.execute.attempt import LedgerUnavailable
 from services.execute.executor import Executor
+from services.intake.patience import TIMES_MAX
 from services.intake.reading import Arrived
 from services.intake.rejected import list_rejected
-from services.intake.taking import UNVERIFIED_TIMES_MAX, Taking
+from services.intake.taking import Taking
 from services.licences import Licences, Module
-from services.ports import Coded, Finding, LicencesAway, Verdict
+from services.ports import Coded, LicencesAway, Verdict
+from tests.fixtures.code_validators import Saying
 from tests.fixtures.databases import Database
 from tests.fixtures.write_path import all_done, capture, codes, envelope, message, open_account
 
 SYSTEM = "cpt"
-
-
-class Silent:
-    """A terminology server that answers when the test says so."""
-
-    def __init__(self, verdict: Verdict = Verdict.UNVERIFIED) -> None:
-        self.verdict = verdict
-
-    async def check(self, codes: Collection[Coded]) -> Mapping[Coded, Finding]:
-        return {coded: Finding(self.verdict, "nobody answers") for coded in codes}
 
 
 async def captured(pool: asyncpg.Pool) -> list[tuple[str, str]]:
@@ -49,7 +40,7 @@ async def test_codes_of_loaded_systems_are_validated_and_others_are_taken_as_the
     rows = read_codes(["code\n", "99213\n", "99214\n"])
     await load_codes(pool, "demo", SYSTEM, "1", rows)
     await load_codes(pool, "demo", SYSTEM + "#modifiers", "1", read_codes(["code\n", "25\n"]))
-    async with Executor(pool, examine=CodeChecks([PostgresCodes(pool)], pool)) as executor:
+    async with Executor(pool, examine=CodeChecks([PostgresCodes(pool)])) as executor:
         assert all_done(await executor.execute_all([envelope(open_account())]))
         outcomes = await executor.execute_all(
             [
@@ -70,8 +61,8 @@ async def test_codes_of_loaded_systems_are_validated_and_others_are_taken_as_the
 
 async def test_a_repeat_is_answered_whatever_its_code_is_now(database: Database) -> None:
     pool = await database.pool("daybook_writer", 6)
-    server = Silent(Verdict.VALID)
-    async with Executor(pool, examine=CodeChecks([server], pool)) as executor:
+    server = Saying(Verdict.VALID)
+    async with Executor(pool, examine=CodeChecks([server])) as executor:
         assert all_done(await executor.execute_all([envelope(open_account())]))
         first = envelope(capture(name=1), message("1"))
         assert codes([await executor.execute(first)]) == ["done"]
@@ -108,8 +99,8 @@ async def test_a_message_waits_for_its_code_and_is_rejected_in_the_end(
     database: Database,
 ) -> None:
     pool = await database.pool("daybook_writer", 6)
-    server = Silent()
-    async with Executor(pool, examine=CodeChecks([server], pool)) as executor:
+    server = Saying(Verdict.UNVERIFIED)
+    async with Executor(pool, examine=CodeChecks([server])) as executor:
         account = open_account()
         assert all_done(await executor.execute_all([envelope(account)]))
         taking = Taking(executor, pool, stream="BILLING_INTAKE", prefix_tokens=0)
@@ -117,10 +108,10 @@ async def test_a_message_waits_for_its_code_and_is_rejected_in_the_end(
         taken = await taking.take([first, second])
         assert (taken.settled, taken.again, taken.later) == ([], [], [0, 1])
         server.verdict = Verdict.VALID
-        taken = await taking.take([first._replace(delivered=UNVERIFIED_TIMES_MAX)])
+        taken = await taking.take([first._replace(delivered=TIMES_MAX)])
         assert (taken.settled, taken.taken_count) == ([0], 1)
         server.verdict = Verdict.UNVERIFIED
-        last = second._replace(delivered=UNVERIFIED_TIMES_MAX)
+        last = second._replace(delivered=TIMES_MAX)
         taken = await taking.take([last, first])  # a repeat of what was captured needs no check
         assert (taken.settled, taken.rejected_count, taken.repeated_count) == ([0, 1], 1, 1)
     (rejected,) = (await list_rejected(pool, "demo")).items
@@ -129,9 +120,9 @@ async def test_a_message_waits_for_its_code_and_is_rejected_in_the_end(
 
 async def test_a_database_that_is_away_is_no_bad_code(database: Database) -> None:
     pool = await database.pool("daybook_writer", 6)
-    async with Executor(pool, examine=CodeChecks([PostgresCodes(pool)], pool)) as executor:
+    async with Executor(pool, examine=CodeChecks([PostgresCodes(pool)])) as executor:
         lost = await database.pool("daybook_writer", 1)
-        executor._examine = CodeChecks([PostgresCodes(lost)], lost)
+        executor._examine = CodeChecks([PostgresCodes(lost)])
         await lost.close()
         with pytest.raises(LedgerUnavailable):
             await executor.execute(envelope(capture()))
