@@ -105,7 +105,7 @@ def test_labels_of_a_rule_are_labels_of_the_metric(series: dict[str, Metric]) ->
                 names = set(re.findall(r"(\w+)(?:=|!)", found["matchers"]))
                 assert names <= shown[found["metric"]], alert
         summed = re.findall(r"by \(([\w, ]+)\)", rule["expr"])
-        names = {name for group in summed for name in group.split(", ")} - {"le"}
+        names = {name for group in summed for name in group.split(", ")} - {"job", "le"}
         metrics = _NAME.findall(rule["expr"])
         assert names <= set().union(*(shown.get(metric, set()) for metric in metrics)), alert
 

@@ -155,3 +155,10 @@ def test_our_containers_can_change_nothing_of_themselves() -> None:
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_scripts_that_are_mounted_are_shell() -> None:
+    scripts = [path for name in SERVICES for path in _mounted(name, ".sh")]
+    assert scripts
+    for script in scripts:
+        subprocess.run(["sh", "-n", DEPLOY / script], check=True)

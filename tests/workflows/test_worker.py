@@ -1,8 +1,10 @@
 """The worker process over the real bus and a real Temporal server, killed and cut off."""
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ from relay.connection import connect
 from relay.jetstream import StreamSettings
 from relay.tree import ensure_log
 from services.embedded.addresses import Addresses, GivenAddresses
+from services.embedded.programs import program
 from services.embedded.stack import StackOptions, running_stack
 from services.relay_process import serve_relay
 from services.sagas import worker as worker_module
@@ -160,3 +163,26 @@ async def test_a_worker_waits_for_temporal_until_it_is_told_to_stop(clinic: Clin
 
 async def _is_under_way(task: "asyncio.Task[object]") -> bool:
     return not task.done()
+
+
+def test_the_namespace_of_deploy_is_made_once_and_keeps_histories_for_a_month(
+    temporal_address: str,
+) -> None:
+    temporal = program("temporal")
+    environment = {
+        "PATH": f"{temporal.parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": "/nowhere",  # with no configuration of the command line
+        "TEMPORAL_ADDRESS": temporal_address,
+        "DAYBOOK_TEMPORAL_NAMESPACE": "deployed",
+    }
+    script = ROOT / "deploy" / "temporal" / "namespace.sh"
+    for _ in range(2):
+        subprocess.run(["sh", script], env=environment, check=True)
+    described = subprocess.run(
+        [temporal, "operator", "namespace", "describe", "-n", "deployed", "-o", "json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(described.stdout)
+    assert found["config"]["workflowExecutionRetentionTtl"] == "2592000s"
