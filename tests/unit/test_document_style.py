@@ -1,6 +1,7 @@
 """How amounts, digits and dates are written, by language and calendar."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -39,6 +40,15 @@ def test_an_amount_has_the_currencys_digits_in_the_languages_own(
 ) -> None:
     assert shown(style(tag).amount(minor, currency)) == amount
     assert shown(style(tag).money(minor, currency)) == money
+
+
+@pytest.mark.parametrize("tag", ["en", "en-IN", "ps", "prs", "fa", "ar", "ar-AE", "ar-MA", "en-ZA"])
+def test_amounts_are_grouped_as_babel_groups_them(tag: str) -> None:
+    for minor in (0, 5, -99, 100_000, 123_456_789_012, -999_999_999):
+        by_babel = style(tag).decimal(Decimal(minor).scaleb(-2), "#,##0.00")
+        if tag == "en-IN":
+            by_babel = style(tag).decimal(Decimal(minor).scaleb(-2), "#,##,##0.00")
+        assert shown(style(tag).amount(minor, "USD")) == by_babel
 
 
 @pytest.mark.parametrize(
