@@ -14,7 +14,7 @@ import uvloop
 
 from relay.connection import Client, connect
 from relay.jetstream import StreamSettings, ensure_intake
-from services.bench import workload
+from services.bench import http, workload
 from services.bench.ceiling import ceiling
 from services.bench.documents import bench_documents
 from services.bench.encounters import bench_encounters
@@ -175,6 +175,13 @@ async def _documents(_bench: Bench) -> list[Figure]:
     ]
 
 
+async def _http(bench: Bench) -> list[Figure]:
+    addresses = bench.stack.addresses
+    await workload.prepare(bench.executor, http.TENANT)
+    seconds = 2.0 if bench.quick else 5.0
+    return await http.bench_commands(addresses.postgres_url, addresses.nats_url, seconds=seconds)
+
+
 async def _end_to_end(bench: Bench) -> list[Figure]:
     found = await end_to_end(
         bench.auditor,
@@ -229,6 +236,7 @@ PARTS: Final[dict[str, Measure]] = {
     "projector": _projector,
     "encounters": _encounters,
     "documents": _documents,
+    "http": _http,
 }
 
 if __name__ == "__main__":
