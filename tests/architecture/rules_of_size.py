@@ -21,6 +21,7 @@ LONG: Final = {
     "domain/invoice.py": "draft, issue and settlement are one aggregate, in every one's order",
     "contracts/inbound.py": "every message that others send, in one place for them to read",
     "pyproject.toml": "every tool is set up in one file, and most of it are the pins of packages",
+    "services/wiring.py": "the composition root is one module, which alone imports adapters",
     "tests/": "the cases of one subject stand together",
 }
 
