@@ -17,6 +17,8 @@ from services.adapters.choice import Ports
 from services.adapters.postgres.migrate import migrate
 from services.adapters.postgres.pool import open_pool
 from services.code_checks import CodeChecks
+from services.documents.paper import Paper
+from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
 from services.ports import ObjectStore
@@ -152,6 +154,36 @@ async def resuming(settings: Settings) -> AsyncIterator[Resuming]:
         yield Resuming(pool, resume_remittance)
 
 
+class Renderer(Closable, Protocol):
+    """Sets papers as PDF."""
+
+    async def render(self, paper: Paper) -> bytes:
+        """The PDF of a paper; raises RendererBusy."""
+
+
+def make_renderer() -> Renderer:
+    """A renderer of documents; whoever makes it closes it."""
+    from services.adapters.pdf import TypstRenderer
+
+    return TypstRenderer()
+
+
+class Printing(NamedTuple):
+    """What the command line prints with: a reader's pool, and the renderer."""
+
+    pool: asyncpg.Pool
+    render: Render
+
+
+@asynccontextmanager
+async def printing(settings: Settings) -> AsyncIterator[Printing]:
+    """Documents of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_reader", 2)
+        yield Printing(pool, wired.closing(make_renderer()).render)
+
+
 async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
     """Take what producers send until `stopping`."""
     from relay.inbox import DurableConsumer, durable_feed
@@ -240,7 +272,6 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
     """Answer HTTP until `stopping`."""
     from prometheus_client import REGISTRY
 
-    from services.adapters.pdf import TypstRenderer
     from services.adapters.postgres.readiness import missing_of
     from services.api.auth import authentication
     from services.api.dependencies import Dependencies
@@ -249,7 +280,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
     settings = wired.settings
     writer = await wired.pool("daybook_writer")
     reader = await wired.pool("daybook_reader")
-    renderer = wired.closing(TypstRenderer())
+    renderer = wired.closing(make_renderer())
     dependencies = Dependencies(
         executor=await wired.executor(writer),
         writer=writer,

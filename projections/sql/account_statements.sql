@@ -21,7 +21,8 @@ SELECT a.account_id, a.patient_id, a.name, a.facility, a.currency, a.language, a
                           AND (t.amount_minor <> 0 OR t.entries = 1)), '[]') AS lines
          FROM (SELECT g.position, g.transaction_id, g.type, g.booked_on, g.effective_on,
                       sum(g.amount_minor) AS amount_minor, count(*) AS entries,
-                      sum(g.amount_minor) FILTER (WHERE g.gl_account = '1100') AS receivable_minor
+                      coalesce(sum(g.amount_minor) FILTER (WHERE g.gl_account = '1100'), 0)
+                          AS receivable_minor
                  FROM read.general_ledger_entries g
                 WHERE g.tenant = a.tenant AND g.account_id = a.account_id
                   AND g.gl_account IN ('1100', '2100') AND g.booked_on <= $3

@@ -8,8 +8,6 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from contracts.views import InvoiceDetail, InvoicePage, InvoiceStatus
-from projections.account_balances_queries import find_account
-from projections.charges_queries import find_charges
 from projections.invoices_queries import find_invoice, find_invoices
 from services.api.dependencies import Dependencies
 from services.api.parameters import (
@@ -26,6 +24,7 @@ from services.api.problems import Problem
 from services.api.reading import Reading, tagged
 from services.api.routes import query
 from services.documents.invoice import InvoiceDocument, invoice_paper
+from services.printing import find_invoice_parts
 
 
 class Invoice(InvoiceDetail, frozen=True, kw_only=True):
@@ -98,13 +97,10 @@ async def _print(
     language: str | None,
 ) -> Response[Invoice]:
     async with reading.connection() as connection:
-        detail = await find_invoice(connection, invoice_id)
-        if detail is None:
+        parts = await find_invoice_parts(connection, invoice_id)
+        if parts is None:
             raise _no_such(invoice_id)
-        account = await find_account(connection, detail.invoice.account_id)
-        if account is None:
-            raise Problem("NOT_YET", "the invoice's account is not in the read models yet")
-        charges = await find_charges(connection, (line.charge_id for line in detail.lines))
+        detail, account, charges = parts
         style, sender = await dressed(
             connection, request, language, account.language, detail.invoice.facility
         )

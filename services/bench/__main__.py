@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -16,6 +16,7 @@ from relay.connection import Client, connect
 from relay.jetstream import StreamSettings, ensure_intake
 from services.bench import http, workload
 from services.bench.ceiling import ceiling
+from services.bench.documents import bench_documents
 from services.bench.encounters import bench_encounters
 from services.bench.end_to_end import end_to_end
 from services.bench.figures import MEMORY_TARGET, TARGETS, Figure, Run, machine, show
@@ -29,7 +30,7 @@ from services.execute.executor import Executor
 from services.logging import configure_logging
 from services.sagas.worker import connect as connect_temporal
 from services.up import PROCESSES, everything
-from services.wiring import migrate, open_pool
+from services.wiring import make_renderer, migrate, open_pool
 
 _MEGABYTE: Final = 2**20
 
@@ -160,6 +161,20 @@ async def _encounters(bench: Bench) -> list[Figure]:
     return [_figure("encounters", found.encounters_per_second, "encounters/s")]
 
 
+async def _documents(_bench: Bench) -> list[Figure]:
+    with closing(make_renderer()) as renderer:
+        taken = await bench_documents(renderer.render)
+    return [
+        Figure(
+            name=f"statement PDF of 200 lines, {language}",
+            value=milliseconds,
+            unit="ms",
+            target=TARGETS["documents"],
+        )
+        for language, milliseconds in taken.items()
+    ]
+
+
 async def _http(bench: Bench) -> list[Figure]:
     addresses = bench.stack.addresses
     await workload.prepare(bench.executor, http.TENANT)
@@ -220,6 +235,7 @@ PARTS: Final[dict[str, Measure]] = {
     "publisher": _publisher,
     "projector": _projector,
     "encounters": _encounters,
+    "documents": _documents,
     "http": _http,
 }
 

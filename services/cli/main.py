@@ -11,6 +11,8 @@ _WHERE: Final = {
     "serve": "up:serve_command",
     "migrate": "up:migrate_command",
     "intake": "intake:intake",
+    "invoice": "invoices:invoice",
+    "letterhead": "letterheads:letterhead",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
     "codes": "codes:codes",

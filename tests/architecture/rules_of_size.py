@@ -26,6 +26,7 @@ LONG: Final = {
     "contracts/inbound.py": "every message that others send, in one place for them to read",
     "pyproject.toml": "a line for the version of every dependency",
     "deploy/runbook.md": "whoever is called at night searches one page",
+    "services/wiring.py": "the composition root is one module, which alone imports adapters",
     "tests/": "the cases of one subject stand together",
 }
 
