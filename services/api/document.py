@@ -19,6 +19,7 @@ from services.api.calls import KEY
 from services.api.codes import CODES
 from services.api.context import CORRELATION_PATTERN
 from services.api.examples import EXAMPLES
+from services.api.gate import PRODUCES
 from services.api.problems import problem_example
 
 DESCRIPTION: Final = """\
@@ -102,6 +103,9 @@ def _specs(handler: HTTPRouteHandler) -> list[Any]:
 
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     """What Litestar does not say of an operation: scope, common headers, whole examples."""
+    if PRODUCES in handler.opt:  # a file, of which nothing but its media type is known
+        files: dict[str, Any] = {media_type: {"schema": {}} for media_type in handler.opt[PRODUCES]}
+        operation["responses"]["200"]["content"] = files
     scope = handler.opt.get(SCOPE)
     if scope is not None:
         operation["description"] += f"\n\nTakes the scope `{scope}`."
