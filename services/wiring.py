@@ -105,6 +105,23 @@ async def writing(settings: Settings) -> AsyncIterator[Writing]:
         yield Writing(pool, await wired.executor(pool))
 
 
+class Exports(NamedTuple):
+    """What a command of the command line needs to export the ledger; see `Writing`."""
+
+    pool: asyncpg.Pool
+    executor: Executor
+    objects: ObjectStore
+
+
+@asynccontextmanager
+async def exports(settings: Settings) -> AsyncIterator[Exports]:
+    """The write path and the object store of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 2)
+        yield Exports(pool, await wired.executor(pool), wired.object_store())
+
+
 class Resuming(NamedTuple):
     """What a command of the command line needs to have a saga try again."""
 

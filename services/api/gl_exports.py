@@ -218,8 +218,9 @@ async def _stream(
         raise unavailable("the object store is away: repeat the request") from away
     return Stream(
         _bytes(opened.chunks),
-        media_type=media_type,
         headers={
+            # Here, since Litestar takes the route's media type before the answer's.
+            "Content-Type": media_type,
             "Content-Length": str(opened.size_bytes),
             "Content-Disposition": f'attachment; filename="{key.rpartition("/")[2]}"',
         },

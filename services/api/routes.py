@@ -95,7 +95,6 @@ def download(path: str, *media_types: str, summary: str, scope: str) -> Route:
     return get(
         path,
         summary=summary,
-        media_type=media_types[0],
         responses=problems("VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT"),
         response_description="The file",
         tags=[_tag(path)],

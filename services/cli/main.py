@@ -13,6 +13,8 @@ _WHERE: Final = {
     "intake": "intake:intake",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
+    "gl": "gl:gl",
+    "erp-layout": "erp_layout:erp_layout",
     "rebuild": "rebuild:rebuild",
     "audit": "audit:audit",
 }
