@@ -68,9 +68,7 @@ class Wiring:
 
     def object_store(self) -> ObjectStore:
         """Where files are kept; raises ObjectStoreUnusable."""
-        from services.adapters.object_store import open_object_store
-
-        return open_object_store(self.servers.object_store)
+        return object_store(self.servers.object_store)
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
@@ -79,6 +77,13 @@ class Wiring:
             yield
         finally:
             self.is_opening = False
+
+
+def object_store(url: str) -> ObjectStore:
+    """The store at a URL of services.objects.store_url; raises ObjectStoreUnusable."""
+    from services.adapters.object_store import open_object_store
+
+    return open_object_store(url)
 
 
 async def _close(pool: asyncpg.Pool) -> None:
