@@ -13,10 +13,10 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from contracts.gl_export import GlExportFormat, GlExportRequested
+from contracts.gl_export_views import GlExportPage, GlExportStatus
 from contracts.ids import GlExportId
 from contracts.inbound import FacilityCode
 from contracts.money import Currency
-from contracts.views import GlExportPage, GlExportStatus
 from domain.gl_export import RequestGlExport
 from projections.cursor import POSITION_MAX
 from projections.gl_exports_queries import find_gl_exports

@@ -8,7 +8,7 @@ from typing import IO, Final
 
 import asyncpg
 
-from contracts.views import GlExportStatus
+from contracts.gl_export_views import GlExportStatus
 from domain.gl_export import RequestGlExport
 from services.cannot_run import CannotRun
 from services.execute.envelope import Envelope, Refused

@@ -20,6 +20,7 @@ LONG: Final = {
     "contracts/cloudevent.py": "one envelope, read and written, in both of its modes",
     "domain/invoice.py": "draft, issue and settlement are one aggregate, in every one's order",
     "contracts/inbound.py": "every message that others send, in one place for them to read",
+    "services/wiring.py": "the composition root: what each process is made of, in one place",
     "tests/": "the cases of one subject stand together",
 }
 

@@ -4,12 +4,13 @@ import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.gl_export import GlExportFormat
 from contracts.money import MINOR_MAX
-from services.gl_export.layout import Column, Field, Layout, decode_layout, encode_layout
+from services.gl_export.layout import Field, Layout, decode_layout, encode_layout
 from services.gl_export.manifest import FILES, FORM, Manifest, encode_manifest, verify
 from services.gl_export.spooling import Spool, columns_of, writer_of
 from services.gl_export.writing import Entry
@@ -28,18 +29,20 @@ def layouts(draw: st.DrawFn) -> Layout:
     fields = [Field.CURRENCY, *draw(st.sampled_from(AMOUNTS))]
     fields += draw(st.lists(st.sampled_from([Field.FACILITY, Field.BOOKED_ON, Field.LINE])))
     separator = draw(st.sampled_from([",", ";", "\t", "|"]))
-    return Layout(
-        name="drawn",
-        columns=tuple(Column(field=field) for field in draw(st.permutations(fields))),
-        separator=separator,
-        decimal_mark=draw(st.sampled_from([mark for mark in (".", ",") if mark != separator])),
-        encoding=draw(st.sampled_from(["utf-8", "utf-8-sig"])),
-        header=draw(st.booleans()),
-        line_end=draw(st.sampled_from(["crlf", "lf"])),
-        credit_positive=draw(st.booleans()),
-        side_debit=draw(st.sampled_from(["S", "=D", "+"])),
-        side_credit=draw(st.sampled_from(["H", "-", "@"])),
-    )
+    columns = [{"field": field} for field in draw(st.permutations(fields))]
+    drawn = {
+        "name": "drawn",
+        "columns": columns,
+        "separator": separator,
+        "decimal_mark": draw(st.sampled_from([mark for mark in (".", ",") if mark != separator])),
+        "encoding": draw(st.sampled_from(["utf-8", "utf-8-sig"])),
+        "header": draw(st.booleans()),
+        "line_end": draw(st.sampled_from(["crlf", "lf"])),
+        "credit_positive": draw(st.booleans()),
+        "side_debit": draw(st.sampled_from(["S", "=D", "+"])),
+        "side_credit": draw(st.sampled_from(["H", "-", "@"])),
+    }
+    return msgspec.convert(drawn, Layout)
 
 
 @st.composite
