@@ -104,7 +104,10 @@ def _specs(handler: HTTPRouteHandler) -> list[Any]:
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     """What Litestar does not say of an operation: scope, common headers, whole examples."""
     if PRODUCES in handler.opt:  # a file, of which nothing but its media type is known
-        files: dict[str, Any] = {media_type: {"schema": {}} for media_type in handler.opt[PRODUCES]}
+        files: dict[str, Any] = {
+            media_type: {"schema": {}, "example": example}
+            for media_type, example in handler.opt[PRODUCES].items()
+        }
         operation["responses"]["200"]["content"] = files
     scope = handler.opt.get(SCOPE)
     if scope is not None:

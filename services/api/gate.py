@@ -16,7 +16,7 @@ from services.api.problems import PROBLEM_JSON, Problem, invalid
 
 JSON: Final = "application/json"
 PRODUCES: Final = "produces"
-"""Key of a route's `opt`: the media types that it answers where that is not JSON alone."""
+"""Key of a route's `opt`: the media types of a file that it answers, each with an example."""
 # Where Litestar would answer an HTML page of its own for what it does not have.
 _NO_PAGE: Final = "/schema/{path}"
 _USUAL: Final = (JSON, "*/*")

@@ -139,7 +139,7 @@ async def get_gl_export(
 
 @download(
     "/gl-exports/{gl_export_id:str}/file",
-    *(CSV, JSON),
+    {CSV: "booked_on,gl_account,currency,debit,credit\r\n", JSON: [{"amount_minor": 12500}]},
     summary="Download the entries of an export",
     scope=EXPORT,
 )
@@ -155,7 +155,7 @@ async def get_gl_export_file(
 
 @download(
     "/gl-exports/{gl_export_id:str}/manifest",
-    JSON,
+    {JSON: {"file": "general-ledger.csv", "row_count": 2}},
     summary="Download the manifest of an export",
     scope=EXPORT,
 )

@@ -90,8 +90,8 @@ def query(
     )
 
 
-def download(path: str, *media_types: str, summary: str, scope: str) -> Route:
-    """A GET of a file, streamed."""
+def download(path: str, media_types: dict[str, Any], *, summary: str, scope: str) -> Route:
+    """A GET of a file, streamed; by media type an example of what is in it."""
     return get(
         path,
         summary=summary,
