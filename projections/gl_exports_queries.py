@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from contracts.gl_export import GlExportFormat, LedgerTotal
-from contracts.views import GlExportPage, GlExportStatus, GlExportSummary
+from contracts.gl_export_views import GlExportPage, GlExportStatus, GlExportSummary
 from projections.cursor import POSITION_MAX, decode_cursor, encode_cursor, page_size
 from projections.statements import AnyConnection, sql
 

@@ -90,9 +90,7 @@ class Wiring:
 
     def object_store(self) -> ObjectStore:
         """Where files are kept; raises ObjectStoreUnusable."""
-        from services.adapters.object_store import open_object_store
-
-        return open_object_store(self.servers.object_store)
+        return object_store(self.servers.object_store)
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
@@ -101,6 +99,13 @@ class Wiring:
             yield
         finally:
             self.is_opening = False
+
+
+def object_store(url: str) -> ObjectStore:
+    """The store at a URL of services.objects.store_url; raises ObjectStoreUnusable."""
+    from services.adapters.object_store import open_object_store
+
+    return open_object_store(url)
 
 
 async def _close(pool: asyncpg.Pool) -> None:
@@ -125,6 +130,23 @@ async def writing(settings: Settings) -> AsyncIterator[Writing]:
         wired = Wiring(settings, locate(settings), "cli", undo)
         pool = await wired.pool("daybook_writer", 4)
         yield Writing(pool, await wired.executor(pool))
+
+
+class Exports(NamedTuple):
+    """What a command of the command line needs to export the ledger; see `Writing`."""
+
+    pool: asyncpg.Pool
+    executor: Executor
+    objects: ObjectStore
+
+
+@asynccontextmanager
+async def exports(settings: Settings) -> AsyncIterator[Exports]:
+    """The write path and the object store of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 2)
+        yield Exports(pool, await wired.executor(pool), wired.object_store())
 
 
 class Resuming(NamedTuple):

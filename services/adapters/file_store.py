@@ -36,13 +36,13 @@ class FileStore:
     async def put(self, key: str, content: bytes | AsyncIterable[bytes]) -> None:
         """Write beside, flush to disk, rename: it appears whole or not at all."""
         check_key(key)
-        with self._failing(key):
+        with self._failing(key, writes=True):
             file = await asyncio.to_thread(self._begin)
         try:
             async for chunk in _chunks_of(content):
-                with self._failing(key):
+                with self._failing(key, writes=True):
                     await asyncio.to_thread(file.write, chunk)
-            with self._failing(key):
+            with self._failing(key, writes=True):
                 await asyncio.to_thread(self._finish, file, key)
         finally:
             file.close()
@@ -108,13 +108,17 @@ class FileStore:
         return sorted(found)
 
     @contextmanager
-    def _failing(self, key: str) -> Iterator[None]:
+    def _failing(self, key: str, *, writes: bool = False) -> Iterator[None]:
         """Say in our words what the file system raises."""
         try:
             yield
         except ObjectFailure:
             raise
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as missing:
+            if writes:
+                raise ObjectStoreUnreachable(
+                    f"{self.address} cannot keep {key}: {missing.filename}: {missing.strerror}"
+                ) from None
             raise ObjectNotFound(f"{self.address} has no {key} ({missing.strerror})") from None
         except PermissionError as denied:
             raise ObjectStoreDenied(

@@ -5,7 +5,7 @@ schemas are msgspec's, the same ones that the messages on the bus are published 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from litestar import Litestar, Request, Response
@@ -19,7 +19,7 @@ from services.api.calls import KEY
 from services.api.codes import CODES
 from services.api.context import CORRELATION_PATTERN
 from services.api.examples import EXAMPLES
-from services.api.media import PDF, PRODUCES
+from services.api.media import PRODUCES
 from services.api.problems import problem_example
 
 DESCRIPTION: Final = """\
@@ -101,8 +101,22 @@ def _specs(handler: HTTPRouteHandler) -> list[Any]:
     return list((handler.responses or {}).values())
 
 
+def _produce(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
+    """Files instead of JSON, or besides it: of them nothing but the media type is known."""
+    if examples:
+        content = operation["responses"]["200"]["content"]
+        for media_type in set(content).difference(examples):
+            del content[media_type]
+        content |= {
+            media_type: {"schema": {}, "example": example}
+            for media_type, example in examples.items()
+            if example is not None
+        }
+
+
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     """What Litestar does not say of an operation: scope, common headers, whole examples."""
+    _produce(operation, handler.opt.get(PRODUCES, {}))
     scope = handler.opt.get(SCOPE)
     if scope is not None:
         operation["description"] += f"\n\nTakes the scope `{scope}`."
@@ -113,9 +127,6 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     parameters.sort(key=lambda parameter: (parameter["in"], parameter["name"]))
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON]
     body = operation.get("requestBody", {}).get("content", {})
-    if PDF in handler.opt.get(PRODUCES, ()):
-        answer = operation["responses"][str(handler.status_code)]["content"]
-        answer[PDF] = {"schema": {"type": "string", "format": "binary"}, "example": "%PDF-1.7"}
     answers = [
         content
         for response in operation["responses"].values()

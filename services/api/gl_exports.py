@@ -13,10 +13,10 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from contracts.gl_export import GlExportFormat, GlExportRequested
+from contracts.gl_export_views import GlExportPage, GlExportStatus
 from contracts.ids import GlExportId
 from contracts.inbound import FacilityCode
 from contracts.money import Currency
-from contracts.views import GlExportPage, GlExportStatus
 from domain.gl_export import RequestGlExport
 from projections.cursor import POSITION_MAX
 from projections.gl_exports_queries import find_gl_exports
@@ -139,7 +139,7 @@ async def get_gl_export(
 
 @download(
     "/gl-exports/{gl_export_id:str}/file",
-    *(CSV, JSON),
+    {CSV: "booked_on,gl_account,currency,debit,credit\r\n", JSON: [{"amount_minor": 12500}]},
     summary="Download the entries of an export",
     scope=EXPORT,
 )
@@ -155,7 +155,7 @@ async def get_gl_export_file(
 
 @download(
     "/gl-exports/{gl_export_id:str}/manifest",
-    JSON,
+    {JSON: {"file": "general-ledger.csv", "row_count": 2}},
     summary="Download the manifest of an export",
     scope=EXPORT,
 )
@@ -218,8 +218,9 @@ async def _stream(
         raise unavailable("the object store is away: repeat the request") from away
     return Stream(
         _bytes(opened.chunks),
-        media_type=media_type,
         headers={
+            # Here, since Litestar takes the route's media type before the answer's.
+            "Content-Type": media_type,
             "Content-Length": str(opened.size_bytes),
             "Content-Disposition": f'attachment; filename="{key.rpartition("/")[2]}"',
         },

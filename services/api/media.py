@@ -5,4 +5,5 @@ from typing import Final
 JSON: Final = "application/json"
 PDF: Final = "application/pdf"
 PRODUCES: Final = "produces"
-"""Key of a route's `opt`: the media types that it answers where that is not JSON alone."""
+"""Key of a route's `opt`: the media types that it answers where that is not JSON alone, each with
+an example; None is JSON as everywhere."""

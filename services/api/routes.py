@@ -103,18 +103,17 @@ def query(
         opt={
             SCOPE: scope,
             PROJECTIONS: projections,
-            PRODUCES: (JSON, PDF) if document else (JSON,),
             MODULE: module,
+            **({PRODUCES: {JSON: None, PDF: "%PDF-1.7"}} if document else {}),
         },
     )
 
 
-def download(path: str, *media_types: str, summary: str, scope: str) -> Route:
-    """A GET of a file, streamed."""
+def download(path: str, media_types: dict[str, Any], *, summary: str, scope: str) -> Route:
+    """A GET of a file, streamed; by media type an example of what is in it."""
     return get(
         path,
         summary=summary,
-        media_type=media_types[0],
         responses=problems("VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT"),
         response_description="The file",
         tags=[_tag(path)],

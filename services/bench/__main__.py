@@ -20,6 +20,7 @@ from services.bench.documents import bench_documents
 from services.bench.encounters import bench_encounters
 from services.bench.end_to_end import end_to_end
 from services.bench.figures import MEMORY_TARGET, TARGETS, Figure, Run, machine, show
+from services.bench.gl_export import bench_gl_export
 from services.bench.intake import intake
 from services.bench.projector import bench_projector
 from services.bench.relay import bench_publisher, bench_sequencer
@@ -150,6 +151,14 @@ async def _replay(bench: Bench) -> list[Figure]:
     return [_figure("replay", value, "events/s")]
 
 
+async def _gl_export(bench: Bench) -> list[Figure]:
+    found = await bench_gl_export(bench.stack.addresses.postgres_url, bench.count(1_000_000))
+    return [
+        _figure("gl export", found.entries_per_second, "entries/s"),
+        Figure(name="gl export, memory on top", value=found.memory_bytes / _MEGABYTE, unit="MiB"),
+    ]
+
+
 async def _encounters(bench: Bench) -> list[Figure]:
     address = bench.stack.addresses.temporal_address or ""
     client = await connect_temporal(address, "default", bench.writer, asyncio.Event())
@@ -234,6 +243,7 @@ PARTS: Final[dict[str, Measure]] = {
     "sequencer": _sequencer,
     "publisher": _publisher,
     "projector": _projector,
+    "gl export": _gl_export,
     "encounters": _encounters,
     "documents": _documents,
     "http": _http,

@@ -37,6 +37,7 @@ TARGETS: Final = {
     "encounters": "≥ 300",
     "replay": "≥ 100,000",
     "documents": "< 150",
+    "gl export": "",
 }
 MEMORY_TARGET: Final = "< 200"
 

@@ -16,6 +16,8 @@ _WHERE: Final = {
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
     "codes": "codes:codes",
+    "gl": "gl:gl",
+    "erp-layout": "erp_layout:erp_layout",
     "rebuild": "rebuild:rebuild",
     "audit": "audit:audit",
 }

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from contracts.gl_export import GlExportRequested
-from contracts.views import GlExportStatus, GlExportSummary
+from contracts.gl_export_views import GlExportStatus, GlExportSummary
 from domain.gl_export import Completed, Failed
 from services.execute.load import decode_state
 

@@ -99,7 +99,7 @@ class CsvWriter:
             Field.TYPE: lambda entry: text(entry.type),
             Field.BOOKED_ON: lambda entry: day(entry.booked_on),
             Field.EFFECTIVE_ON: lambda entry: day(entry.effective_on),
-            Field.RECORDED_AT: lambda entry: self._text(instant(entry.recorded_at)),
+            Field.RECORDED_AT: lambda entry: instant(entry.recorded_at),
             Field.FACILITY: lambda entry: text(entry.facility),
             Field.ACCOUNT_ID: lambda entry: self._text(entry.account_id),
             Field.GL_ACCOUNT: lambda entry: self._account(entry.gl_account),
@@ -231,4 +231,4 @@ def _json(entry: Entry) -> JsonEntry:
 
 def instant(at: datetime) -> str:
     """An instant in UTC, to the microsecond, always in the same form."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -74,6 +74,7 @@ async def test_messages_become_events_on_the_bus_and_rows_of_read_models(
         postgres_url=database_url,
         nats_url=ours,
         temporal_address=None,
+        object_store="file:///nowhere",
         nats_producer_urls={"demo": theirs},
     )
     admin = await asyncpg.connect(database_url)

@@ -11,12 +11,19 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from domain.encounter import AttentionRequired, Billed
+from domain.gl_export import Completed as Exported
+from domain.gl_export import Failed
 from domain.remittance import Completed
+from services.adapters.object_store import open_object_store
 from services.sagas import workflow_ids
 from services.sagas.converter import PLAIN
+from services.sagas.exporting import Exporting
 from services.sagas.table import REMITTANCE_POSTING, RESUME
 from services.sagas.worker import make_worker
+from tests.fixtures.databases import Database
+from tests.fixtures.http_api import catch_up
 from tests.workflows.clinic import Clinic, ServedClinic, claim, serve
+from tests.workflows.test_gl_export import asked
 from tests.workflows.test_replay import HISTORIES
 
 
@@ -30,12 +37,21 @@ async def environment(temporal_test_server: str) -> AsyncIterator[WorkflowEnviro
 
 
 @pytest.fixture
-async def recorded(environment: WorkflowEnvironment, clinic: Clinic) -> AsyncIterator[ServedClinic]:
+async def recorded(
+    environment: WorkflowEnvironment, clinic: Clinic, database: Database
+) -> AsyncIterator[ServedClinic]:
     """A clinic whose workflow ids do not change from one recording to the next."""
     served = serve(clinic, environment.client)
     served.tenant = "clinic"
     await served.publish(A=10_000)
-    async with make_worker(served.client, served.executor, served.pool):
+    exporting = Exporting(
+        served.executor,
+        served.pool,
+        await database.pool("daybook_reader", 1),
+        open_object_store(database.objects.as_uri()),
+    )
+    outside = (exporting.export,)
+    async with make_worker(served.client, served.executor, served.pool, outside=outside):
         yield served
 
 
@@ -116,3 +132,16 @@ async def test_record_remittance_given_up(
     await clinic.settle(clinic.are([encounter.encounter_id], Billed))
     await clinic.starting.resume(REMITTANCE_POSTING, "clinic", remittance.remittance_id)
     await _keep(clinic, "remittance_parked_and_resumed", own)
+
+
+async def test_record_gl_exports_together(recorded: ServedClinic, database: Database) -> None:
+    clinic = recorded
+    refused, exported = asked("refused", layout="f00"), asked("exported")
+    await clinic.execute(refused, exported)
+    await catch_up(database)
+    [first, last] = events = await clinic.new_events()
+    await clinic.consumer.take(events)
+    await clinic.settle(clinic.are([refused.gl_export_id], Failed))
+    await clinic.settle(clinic.are([exported.gl_export_id], Exported))
+    together = workflow_ids.of_batch("gl-export", "clinic", first.position, last.position)
+    await _keep(clinic, "gl-exports_together_one_refused", together)
