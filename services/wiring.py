@@ -208,20 +208,21 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
     """Answer HTTP until `stopping`."""
     from prometheus_client import REGISTRY
 
+    from services.access.configured import authentication
     from services.adapters.postgres.readiness import missing_of
-    from services.api.auth import authentication
-    from services.api.dependencies import Dependencies
+    from services.api.dependencies import Dependencies, all_missing
     from services.api.server import serve_api as serve
 
     settings = wired.settings
+    callers = authentication(settings)
     writer = await wired.pool("daybook_writer")
     reader = await wired.pool("daybook_reader")
     dependencies = Dependencies(
         executor=await wired.executor(writer),
         writer=writer,
         reader=reader,
-        authenticate=authentication(settings),
-        missing=missing_of(reader),
+        authenticate=callers.authenticate,
+        missing=all_missing(callers.missing, missing_of(reader)),
         registry=REGISTRY,
     )
     await serve(dependencies, settings.api_host, settings.api_port, stopping)

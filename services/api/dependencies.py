@@ -29,3 +29,15 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     registry: CollectorRegistry
     patience_seconds: float = PATIENCE_SECONDS
     """How long a query waits for its `after` before it answers 425."""
+
+
+def all_missing(*parts: Missing) -> Missing:
+    """What any of several things is missing."""
+
+    async def missing() -> dict[str, str]:
+        found: dict[str, str] = {}
+        for part in parts:
+            found |= await part()
+        return found
+
+    return missing

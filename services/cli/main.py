@@ -10,6 +10,7 @@ _WHERE: Final = {
     "up": "up:up",
     "serve": "up:serve_command",
     "migrate": "up:migrate_command",
+    "token": "token:token",
     "intake": "intake:intake",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
