@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,8 @@ from services.access.keys import (
     signing_key,
 )
 from services.access.tokens import TOKEN_BYTES_MAX, Claims, Rules, TokenRefused, mint
-from tests.fixtures.tokens import KEY, KEYS, RULES, claims, new_key, signed, token, unsigned
+from tests.fixtures.tokens import KEY, KEYS, NOW, RULES, claims, new_key, signed, token, unsigned
 
-NOW = time.time()
 RSA = RSAKey.generate_key(2048, {"kid": "rsa"})
 
 
@@ -176,7 +174,7 @@ async def test_what_was_verified_is_remembered_only_until_it_expires() -> None:
 
 
 async def test_only_so_many_tokens_are_remembered() -> None:
-    verifier = Verifier(KEYS, RULES, cached_max=3)
+    verifier = Verifier(KEYS, RULES, now=lambda: NOW, cached_max=3)
     for number in range(10):
         await verifier.claims_of(token(sub=f"user {number}"))
     assert len(verifier._known) == 3
