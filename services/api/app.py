@@ -5,15 +5,18 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
-from services.api import accounts, charges, health, invoices, payments, price_lists, reports
+from services.api import accounts, charges, events, health, invoices, payments, price_lists, reports
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument
+from services.api.event_feed import EventFeed
+from services.api.event_stream import HEAD_ASKED
 from services.api.failures import HANDLERS
 from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
@@ -29,6 +32,7 @@ ROUTES: Final = (
     accounts.get_account_ledger,
     charges.capture_charge,
     charges.get_charge,
+    events.get_events,
     invoices.list_invoices,
     invoices.get_invoice,
     payments.post_payment,
@@ -49,13 +53,17 @@ BOOKED: Final = (
 )
 
 
+FEED: Final = "feed"
+"""Key of the application's state: its EventFeed, to be closed when the process stops."""
+
+
 class Application(Litestar):
     """Answers HEAD as GET without the body, on every route that has a GET."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI entry point."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
+            scope, send = {**scope, "method": "GET", HEAD_ASKED: True}, _without_body(send)
         await super().__call__(scope, receive, send)
 
 
@@ -71,6 +79,7 @@ def _without_body(send: Send) -> Send:
 def create_app(dependencies: Dependencies) -> Litestar:
     """The application; several can live in one process, each with a registry of its own."""
     ledger = Ledger(dependencies)
+    feed = EventFeed(dependencies.reader, dependencies.registry)
     return Application(
         route_handlers=_routes(),
         middleware=[Gate(dependencies.authenticate)],
@@ -79,7 +88,9 @@ def create_app(dependencies: Dependencies) -> Litestar:
         dependencies={
             "dependencies": Provide(lambda: dependencies, sync_to_thread=False),
             "ledger": Provide(lambda: ledger, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
         },
+        state=State({FEED: feed}),
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=_document(),
         # Requests are logged by structlog, whose settings are the process's.
@@ -93,7 +104,7 @@ def routes_app() -> Litestar:
         route_handlers=_routes(),
         dependencies={
             name: Provide(_nothing(name), sync_to_thread=False)
-            for name in ("dependencies", "ledger")
+            for name in ("dependencies", "ledger", "feed")
         },
         openapi_config=_document(),
         logging_config=None,

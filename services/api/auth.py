@@ -35,6 +35,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     actor: str
     scopes: frozenset[str]
+    until_seconds: float | None = None
+    """When its token ends, as Unix seconds."""
 
     def allow(self, scope: str) -> None:
         """Go on only with this scope; raises Problem."""
@@ -91,7 +93,12 @@ def _token(connection: Connection) -> str:
 
 def _caller(claims: Claims) -> Caller:
     scopes = frozenset(claims.scope.split())
-    return Caller(tenant=claims.tenant, actor=f"user:{claims.sub}", scopes=scopes & ALL_SCOPES)
+    return Caller(
+        tenant=claims.tenant,
+        actor=f"user:{claims.sub}",
+        scopes=scopes & ALL_SCOPES,
+        until_seconds=claims.exp,
+    )
 
 
 def _unauthenticated(why: str, challenge: str) -> Problem:

@@ -132,12 +132,18 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         for content in response.get("content", {}).values():
             if "examples" in content:
                 content["examples"] = {
-                    name: {"$ref": f"#/components/examples/{name}"} for name in content["examples"]
+                    name: _example(name, example) for name, example in content["examples"].items()
                 }
     for content in (*body.values(), *answer.values()):
         shape = name_of(content["schema"].get("$ref", ""))
         if shape in EXAMPLES:
             content["example"] = EXAMPLES[shape]
+
+
+def _example(name: str, example: dict[str, Any]) -> dict[str, Any]:
+    if name in CODES:
+        return {"$ref": f"#/components/examples/{name}"}
+    return {key: value for key, value in example.items() if key != "id"}  # Litestar's own
 
 
 class Rendered:

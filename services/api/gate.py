@@ -18,6 +18,8 @@ JSON: Final = "application/json"
 # Where Litestar would answer an HTML page of its own for what it does not have.
 _NO_PAGE: Final = "/schema/{path}"
 _USUAL: Final = (JSON, "*/*")
+ACCEPTS: Final = "accepts"
+"""Key of a route's `opt`: the media type that it answers, where that is not JSON."""
 
 
 class Gate(ASGIMiddleware):
@@ -87,9 +89,10 @@ def _check_scope(request: Request[Caller, Any, Any]) -> None:
 
 
 def _check_accept(request: Request[Caller, Any, Any]) -> None:
-    asked = request.headers.get("accept", JSON)
-    if asked not in _USUAL and request.accept.best_match([JSON, PROBLEM_JSON]) is None:
-        raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {JSON}")
+    asked = request.headers.get("accept", "*/*")
+    answered = request.route_handler.opt.get(ACCEPTS, JSON)
+    if asked not in _USUAL and request.accept.best_match([answered, JSON, PROBLEM_JSON]) is None:
+        raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {answered}")
 
 
 def _check_query(request: Request[Caller, Any, Any]) -> None:
