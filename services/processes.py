@@ -17,6 +17,7 @@ from services.cannot_run import CannotRun
 from services.collector import tune_collector
 from services.locate import locate
 from services.settings import Settings
+from services.tracing import start_tracing
 
 Serve = Callable[[wiring.Wiring, asyncio.Event], Awaitable[None]]
 SERVE: Final[dict[str, Serve]] = {
@@ -38,6 +39,8 @@ async def serve(name: str, settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     owner = f"{name}@{socket.gethostname()}:{os.getpid()}"
     async with AsyncExitStack() as undo:
+        if (stop_tracing := start_tracing(name)) is not None:
+            undo.callback(stop_tracing)
         wired = wiring.Wiring(settings, locate(settings), owner, undo)
         if settings.metrics_port:
             undo.callback(_metrics(settings.metrics_port).shutdown)

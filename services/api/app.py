@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
+from relay import spans
 from services.api import accounts, charges, events, health, invoices, payments, price_lists, reports
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
@@ -24,6 +25,7 @@ from services.api.reading import provide_reading
 from services.api.reference import Reference
 from services.api.routes import immutable
 from services.api.telemetry import before_send
+from services.api.tracing import traced
 
 ROUTES: Final = (
     accounts.open_account,
@@ -64,7 +66,10 @@ class Application(Litestar):
         """ASGI entry point."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET", HEAD_ASKED: True}, _without_body(send)
-        await super().__call__(scope, receive, send)
+        if scope["type"] == "http" and spans.tracer() is not None:
+            await traced(super().__call__, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _without_body(send: Send) -> Send:

@@ -21,6 +21,7 @@ LONG: Final = {
     "contracts/cloudevent.py": "one envelope, read and written, in both of its modes",
     "domain/invoice.py": "draft, issue and settlement are one aggregate, in every one's order",
     "contracts/inbound.py": "every message that others send, in one place for them to read",
+    "relay/publisher.py": "the life of a batch, from the log to its acknowledgement",
     "tests/": "the cases of one subject stand together",
 }
 
