@@ -1,7 +1,7 @@
 """Spans of OpenTelemetry around work on what several traces brought.
 
 A batch has one span: the first trace that it works for is its parent, the others are linked. While
-nobody traces, a span is one look at a variable. The exporter is set up by `services/tracing.py`.
+nobody traces, a span is one look at a variable; `services/tracing.py` sets up who does.
 """
 
 import re

@@ -1,5 +1,6 @@
 """Events over HTTP: a tenant's log as server-sent events."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from litestar import Request, get
@@ -34,6 +35,53 @@ _ENTITIES: Final = frozenset(subject_parts(entry.wire_type)[0] for entry in CATA
 _TYPES: Final = frozenset(entry.wire_type for entry in CATALOGUE)
 
 
+After = Annotated[
+    str | None,
+    QueryParameter(
+        name="after",
+        required=False,
+        description="`id` of the last event that was taken, or the token of a command: what"
+        " comes behind it is sent. `head`: only what comes from now on. Left out: everything.",
+        max_length=256,
+    ),
+]
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Last-Event-ID",
+        required=False,
+        description="What a browser sends when it comes again; it counts before `after`.",
+        max_length=256,
+    ),
+]
+OfType = Annotated[
+    str | None,
+    QueryParameter(
+        name="type",
+        required=False,
+        description="only events of this type, such as billing.invoice.issued.v1",
+        max_length=128,
+    ),
+]
+OfEntity = Annotated[
+    str | None,
+    QueryParameter(
+        name="entity",
+        required=False,
+        description="only events of this entity, such as invoice",
+        max_length=64,
+    ),
+]
+Follow = Annotated[
+    bool,
+    QueryParameter(
+        name="follow",
+        required=False,
+        description="false: end where the log ends now, instead of waiting",
+    ),
+]
+
+
 @get(
     "/events",
     summary="Follow the events",
@@ -54,47 +102,11 @@ _TYPES: Final = frozenset(entry.wire_type for entry in CATALOGUE)
 async def get_events(
     request: Request[Caller, Any, Any],
     feed: NamedDependency[EventFeed],
-    after: Annotated[
-        str | None,
-        QueryParameter(
-            required=False,
-            description="`id` of the last event that was taken, or the token of a command: what"
-            " comes behind it is sent. `head`: only what comes from now on. Left out: everything.",
-            max_length=256,
-        ),
-    ] = None,
-    last_event_id: Annotated[
-        str | None,
-        HeaderParameter(
-            name="Last-Event-ID",
-            required=False,
-            description="What a browser sends when it comes again; it counts before `after`.",
-            max_length=256,
-        ),
-    ] = None,
-    type_: Annotated[
-        str | None,
-        QueryParameter(
-            name="type",
-            required=False,
-            description="only events of this type, such as billing.invoice.issued.v1",
-            max_length=128,
-        ),
-    ] = None,
-    entity: Annotated[
-        str | None,
-        QueryParameter(
-            required=False,
-            description="only events of this entity, such as invoice",
-            max_length=64,
-        ),
-    ] = None,
-    follow: Annotated[
-        bool,
-        QueryParameter(
-            required=False, description="false: end where the log ends now, instead of waiting"
-        ),
-    ] = True,
+    after: After = None,
+    last_event_id: LastEventId = None,
+    type_: OfType = None,
+    entity: OfEntity = None,
+    follow: Follow = True,
 ) -> ASGIApp:
     """The tenant's events in the tenant's order, as server-sent events.
 
@@ -103,6 +115,18 @@ async def get_events(
     when its token does, or the process: come again with the last `id` and nothing is missed.
     """
     caller = request.user
+    given = ("header:Last-Event-ID", last_event_id) if last_event_id else ("query:after", after)
+    return EventStream(
+        feed,
+        caller.tenant,
+        await _position(feed.pages, caller.tenant, *given),
+        wanted=_wanted(type_, entity),
+        follow=follow,
+        until_seconds=caller.until_seconds,
+    )
+
+
+def _wanted(type_: str | None, entity: str | None) -> Callable[[Frame], bool]:
     if entity is not None and entity not in _ENTITIES:
         raise invalid("query:entity", f"there is none of that name: {', '.join(sorted(_ENTITIES))}")
     if type_ is not None and type_ not in _TYPES:
@@ -112,15 +136,7 @@ async def get_events(
         named = entity is None or subject_parts(frame.type)[0] == entity
         return named and (type_ is None or frame.type == type_)
 
-    given = ("header:Last-Event-ID", last_event_id) if last_event_id else ("query:after", after)
-    return EventStream(
-        feed,
-        caller.tenant,
-        await _position(feed.pages, caller.tenant, *given),
-        wanted=wanted,
-        follow=follow,
-        until_seconds=caller.until_seconds,
-    )
+    return wanted
 
 
 async def _position(pages: Pages, tenant: str, where: str, after: str | None) -> int:
