@@ -44,7 +44,7 @@ async def everything(
         ports = choose_ports(PROCESSES[::-1], remembered={}, usual=False)
         if auth == "dev":  # the API's port serves its metrics too
             ports["api"] = stack.api_port
-        inherited = {**environment, **_access(stack, auth, environment)}
+        inherited = {**environment, **access_of(stack, auth, environment)}
         children = [_process(stack, name, ports[name], inherited) for name in PROCESSES]
         # The relay makes the streams that the others read.
         await stack.start(children[0])
@@ -84,7 +84,8 @@ def _addresses(stack: EmbeddedStack, name: str, port: int) -> dict[str, str]:
     }
 
 
-def _access(stack: EmbeddedStack, auth: Auth, given: Mapping[str, str]) -> dict[str, str]:
+def access_of(stack: EmbeddedStack, auth: Auth, given: Mapping[str, str]) -> dict[str, str]:
+    """The settings that say who may call the API."""
     found: dict[str, str] = {"DAYBOOK_AUTH": auth}
     if auth == "jwt" and not (given.keys() & {"DAYBOOK_AUTH_JWKS_URL", "DAYBOOK_AUTH_KEY_FILE"}):
         found["DAYBOOK_AUTH_KEY_FILE"] = str(local_key(stack.data_dir))

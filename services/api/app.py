@@ -14,6 +14,7 @@ from relay import spans
 from services.api import accounts, charges, events, health, invoices, payments, price_lists, reports
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
+from services.api.crowding import Crowd
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument
 from services.api.event_feed import EventFeed
@@ -86,7 +87,7 @@ def create_app(dependencies: Dependencies) -> Litestar:
     ledger = Ledger(dependencies)
     feed = EventFeed(dependencies.reader, dependencies.registry)
     return Application(
-        route_handlers=_routes(),
+        route_handlers=_routes(dependencies.crowd),
         middleware=[Gate(dependencies.authenticate)],
         exception_handlers=HANDLERS,
         before_send=[before_send(dependencies.registry)],
@@ -106,7 +107,7 @@ def create_app(dependencies: Dependencies) -> Litestar:
 def routes_app() -> Litestar:
     """The routes alone, which work with nothing: what the published document is made from."""
     return Litestar(
-        route_handlers=_routes(),
+        route_handlers=_routes(Crowd()),
         dependencies={
             name: Provide(_nothing(name), sync_to_thread=False)
             for name in ("dependencies", "ledger", "feed")
@@ -123,11 +124,11 @@ def _nothing(name: str) -> Callable[[], None]:
     return refuse
 
 
-def _routes() -> list[ControllerRouterHandler]:
+def _routes(crowd: Crowd) -> list[ControllerRouterHandler]:
     v1 = Router(
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
-        middleware=[Admission()],
+        middleware=[Admission(crowd)],
         dependencies={"call": provide_call, "reading": provide_reading},
     )
     return [v1, health.live, health.ready, health.metrics]

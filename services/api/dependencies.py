@@ -8,6 +8,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from services.api.auth import Authenticate
+from services.api.crowding import Crowd
 from services.execute.executor import Executor
 
 PATIENCE_SECONDS: Final = 5.0
@@ -29,6 +30,8 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     registry: CollectorRegistry
     patience_seconds: float = PATIENCE_SECONDS
     """How long a query waits for its `after` before it answers 425."""
+    crowd: Crowd = msgspec.field(default_factory=Crowd)
+    """How much is answered at once."""
 
 
 def all_missing(*parts: Missing) -> Missing:

@@ -16,7 +16,7 @@ from services.api.auth import READ_EVENTS, SCOPE, Caller
 from services.api.event_feed import EventFeed
 from services.api.event_pages import Frame, Pages
 from services.api.event_stream import EventStream
-from services.api.gate import ACCEPTS
+from services.api.gate import ACCEPTS, STREAMS
 from services.api.problems import Lag, Problem, invalid
 from services.api.routes import problems
 
@@ -86,7 +86,7 @@ Follow = Annotated[
     "/events",
     summary="Follow the events",
     tags=["events"],
-    opt={SCOPE: READ_EVENTS, ACCEPTS: EVENT_STREAM},
+    opt={SCOPE: READ_EVENTS, ACCEPTS: EVENT_STREAM, STREAMS: True},
     media_type=EVENT_STREAM,
     responses={
         200: ResponseSpec(
@@ -97,7 +97,7 @@ Follow = Annotated[
             examples=[Example(id="events", summary="An event", value=_EXAMPLE)],
         )
     }
-    | problems("VALIDATION_FAILED", "NOT_YET"),
+    | problems("VALIDATION_FAILED", "NOT_YET", "TOO_MANY_REQUESTS"),
 )
 async def get_events(
     request: Request[Caller, Any, Any],

@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.api.auth import SCOPE, Authenticate, Caller
 from services.api.context import context_of
+from services.api.crowding import Crowd
 from services.api.problems import PROBLEM_JSON, Problem, invalid
 
 JSON: Final = "application/json"
@@ -20,6 +21,8 @@ _NO_PAGE: Final = "/schema/{path}"
 _USUAL: Final = (JSON, "*/*")
 ACCEPTS: Final = "accepts"
 """Key of a route's `opt`: the media type that it answers, where that is not JSON."""
+STREAMS: Final = "streams"
+"""Key of a route's `opt`: its answer has no end of its own."""
 
 
 class Gate(ASGIMiddleware):
@@ -70,6 +73,9 @@ class Admission(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let a fitting request through; raises Problem."""
         request: Request[Caller, Any, Any] = Request(scope)
@@ -77,7 +83,11 @@ class Admission(ASGIMiddleware):
             _check_scope(request)
             _check_accept(request)
             _check_query(request)
-        await next_app(scope, receive, send)
+        if STREAMS in request.route_handler.opt:  # it counts its own, which stay for long
+            await next_app(scope, receive, send)
+            return
+        with self._crowd.joined(request.user.tenant):
+            await next_app(scope, receive, send)
 
 
 def _check_scope(request: Request[Caller, Any, Any]) -> None:

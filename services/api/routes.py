@@ -21,7 +21,10 @@ from services.commands import BY_COMMAND
 
 Route = Callable[[Callable[..., Any]], HTTPRouteHandler]
 
-_ALWAYS: Final = ("UNAUTHENTICATED", "ACCESS_DENIED", "NOT_ACCEPTABLE", "INTERNAL", "UNAVAILABLE")
+_ALWAYS: Final = (
+    *("UNAUTHENTICATED", "ACCESS_DENIED", "NOT_ACCEPTABLE"),
+    *("TOO_MANY_REQUESTS", "INTERNAL", "UNAVAILABLE"),
+)
 _COMMANDS: Final = (
     "VALIDATION_FAILED",
     "BODY_TOO_LARGE",
