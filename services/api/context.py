@@ -49,15 +49,20 @@ def fresh_uuid() -> UUID:
     return UUID(bytes=TypeID().uuid.bytes)
 
 
+def given_header(scope: Scope, name: str) -> str:
+    """A header of the request, empty where there is none."""
+    return Headers.from_scope(scope).get(name, "")
+
+
 def given_traceparent(scope: Scope) -> str | None:
     """The caller's span; None when it sent none that is valid."""
-    given = Headers.from_scope(scope).get("traceparent", "")
+    given = given_header(scope, "traceparent")
     is_valid = len(given) <= TRACEPARENT_LENGTH_MAX and TRACEPARENT.match(given)
     return given if is_valid else None
 
 
 def _context(scope: Scope) -> Context:
-    given = Headers.from_scope(scope).get("x-correlation-id", "")
+    given = given_header(scope, "x-correlation-id")
     own: str | None = scope.get(SPAN)  # type: ignore[assignment]  # a key of ours
     traceparent = own or given_traceparent(scope)
     found = TRACEPARENT.match(traceparent or "")

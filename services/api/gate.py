@@ -14,6 +14,7 @@ from services.api.auth import SCOPE, Authenticate, Caller
 from services.api.context import context_of
 from services.api.crowding import Crowd
 from services.api.problems import PROBLEM_JSON, Problem, invalid
+from services.api.tagging import tagging
 
 JSON: Final = "application/json"
 # Where Litestar would answer an HTML page of its own for what it does not have.
@@ -87,7 +88,8 @@ class Admission(ASGIMiddleware):
             await next_app(scope, receive, send)
             return
         with self._crowd.joined(request.user.tenant):
-            await next_app(scope, receive, send)
+            is_query = request.method == "GET"
+            await next_app(scope, receive, tagging(scope, send) if is_query else send)
 
 
 def _check_scope(request: Request[Caller, Any, Any]) -> None:

@@ -70,17 +70,21 @@ def query(
     codes: tuple[str, ...] = (),
     tagged: bool = False,
 ) -> Route:
-    """A GET over read models; `tagged` says that the answer has an ETag."""
+    """A GET over read models; `tagged` says that its ETag names a version, as If-Match takes."""
     waits = ("NOT_YET",) if projections else ()
-    etag = _header("ETag", 'W/"7-1204"', "for If-None-Match, and of an account for If-Match")
+    etag = (
+        _header("ETag", 'W/"7-1204"', "for If-None-Match, and of an account for If-Match")
+        if tagged
+        else _header("ETag", 'W/"c-5f2b"', "for If-None-Match")
+    )
     unchanged = {
         304: ResponseSpec(None, description="You have it already", generate_examples=False)
     }
     return get(
         path,
         summary=summary,
-        responses=problems("VALIDATION_FAILED", *waits, *codes) | (unchanged if tagged else {}),
-        response_headers=[etag] if tagged else [],
+        responses=problems("VALIDATION_FAILED", *waits, *codes) | unchanged,
+        response_headers=[etag],
         response_description="Found",
         tags=[_tag(path)],
         opt={SCOPE: scope, PROJECTIONS: projections},
