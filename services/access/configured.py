@@ -1,7 +1,6 @@
 """How this process knows its callers, from its settings; nothing is served without a way to."""
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from services.access.bearer import Verifier
@@ -15,10 +14,9 @@ from services.access.keys import (
 )
 from services.access.tokens import ALGORITHMS, Rules
 from services.api.auth import Authenticate, authenticate_dev, authenticate_jwt, is_loopback
+from services.api.dependencies import Missing
 from services.cannot_run import CannotRun
 from services.settings import Settings
-
-Missing = Callable[[], Awaitable[dict[str, str]]]
 
 
 class AuthNotConfigured(CannotRun):
