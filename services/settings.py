@@ -42,7 +42,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Meta(ge=1, le=65535)] = 4000
     auth: str = ""
-    """`dev` lets anonymous callers on loopback in; nothing else is served without keys."""
+    """`jwt` asks for tokens; `dev` lets anonymous callers on loopback in; nothing is no way in."""
+    auth_jwks_url: str | None = None
+    """Where an issuer publishes the keys of its tokens."""
+    auth_key_file: Path | None = None
+    """A JWK, a JWK Set or a PEM to verify tokens with, in place of an issuer's URL."""
+    auth_issuer: str | None = None
+    auth_audience: str | None = None
+    auth_algorithms: str = "ES256 RS256"
+    auth_leeway_seconds: Annotated[float, Meta(ge=0, le=300)] = 30.0
+    """How far the clocks of an issuer and of ours may be apart."""
     lease_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
     lanes: Annotated[int, Meta(ge=1)] = 3
     pool_size_max: Annotated[int, Meta(ge=1)] = 8

@@ -294,12 +294,13 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
     """Answer HTTP until `stopping`."""
     from prometheus_client import REGISTRY
 
+    from services.access.configured import authentication
     from services.adapters.postgres.readiness import missing_of
-    from services.api.auth import authentication
-    from services.api.dependencies import Dependencies
+    from services.api.dependencies import Dependencies, all_missing
     from services.api.server import serve_api as serve
 
     settings = wired.settings
+    callers = authentication(settings)
     writer = await wired.pool("daybook_writer")
     reader = await wired.pool("daybook_reader")
     renderer = wired.closing(make_renderer())
@@ -307,9 +308,9 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         executor=await wired.executor(writer),
         writer=writer,
         reader=reader,
-        authenticate=authentication(settings),
         objects=wired.object_store(),
-        missing=missing_of(reader),
+        authenticate=callers.authenticate,
+        missing=all_missing(callers.missing, missing_of(reader)),
         registry=REGISTRY,
         render=renderer.render,
         licences=wired.ports.licences(),

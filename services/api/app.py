@@ -5,16 +5,19 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
+from relay import spans
 from services.api import (
     accounts,
     adjustments,
     charge_batches,
     charges,
     credit,
+    events,
     gl_exports,
     health,
     invoices,
@@ -29,8 +32,11 @@ from services.api import (
 )
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
+from services.api.crowding import Crowd
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument
+from services.api.event_feed import EventFeed
+from services.api.event_stream import HEAD_ASKED
 from services.api.failures import HANDLERS
 from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
@@ -39,6 +45,7 @@ from services.api.reading import provide_reading
 from services.api.reference import Reference
 from services.api.routes import immutable
 from services.api.telemetry import before_send
+from services.api.tracing import traced
 from services.licences import UNLIMITED, Licences
 
 ROUTES: Final = (
@@ -64,6 +71,7 @@ ROUTES: Final = (
     charge_batches.capture_charges,
     invoicing.draft_invoice,
     invoicing.issue_invoice,
+    events.get_events,
     invoices.list_invoices,
     invoices.get_invoice,
     voids.void_invoice,
@@ -94,14 +102,21 @@ BOOKED: Final = (
 )
 
 
+FEED: Final = "feed"
+"""Key of the application's state: its EventFeed, to be closed when the process stops."""
+
+
 class Application(Litestar):
     """Answers HEAD as GET without the body, on every route that has a GET."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI entry point."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
-        await super().__call__(scope, receive, send)
+            scope, send = {**scope, "method": "GET", HEAD_ASKED: True}, _without_body(send)
+        if scope["type"] == "http" and spans.tracer() is not None:
+            await traced(super().__call__, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _without_body(send: Send) -> Send:
@@ -116,15 +131,18 @@ def _without_body(send: Send) -> Send:
 def create_app(dependencies: Dependencies) -> Litestar:
     """The application; several can live in one process, each with a registry of its own."""
     ledger = Ledger(dependencies)
+    feed = EventFeed(dependencies.reader, dependencies.registry)
     return Application(
-        route_handlers=_routes(dependencies.licences),
+        route_handlers=_routes(dependencies.crowd, dependencies.licences),
         middleware=[Gate(dependencies.authenticate)],
         exception_handlers=HANDLERS,
         before_send=[before_send(dependencies.registry)],
         dependencies={
             "dependencies": Provide(lambda: dependencies, sync_to_thread=False),
             "ledger": Provide(lambda: ledger, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
         },
+        state=State({FEED: feed}),
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=_document(),
         # Requests are logged by structlog, whose settings are the process's.
@@ -135,10 +153,10 @@ def create_app(dependencies: Dependencies) -> Litestar:
 def routes_app() -> Litestar:
     """The routes alone, which work with nothing: what the published document is made from."""
     return Litestar(
-        route_handlers=_routes(UNLIMITED),
+        route_handlers=_routes(Crowd(), UNLIMITED),
         dependencies={
             name: Provide(_nothing(name), sync_to_thread=False)
-            for name in ("dependencies", "ledger")
+            for name in ("dependencies", "ledger", "feed")
         },
         openapi_config=_document(),
         logging_config=None,
@@ -152,11 +170,11 @@ def _nothing(name: str) -> Callable[[], None]:
     return refuse
 
 
-def _routes(licences: Licences) -> list[ControllerRouterHandler]:
+def _routes(crowd: Crowd, licences: Licences) -> list[ControllerRouterHandler]:
     v1 = Router(
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
-        middleware=[Admission(), Licensed(licences)],
+        middleware=[Admission(crowd), Licensed(licences)],
         dependencies={"call": provide_call, "reading": provide_reading},
     )
     return [v1, health.live, health.ready, health.metrics]

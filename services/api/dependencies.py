@@ -8,6 +8,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from services.api.auth import Authenticate
+from services.api.crowding import Crowd
 from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.licences import UNLIMITED, Licences
@@ -37,3 +38,17 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     licences: Licences = UNLIMITED
     patience_seconds: float = PATIENCE_SECONDS
     """How long a query waits for its `after` before it answers 425."""
+    crowd: Crowd = msgspec.field(default_factory=Crowd)
+    """How much is answered at once."""
+
+
+def all_missing(*parts: Missing) -> Missing:
+    """What any of several things is missing."""
+
+    async def missing() -> dict[str, str]:
+        found: dict[str, str] = {}
+        for part in parts:
+            found |= await part()
+        return found
+
+    return missing

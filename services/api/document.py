@@ -14,6 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.routes import HTTPRoute
 
 from contracts.schema import name_of, schemas_of
+from services.access.scopes import SCOPES
 from services.api.auth import SCOPE
 from services.api.calls import KEY
 from services.api.codes import CODES
@@ -52,6 +53,16 @@ _COMMON: Final = {
 }
 
 
+_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A JWT with the claims `tenant` (whose books), `sub` (who), `scope` (scopes,"
+    " separated by spaces), `iss`, `aud` and `exp`. With `auth=dev`, which is for one machine"
+    " alone, no token is needed: every caller is tenant `demo` with all scopes.",
+}
+
+
 def document(app: Litestar) -> dict[str, Any]:
     """The whole document, as JSON values."""
     found: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
@@ -63,6 +74,7 @@ def document(app: Litestar) -> dict[str, Any]:
     components["Money"]["properties"]["amount"]["pattern"] = r"^-?\d+(\.\d{1,4})?$"
     for name, example in EXAMPLES.items():
         components[name]["examples"] = [example]
+    found["components"]["securitySchemes"] = {"token": _TOKEN}
     found["components"]["parameters"] = _COMMON
     found["components"]["examples"] = {name: problem_example(name) for name in CODES}
     for (path, method), handler in handlers.items():
@@ -119,7 +131,8 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     _produce(operation, handler.opt.get(PRODUCES, {}))
     scope = handler.opt.get(SCOPE)
     if scope is not None:
-        operation["description"] += f"\n\nTakes the scope `{scope}`."
+        operation["description"] += f"\n\nTakes the scope `{scope}`: {SCOPES[scope]}."
+        operation["security"] = [{"token": [scope]}]
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         if parameter["name"] == "Idempotency-Key" and handler.opt.get(KEY):
@@ -138,12 +151,18 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         for content in response.get("content", {}).values():
             if "examples" in content:
                 content["examples"] = {
-                    name: {"$ref": f"#/components/examples/{name}"} for name in content["examples"]
+                    name: _example(name, example) for name, example in content["examples"].items()
                 }
     for content in (*body.values(), *answers):
         shape = name_of(content["schema"].get("$ref", ""))
         if shape in EXAMPLES:
             content["example"] = EXAMPLES[shape]
+
+
+def _example(name: str, example: dict[str, Any]) -> dict[str, Any]:
+    if name in CODES:
+        return {"$ref": f"#/components/examples/{name}"}
+    return {key: value for key, value in example.items() if key != "id"}  # Litestar's own
 
 
 class Rendered:

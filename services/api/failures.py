@@ -22,6 +22,7 @@ from services.api.problems import (
     invalid,
     unavailable,
 )
+from services.crash_reports import report
 from services.execute.attempt import LedgerUnavailable
 
 _log = structlog.get_logger()
@@ -90,14 +91,17 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
 
 
 def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:
+    context = context_of(request.scope)
     _log.error(
         "request failed",
         method=request.method,
         path=request.scope["path"],
-        trace_id=context_of(request.scope).trace_id,
-        correlation_id=context_of(request.scope).correlation_id,
+        trace_id=context.trace_id,
+        correlation_id=context.correlation_id,
         exc_info=fault,
     )
+    route = request.scope.get("path_template")
+    report(fault, code="INTERNAL", route=route, trace_id=context.trace_id)
     return answer(request, Problem("INTERNAL", OUR_FAULT))
 
 

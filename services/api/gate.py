@@ -12,12 +12,16 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.api.auth import SCOPE, Authenticate, Caller
 from services.api.context import context_of
+from services.api.crowding import Crowd
 from services.api.media import JSON, PRODUCES
 from services.api.problems import PROBLEM_JSON, Problem, invalid
+from services.api.tagging import tagging
 
 # Where Litestar would answer an HTML page of its own for what it does not have.
 _NO_PAGE: Final = "/schema/{path}"
 _USUAL: Final = (JSON, "*/*")
+STREAMS: Final = "streams"
+"""Key of a route's `opt`: its answer has no end of its own."""
 
 
 class Gate(ASGIMiddleware):
@@ -68,6 +72,9 @@ class Admission(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let a fitting request through; raises Problem."""
         request: Request[Caller, Any, Any] = Request(scope)
@@ -75,7 +82,12 @@ class Admission(ASGIMiddleware):
             _check_scope(request)
             _check_accept(request)
             _check_query(request)
-        await next_app(scope, receive, send)
+        if STREAMS in request.route_handler.opt:  # it counts its own, which stay for long
+            await next_app(scope, receive, send)
+            return
+        with self._crowd.joined(request.user.tenant):
+            is_query = request.method == "GET"
+            await next_app(scope, receive, tagging(scope, send) if is_query else send)
 
 
 def _check_scope(request: Request[Caller, Any, Any]) -> None:
@@ -87,7 +99,7 @@ def _check_scope(request: Request[Caller, Any, Any]) -> None:
 
 
 def _check_accept(request: Request[Caller, Any, Any]) -> None:
-    asked = request.headers.get("accept", JSON)
+    asked = request.headers.get("accept", "*/*")
     here = request.route_handler.opt.get(PRODUCES, (JSON,))
     if asked not in _USUAL and request.accept.best_match([*here, PROBLEM_JSON]) is None:
         raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {' or '.join(here)}")

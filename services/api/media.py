@@ -6,4 +6,4 @@ JSON: Final = "application/json"
 PDF: Final = "application/pdf"
 PRODUCES: Final = "produces"
 """Key of a route's `opt`: the media types that it answers where that is not JSON alone, each with
-an example; None is JSON as everywhere."""
+an example; None stands for one that is documented already."""

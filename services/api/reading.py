@@ -17,6 +17,7 @@ from services.api.dependencies import Dependencies
 from services.api.names import opened
 from services.api.outage import outage_as_problem
 from services.api.problems import Lag, Problem, invalid
+from services.api.tagging import is_known
 
 PROJECTIONS: Final = "projections"
 """Key of a route's `opt`: the read models that its answer comes from."""
@@ -109,7 +110,6 @@ def tagged(
     version of the invoice itself.
     """
     etag = f'W/"{version}-{position}"'
-    wanted = request.headers.get("if-none-match", "")
-    if wanted.strip() == "*" or etag in (tag.strip() for tag in wanted.split(",")):
+    if is_known(etag, request.headers.get("if-none-match", "")):
         return Response(None, status_code=304, headers={"ETag": etag})  # type: ignore[arg-type]  # a 304 has no body
     return Response(answer, headers={"ETag": etag})

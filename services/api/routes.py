@@ -24,7 +24,10 @@ from services.licences import Module
 
 Route = Callable[[Callable[..., Any]], HTTPRouteHandler]
 
-_ALWAYS: Final = ("UNAUTHENTICATED", "ACCESS_DENIED", "NOT_ACCEPTABLE", "INTERNAL", "UNAVAILABLE")
+_ALWAYS: Final = (
+    *("UNAUTHENTICATED", "ACCESS_DENIED", "NOT_ACCEPTABLE"),
+    *("TOO_MANY_REQUESTS", "INTERNAL", "UNAVAILABLE"),
+)
 _COMMANDS: Final = (
     "VALIDATION_FAILED",
     "BODY_TOO_LARGE",
@@ -86,18 +89,23 @@ def query(
     document: bool = False,
     module: Module | None = None,
 ) -> Route:
-    """A GET over read models; `tagged`: it has an ETag, `document`: it can be had as PDF."""
+    """A GET over read models; `tagged`: its ETag names a version, as If-Match takes; `document`: it
+    can be had as PDF."""
     codes = codes if module is None else (*codes, "MODULE_NOT_ACTIVE")
     waits = ("NOT_YET",) if projections else ()
-    etag = _header("ETag", 'W/"7-1204"', "for If-None-Match, and of an account for If-Match")
+    etag = (
+        _header("ETag", 'W/"7-1204"', "for If-None-Match, and of an account for If-Match")
+        if tagged
+        else _header("ETag", 'W/"c-5f2b"', "for If-None-Match")
+    )
     unchanged = {
         304: ResponseSpec(None, description="You have it already", generate_examples=False)
     }
     return get(
         path,
         summary=summary,
-        responses=problems("VALIDATION_FAILED", *waits, *codes) | (unchanged if tagged else {}),
-        response_headers=[etag] if tagged else [],
+        responses=problems("VALIDATION_FAILED", *waits, *codes) | unchanged,
+        response_headers=[etag],
         response_description="Found",
         tags=[_tag(path)],
         opt={

@@ -8,7 +8,7 @@ import structlog
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from services.api.app import create_app
+from services.api.app import FEED, create_app
 from services.api.dependencies import Dependencies
 
 _DRAIN_SECONDS_MAX: Final = 10
@@ -25,8 +25,9 @@ async def serve_api(
 ) -> None:
     """Serve until `stopping`, then let requests in flight end; raises OSError, ServerFailed."""
     _check_free(host, port)
+    app = create_app(dependencies)
     server = Server(
-        create_app(dependencies),
+        app,
         address=host,
         port=port,
         interface=Interfaces.ASGI,
@@ -46,6 +47,7 @@ async def serve_api(
             raise ServerFailed("the HTTP server ended by itself")
     finally:
         asked.cancel()
+        app.state[FEED].close()
         server.stop()  # type: ignore[no-untyped-call]  # granian leaves it untyped
         await asyncio.wait({serving}, timeout=_DRAIN_SECONDS_MAX)
         serving.cancel()

@@ -10,6 +10,7 @@ _WHERE: Final = {
     "up": "up:up",
     "serve": "up:serve_command",
     "migrate": "up:migrate_command",
+    "token": "token:token",
     "intake": "intake:intake",
     "invoice": "invoices:invoice",
     "letterhead": "letterheads:letterhead",

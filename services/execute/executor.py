@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 import asyncpg
 import structlog
 
+from relay import spans
 from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
 from services.execute.batch import account_named, stream_of
 from services.execute.envelope import TENANT, Envelope, Examine, Outcome, Refused
@@ -142,7 +143,9 @@ class Executor:
         self._idle.clear()
         try:
             envelopes = [entry.envelope for entry in entries]
-            attempted = await attempt(self._ledger, envelopes, wait_seconds=wait_seconds)
+            with spans.span("execute", (envelope.traceparent for envelope in envelopes)) as span:
+                span.set_attribute("daybook.commands", len(envelopes))
+                attempted = await attempt(self._ledger, envelopes, wait_seconds=wait_seconds)
         except Exception as error:  # handed to the callers, who repeat or report it
             _fail(entries, error)
             return []

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 
+from relay import spans
 from services.code_checks import UNVERIFIED
 from services.execute.attempt import LedgerUnavailable
 from services.execute.envelope import Envelope, Refused
@@ -56,6 +58,10 @@ class Taking:
 
     async def take(self, batch: Sequence[Arrived]) -> Taken:
         """Execute what can be read, keep what cannot; each message ends settled or comes again."""
+        with spans.span("intake take", map(_traceparent, batch), SpanKind.CONSUMER):
+            return await self._take(batch)
+
+    async def _take(self, batch: Sequence[Arrived]) -> Taken:
         readings = [read(arrived, self._prefix_tokens) for arrived in batch]
         later = await self._unlicensed(batch, readings)
         envelopes = await self._envelopes(readings, later)
@@ -183,3 +189,7 @@ class Taking:
             detail=unreadable.detail,
             kept=not isinstance(outcome, Refused),
         )
+
+
+def _traceparent(arrived: Arrived) -> str | None:
+    return (arrived.headers or {}).get("ce-traceparent")

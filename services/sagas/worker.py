@@ -23,6 +23,7 @@ from services.sagas.posting import Posting
 from services.sagas.pulse import PULSE
 from services.sagas.starting import TASK_QUEUE, Starting
 from services.sagas.table import SAGAS
+from services.tracing import interceptors
 
 # msgspec and the structs must be the same inside the sandbox as outside; see encounter.py.
 PASSED_THROUGH: Final = ("contracts", "domain", "services", "msgspec")
@@ -48,7 +49,12 @@ async def connect(
     pause_seconds = 0.25
     while not stopping.is_set():
         try:
-            return await Client.connect(address, namespace=namespace, data_converter=converter)
+            return await Client.connect(
+                address,
+                namespace=namespace,
+                data_converter=converter,
+                interceptors=interceptors(),
+            )
         except (RuntimeError, RPCError) as away:
             _log.error(
                 "Temporal is away", address=address, again_seconds=pause_seconds, error=str(away)

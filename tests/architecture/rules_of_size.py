@@ -27,6 +27,7 @@ LONG: Final = {
     "pyproject.toml": "a line for the version of every dependency",
     "deploy/runbook.md": "whoever is called at night searches one page",
     "services/wiring.py": "the composition root is one module, which alone imports adapters",
+    "relay/publisher.py": "the life of a batch, from the log to its acknowledgement",
     "tests/": "the cases of one subject stand together",
 }
 

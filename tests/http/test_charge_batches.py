@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from services.api.auth import ALL_SCOPES
+from services.access.scopes import ALL_SCOPES
 from tests.fixtures.http_api import Api
 from tests.fixtures.visits import charge_body, open_account
 from tests.http.test_problems import check

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.api.auth import ALL_SCOPES
+from services.access.scopes import ALL_SCOPES
 from tests.fixtures.http_api import Api
 from tests.fixtures.visits import charge_body, open_account, payment_body
 from tests.http.test_problems import check

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import services.embedded
+from services.access.configured import AuthNotConfigured
 from services.adapters.postgres.migrate import MigrationChanged
-from services.api.auth import AuthNotConfigured
 from services.cannot_run import CannotRun
 from services.embedded import StackOptions, running_stack
 from services.embedded.postgres_area import find_area

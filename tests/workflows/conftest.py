@@ -1,17 +1,24 @@
 """A clinic with its worker, on a server that can skip time."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 
+from relay.connection import connect
+from relay.jetstream import StreamSettings
+from relay.tree import ensure_log
+from services.embedded.addresses import Addresses
 from services.execute.executor import Executor
+from services.relay_process import serve_relay
 from services.sagas.codec import PayloadKeys, SealedPayloads
 from services.sagas.converter import sealed_by
 from services.sagas.worker import make_worker
 from tests.fixtures.databases import Database
 from tests.workflows.clinic import Clinic, ServedClinic, new_tenant, serve
+from tests.workflows.worker_process import WorkerArguments
 
 
 @pytest.fixture
@@ -56,3 +63,33 @@ async def busy_clinic(idle_clinic: ServedClinic) -> AsyncIterator[ServedClinic]:
     await idle_clinic.publish(A=10_000, B=2_500)
     async with make_worker(idle_clinic.client, idle_clinic.executor, idle_clinic.pool):
         yield idle_clinic
+
+
+@pytest.fixture
+async def arguments(
+    database: Database, stack: Addresses, clinic: Clinic
+) -> AsyncIterator[WorkerArguments]:
+    """What a worker is told; the relay runs over a stream of the test's own."""
+    prefix = clinic.tenant
+    pool = await database.pool("daybook_sequencer", 6)
+    client = await connect(stack.nats_url, name="relay")
+    async with clinic.admin.acquire() as connection:
+        await ensure_log(connection)
+    stopping = asyncio.Event()
+    relay = asyncio.create_task(
+        serve_relay(
+            pool,
+            client,
+            StreamSettings(prefix=prefix),
+            owner="test",
+            lease_seconds=5,
+            stopping=stopping,
+        )
+    )
+    await clinic.publish(A=10_000, B=2_500)
+    yield WorkerArguments(
+        postgres_url=database.url, nats_url=stack.nats_url, temporal_address="", prefix=prefix
+    )
+    stopping.set()
+    await relay
+    await client.close()

@@ -64,6 +64,18 @@ async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
         await pool.close()
 
 
+@asynccontextmanager
+async def working(arguments: WorkerArguments) -> AsyncIterator[None]:
+    """A worker within this process."""
+    stopping = asyncio.Event()
+    task = asyncio.create_task(work(arguments, stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
+
+
 async def main() -> None:
     """Work until SIGTERM."""
     stopping = asyncio.Event()

@@ -1,0 +1,64 @@
+"""Read models, their views and all else that is built later: a tenant sees its own rows there."""
+
+import asyncpg
+import pytest
+
+from tests.fixtures.databases import Database
+from tests.fixtures.http_api import api_over
+from tests.fixtures.relations import Relation, may, relations
+from tests.fixtures.visits import charge_body, open_account, payment_body
+
+ROLES = ("daybook_reader", "daybook_writer")
+TENANTS = ("demo", "other")
+
+
+@pytest.fixture
+async def admin(database: Database) -> asyncpg.Pool:
+    """Two tenants with a visit each, in the log and in every read model."""
+    async with api_over(database) as api:
+        for tenant in TENANTS:
+            header = {"x-test-tenant": tenant}
+            account_id = await open_account(api, **header)
+            await api.post("/v1/charges", charge_body(account_id), **header)
+            await api.post("/v1/payments", payment_body(account_id), key="k", **header)
+        await api.catch_up()
+    return await database.admin()
+
+
+async def with_tenants(admin: asyncpg.Pool) -> list[Relation]:
+    return [found for found in await relations(admin) if found.has_tenants]
+
+
+async def tenants_seen(
+    admin: asyncpg.Pool, role: str, tenants: str | None, relation: Relation
+) -> set[str]:
+    """Whose rows a role sees that acts for these tenants."""
+    async with admin.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('role', $1, true)", role)
+        if tenants is not None:
+            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenants)
+        rows = await connection.fetch(f"SELECT DISTINCT tenant FROM {relation.full}")
+    return {row["tenant"] for row in rows}
+
+
+async def test_every_table_and_view_shows_a_tenant_its_own_rows_alone(admin: asyncpg.Pool) -> None:
+    looked_at, views_with_rows = 0, 0
+    for relation in await with_tenants(admin):
+        for role in ROLES:
+            if not await may(admin, role, relation, "SELECT"):
+                continue
+            looked_at += 1
+            for tenant in TENANTS:
+                seen = await tenants_seen(admin, role, tenant, relation)
+                assert seen <= {tenant}, (role, relation.full, tenant)
+                views_with_rows += relation.kind == "v" and bool(seen)
+            for nobody in ("", None, "dem", "demo2", "*"):
+                assert await tenants_seen(admin, role, nobody, relation) == set(), relation.full
+    assert looked_at > 30
+    assert views_with_rows >= 8
+
+
+async def test_every_relation_of_a_read_model_names_its_tenant(admin: asyncpg.Pool) -> None:
+    found = [each for each in await relations(admin) if each.schema.startswith("read")]
+    without = {each.full for each in found if not each.has_tenants}
+    assert without == {"read.projections"}
