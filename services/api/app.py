@@ -38,6 +38,7 @@ ROUTES: Final = (
     price_lists.list_price_lists,
     price_lists.get_price_list,
     reports.get_trial_balance,
+    reports.get_revenue,
 )
 
 BOOKED: Final = (

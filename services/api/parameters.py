@@ -50,6 +50,16 @@ OfAccount = Annotated[
         pattern=_ACCOUNT,
     ),
 ]
+OfFacility = Annotated[
+    str | None,
+    QueryParameter(
+        name="facility",
+        required=False,
+        description="only those of this facility",
+        pattern=inbound.FACILITY,
+        max_length=64,
+    ),
+]
 Cursor = Annotated[
     str | None,
     QueryParameter(
