@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from contracts.aging import AgingBuckets
 from contracts.ids import AccountId
 from contracts.money import Currency, Money
 from contracts.views import Instant, Position, View
@@ -52,36 +53,14 @@ class Revenue(View, frozen=True, kw_only=True):
     position: Annotated[int, Meta(description="position in the log up to which it is known")]
 
 
-class AgingBuckets(View, frozen=True, kw_only=True):
-    """What is owed on issued invoices by days past due, and what is not on an invoice.
+class AgedBalance(AgingBuckets, frozen=True, kw_only=True):
+    """How old a balance is: the buckets, `unbilled` and `unallocated` less `credit`."""
 
-    The five buckets and `unbilled` and `unallocated` less `credit` are the balance.
-    """
-
-    current: Annotated[Money, Meta(description="on invoices that are not past due")]
-    days_1_30: Money
-    days_31_60: Money
-    days_61_90: Money
-    days_over_90: Money
-    unbilled: Annotated[Money, Meta(description="charges that are on no issued invoice")]
-    unallocated: Annotated[
-        Money,
-        Meta(
-            description="booked on the account and on no invoice: adjustments of the account,"
-            " refunds beyond its credit; negative where it lowers what is owed"
-        ),
-    ]
     credit: Annotated[Money, Meta(description="what we owe the customer")]
     balance: Annotated[Money, Meta(description="receivable less credit")]
 
 
-class AccountAging(AgingBuckets, frozen=True, kw_only=True):
-    """How old what is owed on an account is, today at its facility."""
-
-    as_of: Annotated[date, Meta(description="the local date that the days past due count to")]
-
-
-class AgingTotal(AgingBuckets, frozen=True, kw_only=True):
+class AgingTotal(AgedBalance, frozen=True, kw_only=True):
     """All accounts of a facility in one currency."""
 
     currency: Currency
@@ -110,7 +89,7 @@ class AgingReports(View, frozen=True, kw_only=True):
     reports: tuple[AgingReport, ...]
 
 
-class AgedAccount(AgingBuckets, frozen=True, kw_only=True):
+class AgedAccount(AgedBalance, frozen=True, kw_only=True):
     """An account of a report."""
 
     account_id: AccountId

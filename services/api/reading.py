@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from litestar import Request, Response
@@ -10,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from contracts.private import Private
+from projections.aging_rows import LocalDates
 from projections.cursor import CursorInvalid
 from projections.freshness import NotYet, UnknownToken, wait_for
 from services.api.auth import Caller
@@ -17,6 +19,7 @@ from services.api.dependencies import Dependencies
 from services.api.names import opened
 from services.api.outage import outage_as_problem
 from services.api.problems import Lag, Problem, invalid
+from services.calendar import local_dates, read_calendar
 
 PROJECTIONS: Final = "projections"
 """Key of a route's `opt`: the read models that its answer comes from."""
@@ -100,15 +103,24 @@ async def provide_reading(
     return reading
 
 
+async def today(connection: Any) -> LocalDates:
+    """Which day it is at the facilities of the tenant that the connection reads."""
+    return local_dates(await read_calendar(connection), datetime.now(UTC))
+
+
 def tagged(
-    request: Request[Any, Any, Any], answer: Answer, version: int, position: int
+    request: Request[Any, Any, Any],
+    answer: Answer,
+    version: int,
+    position: int,
+    day: date | None = None,
 ) -> Response[Answer]:
     """The answer with its ETag, or 304 when the caller has it already.
 
     The position is part of the tag: a payment changes what is owed on an invoice without a new
-    version of the invoice itself.
+    version of the invoice itself. So is the day of what grows older by itself.
     """
-    etag = f'W/"{version}-{position}"'
+    etag = f'W/"{version}-{position}{f"-{day:%Y%m%d}" if day else ""}"'
     wanted = request.headers.get("if-none-match", "")
     if wanted.strip() == "*" or etag in (tag.strip() for tag in wanted.split(",")):
         return Response(None, status_code=304, headers={"ETag": etag})  # type: ignore[arg-type]  # a 304 has no body
