@@ -220,6 +220,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         executor=await wired.executor(writer),
         writer=writer,
         reader=reader,
+        reporter=await wired.pool("daybook_reporter", 2),
         authenticate=authentication(settings),
         missing=missing_of(reader),
         registry=REGISTRY,

@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
-from services.api import accounts, charges, health, invoices, payments, price_lists, reports
+from services.api import accounts, aging, charges, health, invoices, payments, price_lists, reports
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.dependencies import Dependencies
@@ -39,6 +39,9 @@ ROUTES: Final = (
     price_lists.get_price_list,
     reports.get_trial_balance,
     reports.get_revenue,
+    aging.get_aging,
+    aging.list_aged_accounts,
+    aging.refresh_aging,
 )
 
 BOOKED: Final = (

@@ -24,6 +24,8 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     """Acts as daybook_writer: keys of persons, and what was just written."""
     reader: asyncpg.Pool
     """Acts as daybook_reader."""
+    reporter: asyncpg.Pool
+    """Acts as daybook_reporter: computes reports."""
     authenticate: Authenticate
     missing: Missing
     registry: CollectorRegistry

@@ -36,6 +36,8 @@ class Reading:
         self._pool = dependencies.reader
         self._patience_seconds = dependencies.patience_seconds
         self.tenant = tenant
+        self.position: int | None = None
+        """Of what the caller asked to have been seen; None when it asked for nothing."""
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -50,33 +52,34 @@ class Reading:
         except CursorInvalid as wrong:
             raise invalid("query:cursor", str(wrong)) from wrong
 
-    async def wait(self, token: str, projections: Sequence[str]) -> None:
-        """Wait until these projections have seen a command; raises Problem NOT_YET with the lag.
+    async def wait(self, token: str, projections: Sequence[str]) -> int:
+        """Wait until these projections have seen a command; its position.
 
+        Raises Problem NOT_YET with the lag.
         No connection is held between two looks, so that waiting callers do not starve the others.
         """
         deadline = asyncio.get_running_loop().time() + self._patience_seconds
         pause = _POLL_SECONDS_MIN
-        while (not_yet := await self._lack(token, projections)) is not None:
+        while isinstance(not_yet := await self._look(token, projections), NotYet):
             left_seconds = deadline - asyncio.get_running_loop().time()
             if left_seconds <= 0 or not_yet.halted is not None:
                 lag = Lag(events=not_yet.lag_events, seconds=not_yet.lag_seconds)
                 raise Problem("NOT_YET", str(not_yet), lag=lag) from not_yet
             await asyncio.sleep(min(pause, left_seconds))
             pause = min(pause * 2, _POLL_SECONDS_MAX)
+        return not_yet
 
-    async def _lack(self, token: str, projections: Sequence[str]) -> NotYet | None:
-        """How far these projections are from a command, or None when all have seen it."""
+    async def _look(self, token: str, projections: Sequence[str]) -> NotYet | int:
+        """How far these projections are from a command, or its position when all have seen it."""
         try:
             async with self.connection() as connection:
-                await wait_for(
+                return await wait_for(
                     connection, token, projections, tenant=self.tenant, timeout_seconds=0
                 )
         except UnknownToken as unknown:
             raise invalid("query:after", str(unknown)) from unknown
         except NotYet as not_yet:
             return not_yet
-        return None
 
     async def names(self, privates: Iterable[Private | None]) -> list[str | None]:
         """The texts of personal fields in their order; None for one that nothing opens any more."""
@@ -99,7 +102,7 @@ async def provide_reading(
     """The caller's view of the read models, as fresh as it asked for; raises Problem."""
     reading = Reading(dependencies, request.user.tenant)
     if after is not None:
-        await reading.wait(after, request.route_handler.opt[PROJECTIONS])
+        reading.position = await reading.wait(after, request.route_handler.opt[PROJECTIONS])
     return reading
 
 

@@ -1,4 +1,4 @@
-"""Revenue and ageing of any history are the sums of its events, and the books tie."""
+"""The revenue of any period is the sum of its postings, and the books tie."""
 
 from collections import Counter, defaultdict
 from datetime import date, timedelta
@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from contracts.money import Money
 from contracts.reports import Revenue, RevenueFigures
-from projections.account_balances_queries import find_account, find_accounts
-from projections.aging_rows import BUCKETS, LocalDates
 from projections.general_ledger_queries import trial_balance
 from projections.projection import REGISTRY
 from projections.recorded import Recorded
@@ -21,7 +19,7 @@ from projections.revenue_queries import days_in_receivables, revenue
 from tests.fixtures.ledger_events import STARTED_ON
 from tests.fixtures.ledger_history import history
 from tests.fixtures.read_models import ReadModels
-from tests.fixtures.report_oracle import FACILITIES, aging_of, revenue_of, scattered
+from tests.fixtures.report_oracle import FACILITIES, revenue_of, scattered
 
 FIGURES = ("captured", "tax", "adjusted", "collected", "outstanding", "credit")
 DAYS = st.integers(-5, 400).map(lambda days: STARTED_ON + timedelta(days=days))
@@ -90,36 +88,6 @@ async def test_what_was_earned_and_not_received_is_what_more_is_owed(filled: Rea
     for currency, row in after.totals.items():
         assert Money(amount=turnover["1030", currency], currency=currency) == row.collected
         assert Money(amount=turnover["4900", currency], currency=currency) == row.adjusted
-
-
-def buckets_of(found: Any) -> Counter[str]:
-    return Counter({name: getattr(found, name).minor for name in BUCKETS})
-
-
-@given(day=DAYS, elsewhere=DAYS, tenant=st.sampled_from(["demo", "other"]))
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-async def test_what_an_account_owes_is_aged_by_the_day_at_its_facility(
-    filled: ReadModels, day: date, elsewhere: date, tenant: str
-) -> None:
-    dates = LocalDates(elsewhere=elsewhere, at={FACILITIES[0]: day})
-    here, there = aging_of(LOG, tenant, day), aging_of(LOG, tenant, elsewhere)
-    async with filled.reader(tenant) as connection:
-        page = await find_accounts(connection, today=dates, limit=500)
-        one = await find_account(connection, page.items[-1].account_id, today=dates)
-    assert page.items[-1] == one
-    assert {account.account_id for account in page.items} == here.keys()
-    for account in page.items:
-        expected = here if account.facility == FACILITIES[0] else there
-        _, _, sums = expected[account.account_id]
-        aging = account.aging
-        assert aging.as_of == dates.of(account.facility)
-        assert buckets_of(aging) == Counter({name: sums[name] for name in BUCKETS})
-        assert sums["credit"] == account.credit.minor
-        assert sum(buckets_of(aging).values()) == account.receivable.minor
 
 
 async def test_the_trial_balance_of_a_facility_is_zero_and_all_of_them_are_the_whole(
