@@ -199,6 +199,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             namespace=wired.settings.temporal_namespace,
             executor=executor,
             pool=pool,
+            reporter=await wired.pool("daybook_reporter", 2),
             deliveries=feed,
             stopping=stopping,
         )

@@ -15,6 +15,9 @@ SIGNALLED: Final = Counter(
 PARKED: Final = Counter(
     "daybook_sagas_parked", "Encounters and claims that were set aside for a person", ["saga"]
 )
+AGING_REPORTS: Final = Counter(
+    "daybook_aging_reports_total", "Ageing reports that were computed for a day that has ended"
+)
 CONSUMER_POSITION: Final = Gauge(
     "daybook_sagas_consumer_position", "The last position of the log that the sagas consumer acked"
 )
