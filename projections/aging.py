@@ -134,25 +134,27 @@ async def find_aged_accounts(
 
     Raises CursorInvalid, also when the report of the pages before was computed again.
     """
-    rows = await connection.fetch(_REPORTS, facility, as_of)
+    of_report, after = decode_cursor(_CURSOR, cursor, int, str) if cursor else (None, "")
+    size = page_size(limit)
+    rows = await connection.fetch(_PAGE, facility, as_of, after, size + 1)
     if not rows:
         return None
-    [report] = rows
-    of_report, after = decode_cursor(_CURSOR, cursor, int, str) if cursor else (None, "")
-    if of_report not in (None, report["report"]):
+    if of_report not in (None, rows[0]["report"]):
         raise CursorInvalid("the report was computed again meanwhile: begin with its first page")
-    size = page_size(limit)
-    found = await connection.fetch(_PAGE, report["report"], after, size + 1)
-    more = len(found) > size
+    return _page(rows, size)
+
+
+def _page(rows: Sequence[Any], size: int) -> AgedAccounts:
+    report = rows[0]
+    items = tuple(_account(row) for row in rows[:size] if row["account_id"] is not None)
+    more = len(rows) > size
     return AgedAccounts(
         facility=report["facility"],
         as_of=report["as_of"],
         refreshed_at=report["refreshed_at"],
         position=report["position"],
-        items=tuple(_account(row) for row in found[:size]),
-        cursor=encode_cursor(_CURSOR, report["report"], found[size - 1]["account_id"])
-        if more
-        else None,
+        items=items,
+        cursor=encode_cursor(_CURSOR, report["report"], items[-1].account_id) if more else None,
     )
 
 
