@@ -24,9 +24,12 @@ _ALONE: Final = (
     " current_setting('daybook.tenants'), 0))"
 )
 _REMOVE: Final = (
-    "DELETE FROM read.aging_reports r WHERE tenant = current_setting('daybook.tenants')"
+    "WITH removed AS ("
+    " DELETE FROM read.aging_reports WHERE tenant = current_setting('daybook.tenants')"
     " AND ((facility, as_of) IN (SELECT * FROM unnest($1::text[], $2::date[]))"
-    " OR refreshed_at < now() - make_interval(days => $3))"
+    " OR refreshed_at < now() - make_interval(days => $3)) RETURNING tenant, report)"
+    " DELETE FROM read.aging_accounts a USING removed r"
+    " WHERE a.tenant = r.tenant AND a.report = r.report"
 )
 _FACILITIES: Final = (
     "SELECT DISTINCT facility FROM read.account_balances"
