@@ -32,8 +32,8 @@ CREATE TABLE read.aging_totals (
         FOREIGN KEY (tenant, report) REFERENCES read.aging_reports ON DELETE CASCADE
 );
 
--- Without a foreign key: checked row by row it took as long as computing the report. Whoever removes
--- a report removes its accounts in the same statement.
+-- Without a foreign key: checked row by row it took as long as computing the report. Whoever
+-- removes a report removes its accounts in the same statement.
 CREATE TABLE read.aging_accounts (
     tenant       text        NOT NULL,
     report       bigint      NOT NULL,
