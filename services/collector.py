@@ -1,7 +1,7 @@
 """Python's cycle collector, for processes whose work makes many short-lived objects and no cycles.
 
 A batch of 500 commands allocates enough for dozens of collections, each of which walks what the
-process loaded at its start. Measured on the intake: a tenth of its time.
+process loaded at its start. Measured: a tenth of the intake's time, a sixth of the projector's.
 """
 
 import gc

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
 
+import asyncpg
 import msgspec
 
 LISTED_MAX: Final = 100
@@ -24,3 +25,8 @@ def listed(items: Sequence[Item], ids: Sequence[str], found: int) -> Listed[Item
     """A page of `found` that there are from its beginning on."""
     more = found - len(ids)
     return Listed(items=list(items), more=more, next=ids[-1] if more > 0 else None)
+
+
+def found_by(rows: Sequence[asyncpg.Record]) -> int:
+    """How many there are in all, as each row of a page says in its column `found`."""
+    return int(rows[0]["found"]) if rows else 0

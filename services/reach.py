@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import asyncpg
-
 from relay.connection import OUR_INBOX, BusError, Client, connect, report
+from relay.database import PASSING
 from services.cannot_run import CannotRun
 from services.embedded.addresses import without_passwords
 
@@ -28,13 +27,7 @@ def reaching_postgres(url: str) -> Iterator[None]:
     """Around what connects to Postgres; raises Unreachable."""
     try:
         yield
-    except (
-        OSError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,
-        ValueError,
-    ) as failed:
+    except (*PASSING, ValueError) as failed:
         reason = failed.strerror if isinstance(failed, OSError) and failed.strerror else failed
         raise Unreachable(
             f"Postgres at {without_passwords(url)}: {reason or type(failed).__name__}"

@@ -33,16 +33,16 @@ class Ledger:
     async def execute(self, envelope: Envelope, paths: Mapping[str, str]) -> Recorded:
         """Execute a command; raises Problem for a refusal, and LedgerUnavailable.
 
-        The answer is read from the log, so that a repeat is answered just like the first. `paths`
-        has the field that a refusal is about, by its code.
+        A repeat is answered from the log with what the first was answered with. `paths` has the
+        field that a refusal is about, by its code.
         """
         outcome = await self._executor.execute(envelope)
         if isinstance(outcome, Refused):
             raise refusal(outcome, paths)
-        recorded = await self.find(envelope.tenant, outcome.stream_id)
-        return recorded._replace(
-            version=outcome.version, token=outcome.token, replayed=outcome.replayed
-        )
+        opening = outcome.opening
+        if opening is None:
+            opening = (await self.find(envelope.tenant, outcome.stream_id)).event
+        return Recorded(opening, outcome.version, outcome.token, outcome.replayed)
 
     async def find(self, tenant: str, stream_id: str) -> Recorded:
         """What a stream began with; raises Problem NOT_FOUND."""

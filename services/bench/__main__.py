@@ -14,7 +14,7 @@ import uvloop
 
 from relay.connection import Client, connect
 from relay.jetstream import StreamSettings, ensure_intake
-from services.bench import workload
+from services.bench import http, workload
 from services.bench.ceiling import ceiling
 from services.bench.encounters import bench_encounters
 from services.bench.end_to_end import end_to_end
@@ -170,6 +170,13 @@ async def _encounters(bench: Bench) -> list[Figure]:
     return [_figure("encounters", found.encounters_per_second, "encounters/s")]
 
 
+async def _http(bench: Bench) -> list[Figure]:
+    addresses = bench.stack.addresses
+    await workload.prepare(bench.executor, http.TENANT)
+    seconds = 2.0 if bench.quick else 5.0
+    return await http.bench_commands(addresses.postgres_url, addresses.nats_url, seconds=seconds)
+
+
 async def _end_to_end(bench: Bench) -> list[Figure]:
     found = await end_to_end(
         bench.auditor,
@@ -223,6 +230,7 @@ PARTS: Final[dict[str, Measure]] = {
     "publisher": _publisher,
     "projector": _projector,
     "encounters": _encounters,
+    "http": _http,
     "reports": _reports,
 }
 

@@ -29,9 +29,9 @@ CODES: Final = 300
 _SOURCE: Final = "/bench"
 
 
-def account_ids(accounts: int = ACCOUNTS) -> list[AccountId]:
+def account_ids(accounts: int = ACCOUNTS, tenant: str = TENANT) -> list[AccountId]:
     """The accounts that charges are spread over."""
-    return [naming.account_id(TENANT, f"patient-{n}", CURRENCY) for n in range(accounts)]
+    return [naming.account_id(tenant, f"patient-{n}", CURRENCY) for n in range(accounts)]
 
 
 def charge_event(number: int, account_id: AccountId) -> CloudEvent:
@@ -73,7 +73,7 @@ def charge_envelopes(first: int, count: int) -> list[Envelope]:
     return envelopes
 
 
-async def prepare(executor: Executor) -> None:
+async def prepare(executor: Executor, tenant: str = TENANT) -> None:
     """Publish the price list and open the accounts."""
     prices = tuple(
         Price(
@@ -84,7 +84,7 @@ async def prepare(executor: Executor) -> None:
         )
         for number in range(CODES)
     )
-    price_list_id = naming.keyed_price_list_id(TENANT, "bench")
+    price_list_id = naming.keyed_price_list_id(tenant, "bench")
     commands: list[object] = [
         PublishPriceList(price_list_id=price_list_id, name="Bench", prices=prices)
     ]
@@ -96,9 +96,9 @@ async def prepare(executor: Executor) -> None:
             facility=FACILITY,
             currency=CURRENCY,
         )
-        for number, account_id in enumerate(account_ids())
+        for number, account_id in enumerate(account_ids(tenant=tenant))
     ]
-    check(await executor.execute_all([_envelope(command) for command in commands]))
+    check(await executor.execute_all([_envelope(command, tenant) for command in commands]))
 
 
 def check(outcomes: Sequence[object]) -> None:
@@ -108,9 +108,9 @@ def check(outcomes: Sequence[object]) -> None:
         raise RuntimeError(f"{len(failed)} commands were not done, the first: {failed[0]}")
 
 
-def _envelope(command: object) -> Envelope:
+def _envelope(command: object, tenant: str) -> Envelope:
     return Envelope(
-        tenant=TENANT,
+        tenant=tenant,
         command=command,
         actor="bench",
         correlation_id="bench",

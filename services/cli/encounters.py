@@ -3,40 +3,24 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from contracts.ids import EncounterId
-from domain.encounter import AttentionRequired, ResumeEncounter
-from services.cli.lists import after_option, limit_option, show_list
+from domain.encounter import ResumeEncounter
+from services.cli.lists import list_options, show_list
 from services.cli.running import (
     an_id,
     data_dir_option,
-    json_option,
     run,
     settings_with,
     tenant_option,
 )
 from services.execute.envelope import Envelope, Outcome, Refused
-from services.execute.load import decode_state
-from services.listed import Listed, listed
+from services.listed import Listed
 from services.logging import configure_logging
+from services.sagas.parked_encounters import ParkedEncounter, list_encounters
 from services.settings import Settings
 from services.tables import Sheet
 from services.wiring import writing
-
-_PARKED = (
-    "SELECT stream_id, state, count(*) OVER () AS found FROM stream_heads"
-    " WHERE tenant = $1 AND stream_id LIKE 'enc\\_%'"
-    " AND convert_from(state, 'UTF8') LIKE '{\"type\":\"attention_required\"%'"
-    " AND ($2::text IS NULL OR stream_id > $2) ORDER BY stream_id LIMIT $3"
-)
-
-
-class ParkedEncounter(msgspec.Struct, frozen=True, kw_only=True):
-    """An encounter that waits for somebody, and why."""
-
-    encounter_id: str
-    problems: list[str]
 
 
 @click.group()
@@ -46,11 +30,7 @@ def encounter() -> None:
 
 
 @encounter.command(name="list")
-@limit_option
-@after_option
-@tenant_option
-@data_dir_option
-@json_option
+@list_options
 def list_parked(
     limit: int, after: str | None, tenant: str, data_dir: Path | None, as_json: bool
 ) -> None:
@@ -67,26 +47,8 @@ def _add(sheet: Sheet, found: ParkedEncounter) -> None:
 async def _list(
     settings: Settings, tenant: str, limit: int, after: str | None
 ) -> Listed[ParkedEncounter]:
-    async with (
-        writing(settings) as wired,
-        wired.pool.acquire() as connection,
-        connection.transaction(),
-    ):
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-        rows = await connection.fetch(_PARKED, tenant, after, limit)
-    states = [(row["stream_id"], decode_state(row["stream_id"], row["state"])) for row in rows]
-    items = [
-        ParkedEncounter(
-            encounter_id=stream_id,
-            problems=[
-                f"service {problem.line}: {problem.code}: {problem.detail}"
-                for problem in state.problems
-            ],
-        )
-        for stream_id, state in states
-        if isinstance(state, AttentionRequired)
-    ]
-    return listed(items, [stream_id for stream_id, _ in states], rows[0]["found"] if rows else 0)
+    async with writing(settings) as wired:
+        return await list_encounters(wired.pool, tenant, limit=limit, after=after)
 
 
 @encounter.command()

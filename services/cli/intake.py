@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from contracts.cloudevent import CloudEvent, NotACloudEvent, from_structured
-from services.cli.lists import after_option, limit_option, show_list
+from services.cli.lists import list_options, show_list
 from services.cli.running import (
     a_tenant,
     a_text,
@@ -95,11 +95,7 @@ def rejected() -> None:
     type=click.Choice(("open", "retried", "discarded")),
     help="Only those of this status.  [default: open]",
 )
-@limit_option
-@after_option
-@tenant_option
-@data_dir_option
-@json_option
+@list_options
 def list_rejected(
     everything: bool,
     status: str | None,

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import click
 
-from services.cli.lists import after_option, limit_option, show_list
+from services.cli.lists import list_options, show_list
 from services.cli.running import (
     an_id,
     data_dir_option,
-    json_option,
     run,
     settings_with,
     tenant_option,
 )
 from services.listed import Listed
 from services.logging import configure_logging
-from services.sagas.parked import ParkedRemittance, list_remittances, parked_remittance
+from services.sagas.parked_remittances import ParkedRemittance, list_remittances, parked_remittance
 from services.settings import Settings
 from services.tables import Sheet
 from services.wiring import resuming, writing
@@ -28,11 +27,7 @@ def remittance() -> None:
 
 
 @remittance.command(name="list")
-@limit_option
-@after_option
-@tenant_option
-@data_dir_option
-@json_option
+@list_options
 def list_parked(
     limit: int, after: str | None, tenant: str, data_dir: Path | None, as_json: bool
 ) -> None:

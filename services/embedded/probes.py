@@ -4,6 +4,7 @@ import asyncio
 
 import asyncpg
 
+from relay.database import PASSING
 from services.embedded.ports import LOOPBACK
 
 ANSWER_SECONDS_MAX = 2.0
@@ -22,7 +23,7 @@ async def answers_sql(url: str) -> bool:
     """Whether the database lets us in and runs a statement."""
     try:
         connection = await asyncpg.connect(url, timeout=ANSWER_SECONDS_MAX)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except PASSING:
         return False
     await connection.close()
     return True

@@ -9,8 +9,7 @@ import msgspec
 
 from contracts.columns import columns
 from contracts.event import Event
-from contracts.ids import AccountId, event_id
-from domain.book import Book
+from contracts.ids import event_id
 from domain.decider import Decision, Rejected
 from domain.intake import DiscardIntake, RetryIntake
 from services.commands import BY_COMMAND, decider_of
@@ -36,10 +35,10 @@ from services.execute.rows import (
     rejected_row,
 )
 from services.execute.statements import AnyConnection, sql
+from services.execute.versions import check_version
 
 _APPEND: Final = sql("append.sql")
 _CLAIMS: Final = sql("insert_claims.sql")
-_ANSWERS: Final = sql("insert_answers.sql")
 _PRICES: Final = sql("insert_prices.sql")
 _COUNTERS: Final = sql("update_counters.sql")
 _CHANGED: Final = sql("change_items.sql")
@@ -125,13 +124,19 @@ class Decisions:
         spec = BY_COMMAND[type(command)]
         stream_id = spec.stream(command)
         if envelope.expected_version is not None:
-            _check_version(envelope.expected_version, spec.account(command), stream_id, book)
+            check_version(envelope.expected_version, spec.account(command), stream_id, book)
         decided = spec.decider.decide(command, book)
-        if decided:
-            last = self._take(envelope, decided)
-        else:
-            last = event_id(stream_id, book.versions[stream_id])
-        return Done(stream_id=stream_id, version=book.versions[stream_id], token=last)
+        if not decided:
+            version = book.versions[stream_id]
+            return Done(stream_id=stream_id, version=version, token=event_id(stream_id, version))
+        is_new = stream_id not in book.versions
+        last = self._take(envelope, decided)
+        return Done(
+            stream_id=stream_id,
+            version=book.versions[stream_id],
+            token=last,
+            opening=decided[0][1] if is_new and decided[0][0] == stream_id else None,
+        )
 
     def _take(self, envelope: Envelope, decided: Decision) -> str:
         """Book decided events; returns the id of the last one."""
@@ -173,32 +178,34 @@ class Decisions:
             rows.sort(key=_KEY)
         try:
             await self._append(connection, recorded_at, opened, accounts, items, moved)
-            await self._append_rest(connection, recorded_at, counters)
+            await self._append_rest(connection, counters)
         except asyncpg.IntegrityConstraintViolationError as violation:
             if violation.constraint_name in _MOVED:
                 raise StreamMoved(violation.detail) from violation
             raise
 
-    async def _append_rest(
-        self, connection: AnyConnection, recorded_at: Any, counters: list[Row]
-    ) -> None:
+    async def _append_rest(self, connection: AnyConnection, counters: list[Row]) -> None:
         """What most batches have none of: a statement for each table that has rows."""
         for statement, kinds, rows in (
             # Sorted, so that two batches that want the same ones do not deadlock.
             (_CLAIMS, "tttt", sorted(self._rows.claims)),
             (_PRICES, "ttttddnt", self._rows.prices),
-            (_COUNTERS, "ttn", counters),
             (_CHANGED, "ttttndt", self._changed),
-            (_SETTLED, "tttt", self._settled),
             (_REJECTED, "ttttttttttt", self._rows.rejected),
+        ):
+            if rows:
+                await connection.execute(statement, *columns(rows, kinds))
+        if not (counters or self._settled or self._statuses):
+            return
+        # No plan of these is right for a table of any size, so none is kept.
+        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        for statement, kinds, rows in (
+            (_COUNTERS, "ttn", counters),
+            (_SETTLED, "tttt", self._settled),
             (_REJECTION_STATUS, "ttt", self._statuses),
         ):
             if rows:
                 await connection.execute(statement, *columns(rows, kinds))
-        if self._rows.answers:
-            await connection.execute(
-                _ANSWERS, *columns(self._rows.answers, "ttttbtntb"), recorded_at
-            )
 
     async def _append(
         self,
@@ -210,7 +217,7 @@ class Decisions:
         moved: list[Row],
     ) -> None:
         rows = self._rows
-        if not (rows.events or rows.inbox):
+        if not (rows.events or rows.inbox or rows.answers):
             return
         written = await connection.fetchrow(
             _APPEND,
@@ -223,6 +230,7 @@ class Decisions:
             *columns(rows.outbox, "tt"),
             *columns(rows.inbox, "ttttbtnt"),
             *columns(moved, "ttnb"),
+            *columns(rows.answers, "ttttbtntb"),
         )
         assert written is not None, "an aggregate gives a row"
         # What is new here has no version to be found there.
@@ -230,20 +238,3 @@ class Decisions:
         locked = sum(self._accounts[row[0]].get(row[1], 0) for row in accounts)
         if (written["moved"], written["accounts"]) != (loaded, locked):
             raise StreamMoved("a head was moved by another transaction")
-
-
-class AccountVersionConflict(Rejected):
-    """The caller named a version of the account that is not the current one."""
-
-    code = "ACCOUNT_VERSION_CONFLICT"
-
-
-def _check_version(expected: int, named: str | None, stream_id: str, book: Book) -> None:
-    account_id = named or getattr(book.states.get(stream_id), "account_id", None)
-    if account_id is None:
-        return  # Of no account, or of none that is there: the decider says what is missing.
-    head = book.account(AccountId(account_id))
-    if head.version != expected:
-        raise AccountVersionConflict(
-            f"account {account_id} is at version {head.version}, not {expected}: read it again"
-        )

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from contracts.event import Event
 from contracts.ids import split_event_id
 
 # A token of a subject: anything else could be committed but never published.
@@ -64,6 +65,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     token: str
     replayed: bool = False
+    opening: Event | None = None
+    """The event that the stream begins with, when this command made it just now."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):

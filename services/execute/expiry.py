@@ -6,6 +6,8 @@ from typing import Final
 import asyncpg
 import structlog
 
+from relay.database import PASSING
+
 _ROWS_MAX: Final = 5_000
 _HOUR_SECONDS: Final = 3600
 _log = structlog.get_logger()
@@ -31,7 +33,7 @@ async def keep_expiring(
             removed = await expire_answers(pool)
             if removed:
                 _log.info("answers expired", removed=removed)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as fault:
+        except PASSING as fault:
             # Nobody waits for it: the next round removes what this one did not.
             _log.warning("answers not expired", error=str(fault))
         try:

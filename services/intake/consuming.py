@@ -56,8 +56,9 @@ class Intake:
                         following.cancel()
                         break
                     messages = following.result()
-                    await self._room_for(sum(len(message.payload) for message in messages))
-                    group.create_task(self._settle(messages))
+                    size = sum(len(message.payload) for message in messages)
+                    await self._room_for(size)
+                    group.create_task(self._settle(messages, size))
             finally:
                 ended.cancel()
 
@@ -68,8 +69,7 @@ class Intake:
             await self._settled.wait()
         self._bytes += size
 
-    async def _settle(self, messages: Sequence[Delivery]) -> None:
-        size = sum(len(message.payload) for message in messages)
+    async def _settle(self, messages: Sequence[Delivery], size: int) -> None:
         try:
             with _SECONDS.time():
                 await self._take(messages)

@@ -15,7 +15,7 @@ from services.execute.envelope import Envelope, Outcome, Refused
 from services.execute.executor import Executor
 from services.intake.rejecting import Kept, restore
 from services.intake.sending import Producer
-from services.listed import LISTED_MAX, Listed, listed
+from services.listed import LISTED_MAX, Listed, found_by, listed
 from services.sealing import find_keys, open_sealed
 
 
@@ -75,7 +75,7 @@ async def list_rejected(
         rows = await connection.fetch(_LIST, status, after, limit)
     items = [_summary(row) for row in rows]
     ids = [item.rejection_id for item in items]
-    return listed(items, ids, rows[0]["found"] if rows else 0)
+    return listed(items, ids, found_by(rows))
 
 
 def _summary(row: asyncpg.Record) -> RejectedSummary:

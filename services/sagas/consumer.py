@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 
 from contracts.bus import source_of
 from contracts.cloudevent import from_nats
+from relay.database import PASSING
 from services.sagas import metrics, waits
 from services.sagas.meaning import (
     STREAMS_PER_WORKFLOW_MAX,
@@ -35,13 +36,7 @@ WAIT_SECONDS: Final = 0.25
 
 _AGAIN_SECONDS_MIN: Final = 0.25
 _AGAIN_SECONDS_MAX: Final = 10.0
-_AWAY: Final = (
-    RPCError,
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the driver's, on a connection that the server has just ended
-)
+_AWAY: Final = (RPCError, *PASSING)
 
 _log = structlog.get_logger()
 

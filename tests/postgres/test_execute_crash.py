@@ -17,6 +17,7 @@ from services.execute.statements import AnyConnection
 from tests.fixtures.databases import Database
 from tests.fixtures.waiting import until
 from tests.fixtures.write_path import (
+    PATIENTS,
     account_id,
     all_done,
     assert_books_straight,
@@ -25,17 +26,13 @@ from tests.fixtures.write_path import (
     envelope,
     message,
     open_account,
+    open_accounts,
 )
-
-PATIENTS = ("p1", "p2", "p3", "p4")
 
 
 @pytest.fixture
 async def admin(database: Database) -> asyncpg.Pool:
-    pool = await database.admin()
-    async with Executor(await database.pool("daybook_writer", 4)) as executor:
-        assert all_done(await executor.execute_all([envelope(open_account(p)) for p in PATIENTS]))
-    return pool
+    return await open_accounts(database)
 
 
 @pytest.fixture

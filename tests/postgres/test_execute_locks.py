@@ -12,6 +12,7 @@ from services.execute.executor import Executor
 from tests.fixtures.databases import Database
 from tests.fixtures.waiting import until
 from tests.fixtures.write_path import (
+    PATIENTS,
     account_id,
     all_done,
     assert_books_straight,
@@ -22,18 +23,14 @@ from tests.fixtures.write_path import (
     issue,
     message,
     open_account,
+    open_accounts,
+    waiting_sessions,
 )
-
-PATIENTS = ("p1", "p2", "p3", "p4")
 
 
 @pytest.fixture
 async def admin(database: Database) -> asyncpg.Pool:
-    pool = await database.admin()
-    async with Executor(await database.pool("daybook_writer", 4)) as executor:
-        opened = await executor.execute_all([envelope(open_account(p)) for p in PATIENTS])
-    assert all_done(opened)
-    return pool
+    return await open_accounts(database)
 
 
 @pytest.fixture
@@ -52,14 +49,6 @@ async def held(admin: asyncpg.Pool, *patients: str) -> AsyncIterator[None]:
             [account_id(patient) for patient in patients],
         )
         yield
-
-
-async def waiting_sessions(admin: asyncpg.Pool) -> int:
-    found = await admin.fetchval(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return int(found)
 
 
 async def test_others_commit_while_a_busy_account_is_waited_for(

@@ -37,12 +37,16 @@ FILLING = (
 SCANS = {"Index Scan", "Index Only Scan", "Tid Scan", "Function Scan"}
 
 
-@pytest.fixture
-async def writer(database: Database) -> asyncpg.Pool:
+# Planned anew for each batch, by what there is then.
+NOT_KEPT = {"delete_items.sql"}
+
+
+async def filled(database: Database, rows: int) -> asyncpg.Pool:
     admin = await database.admin()
     for statement in FILLING:
-        # As in the first minute of a new installation: full tables that nobody has analysed.
-        await admin.execute(statement + " FROM generate_series(1, 5000) AS n")
+        await admin.execute(f"{statement} FROM generate_series(1, $1) AS n", rows)
+    if rows == 1:
+        await admin.execute("ANALYZE")
     return await database.pool("daybook_writer", 1)
 
 
@@ -51,10 +55,16 @@ def nodes(plan: Any) -> list[Any]:
     return [plan, *(below for child in plan.get("Plans", ()) for below in nodes(child))]
 
 
-@pytest.mark.parametrize("name", ASKED)
+# As in the first minute of a new installation, full tables that nobody has analysed; and as in its
+# first second, when a plan is made that is kept.
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [*((name, 5000) for name in ASKED), *((name, 1) for name in ASKED if name not in NOT_KEPT)],
+)
 async def test_a_batch_is_looked_up_row_for_row_by_the_whole_key(
-    writer: asyncpg.Pool, name: str
+    database: Database, name: str, rows: int
 ) -> None:
+    writer = await filled(database, rows)
     kinds = ASKED[name]
     asked = [tuple(f"{row}-{column}" for column in kinds) for row in range(500)]
     async with writer.acquire() as connection, connection.transaction():

@@ -20,6 +20,7 @@ from tests.fixtures.databases import Database
 from tests.fixtures.waiting import until
 from tests.fixtures.write_path import (
     LONG,
+    PATIENTS,
     all_done,
     assert_books_straight,
     capture,
@@ -29,26 +30,14 @@ from tests.fixtures.write_path import (
     issue,
     message,
     open_account,
+    open_accounts,
+    waiting_sessions,
 )
-
-PATIENTS = ("p1", "p2", "p3", "p4")
 
 
 @pytest.fixture
 async def admin(database: Database) -> asyncpg.Pool:
-    pool = await database.admin()
-    async with Executor(await database.pool("daybook_writer", 4)) as executor:
-        opened = await executor.execute_all([envelope(open_account(p)) for p in PATIENTS])
-    assert all_done(opened)
-    return pool
-
-
-async def waiting_sessions(admin: asyncpg.Pool) -> int:
-    found = await admin.fetchval(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return int(found)
+    return await open_accounts(database)
 
 
 async def _until_settled(executor: Executor, asked: list[Envelope]) -> list[Outcome]:

@@ -1,7 +1,5 @@
 """What the general ledger answers: an account's ledger with its balance, the trial balance."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -14,24 +12,9 @@ from contracts.views import LedgerLine
 from projections.account_balances_queries import find_account
 from projections.general_ledger_queries import account_ledger, trial_balance
 from projections.recorded import Recorded
-from projections.statements import AnyConnection
 from tests.fixtures.ledger_events import STARTED_ON, LedgerEvents
 from tests.fixtures.ledger_history import history
-from tests.fixtures.read_models import ReadModels
-
-
-@asynccontextmanager
-async def books(
-    read_models: ReadModels, ledger: LedgerEvents, tenant: str = "demo"
-) -> AsyncIterator[AnyConnection]:
-    await read_models.write_log(ledger.recorded)
-    await read_models.catch_up(len(ledger.recorded))
-    async with read_models.reader(tenant) as connection:
-        yield connection
-
-
-def usd(amount: str) -> Money:
-    return Money(amount=amount, currency="USD")
+from tests.fixtures.read_models import ReadModels, books, usd
 
 
 async def test_the_ledger_of_an_account_has_a_running_balance_across_its_pages(

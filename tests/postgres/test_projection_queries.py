@@ -1,35 +1,16 @@
 """What the read models answer about accounts, invoices and payments, to one tenant."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
 from contracts.adjustment import Direction
-from contracts.money import Money
 from contracts.views import InvoiceStatus
 from projections.account_balances_queries import find_account, find_accounts
 from projections.cursor import CursorInvalid, encode_cursor
 from projections.general_ledger_queries import account_ledger, trial_balance
 from projections.invoices_queries import find_invoice, find_invoices
 from projections.payments_queries import find_payment, find_payments
-from projections.statements import AnyConnection
 from tests.fixtures.ledger_events import LedgerEvents
-from tests.fixtures.read_models import ReadModels
-
-
-@asynccontextmanager
-async def books(
-    read_models: ReadModels, ledger: LedgerEvents, tenant: str = "demo"
-) -> AsyncIterator[AnyConnection]:
-    await read_models.write_log(ledger.recorded)
-    await read_models.catch_up(len(ledger.recorded))
-    async with read_models.reader(tenant) as connection:
-        yield connection
-
-
-def usd(amount: str) -> Money:
-    return Money(amount=amount, currency="USD")
+from tests.fixtures.read_models import ReadModels, books, usd
 
 
 async def test_an_account_shows_what_is_owed_and_how_that_came_about(

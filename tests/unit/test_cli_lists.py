@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.ids import RejectionId, RemittanceId
-from services.cli.encounters import ParkedEncounter
 from services.intake.rejected import RejectedSummary
 from services.listed import Listed, listed
-from services.sagas.parked import ParkedClaim, ParkedRemittance
+from services.sagas.parked_encounters import ParkedEncounter
+from services.sagas.parked_remittances import ParkedClaim, ParkedRemittance
 from tests.fixtures.command_line import command
 
 ID = "0123456789abcdefghjkmnpqrs"

@@ -7,16 +7,11 @@ from typing import Final
 import asyncpg
 import structlog
 
+from relay.database import PASSING
 from services.adapters.postgres.migrate import missing_migrations
 from services.adapters.postgres.server import shortcomings
 
 _PATIENCE_SECONDS: Final = 2.0
-_AWAY: Final = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that ends while it begins
-)
 _log = structlog.get_logger()
 
 
@@ -30,7 +25,7 @@ def missing_of(pool: asyncpg.Pool) -> Callable[[], Awaitable[dict[str, str]]]:
                     unfit = await shortcomings(connection)
                     # A newer release may have migrated ahead of this process: that is no lack.
                     unapplied = await missing_migrations(connection)
-        except _AWAY as away:
+        except PASSING as away:
             # The reason may hold addresses and names, which are for the log and not for callers.
             _log.warning("not ready", reason=repr(away))
             return {"postgres": "Postgres does not answer"}

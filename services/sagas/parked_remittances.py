@@ -8,7 +8,7 @@ import msgspec
 from contracts.catalogue import decode
 from contracts.ids import RemittanceId
 from contracts.remittance import ClaimOutcome, ClaimResult, RemittanceClaim, RemittanceReceived
-from services.listed import LISTED_MAX, Listed, listed
+from services.listed import LISTED_MAX, Listed, found_by, listed
 from services.sagas.ledger import sql, tenant_view
 
 _PARKED: Final = sql("parked_remittances.sql")
@@ -39,7 +39,7 @@ async def list_remittances(
     """Those of a tenant in the order of their ids; the pool acts as daybook_writer."""
     rows = await _rows(pool, tenant, None, after, limit)
     items = [_remittance(row) for row in rows]
-    return listed(items, [item.remittance_id for item in items], rows[0]["found"] if rows else 0)
+    return listed(items, [item.remittance_id for item in items], found_by(rows))
 
 
 async def parked_remittance(

@@ -1,0 +1,9 @@
+-- Encounters that need attention, in order; and how many of them there are from here on.
+SELECT stream_id, state, count(*) OVER () AS found
+FROM stream_heads
+WHERE tenant = $1
+    AND stream_id LIKE 'enc\_%'
+    AND convert_from(state, 'UTF8') LIKE '{"type":"attention_required"%'
+    AND ($2::text IS NULL OR stream_id > $2)
+ORDER BY stream_id
+LIMIT $3
