@@ -16,8 +16,8 @@ UNALLOCATED: Final = "unallocated"
 CREDIT: Final = "credit"
 
 _ADD: Final = sql("receivables_add")
-# Charges and the invoices that bill them; whatever else books on no invoice is unallocated.
-_BILLED_LATER: Final = ("chg_", "inv_")
+# Charges and the invoices that bill them.
+_BILLED: Final = ("chg_", "inv_")
 _RECEIVABLE: Final = GlAccount.RECEIVABLE
 _CUSTOMER_CREDIT: Final = GlAccount.CUSTOMER_CREDIT
 
@@ -60,10 +60,20 @@ def _take(changes: _Changes, recorded: Recorded, event: Posted) -> None:
         changes.add(account, invoice_id, booked_on, amount_minor, due_on)
         receivable_minor -= amount_minor
     if receivable_minor:
-        item = UNBILLED if recorded.stream_id.startswith(_BILLED_LATER) else UNALLOCATED
-        changes.add(account, item, booked_on, receivable_minor, None)
+        changes.add(account, _elsewhere(recorded), booked_on, receivable_minor, None)
     if credit_minor:
         changes.add(account, CREDIT, booked_on, credit_minor, None)
+
+
+def _elsewhere(recorded: Recorded) -> str:
+    """The item of what is on no invoice.
+
+    An event that names an invoice allocates nothing but to it: what a void takes back in several
+    events meets in one item, and is nothing there.
+    """
+    named = getattr(recorded.event, "invoice_id", None)
+    is_billed = named is not None or recorded.stream_id.startswith(_BILLED)
+    return UNBILLED if is_billed else UNALLOCATED
 
 
 def _booked(event: Posted) -> tuple[int, int]:
