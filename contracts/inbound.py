@@ -21,13 +21,13 @@ CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes 
 # `\Z` is unknown to the ECMA expressions of JSON Schema, and NUL cannot be stored by Postgres.
 _PRINTABLE: Final = r"^(?!\s)(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])"
 _VISIBLE: Final = r"^(?![\s\S]*[^!-~])"
-_FACILITY: Final = r"^(?![\s\S]*[^A-Za-z0-9._-])"
+FACILITY: Final = r"^(?![\s\S]*[^A-Za-z0-9._-])"
 _LANGUAGE: Final = r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])"
 
 MEANINGS: Final = {
     _PRINTABLE: "text on one line that does not begin with a space, without control characters",
     _VISIBLE: "visible ASCII characters without spaces",
-    _FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
+    FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
     _LANGUAGE: "a BCP 47 language tag, such as en or en-US",
 }
 """What the patterns mean to people."""
@@ -66,7 +66,7 @@ FacilityCode = Annotated[
         description="a facility of the tenant",
         min_length=1,
         max_length=64,
-        pattern=_FACILITY,
+        pattern=FACILITY,
     ),
 ]
 Language = Annotated[

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from contracts.adjustment import AdjustmentReason, Direction
+from contracts.aging import AccountAging
 from contracts.ids import (
     AccountId,
     AdjustmentId,
@@ -53,6 +54,7 @@ class AccountBalance(View, frozen=True, kw_only=True):
     adjusted: Annotated[Money, Meta(description="credit adjustments less debit adjustments")]
     refunded: Annotated[Money, Meta(description="what of the payments was given back")]
     open_charges: Annotated[int, Meta(description="charges that are on no invoice yet")]
+    aging: AccountAging
     version: Version
     position: Position
 

@@ -1,4 +1,4 @@
-"""What is owed on each account, and how that came about."""
+"""What is owed on each account, how that came about, and what it is made of."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded
 from contracts.ledger import GlAccount
 from contracts.payment import PaymentPosted
 from contracts.refund import RefundFailed, RefundIssued
+from projections import receivables
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
@@ -51,7 +52,7 @@ class _Change:
 
 
 async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
-    """Add a batch to the balances; raises UnknownAccount."""
+    """Add a batch to the balances and to what they are made of; raises UnknownAccount."""
     changes = _changes(batch)
     if not changes:
         return
@@ -59,6 +60,7 @@ async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
     written = await connection.fetchval(_WRITE, *columns(rows, _KINDS))
     if written != len(changes):
         raise UnknownAccount(f"{len(changes) - written} of these accounts were never opened")
+    await receivables.apply(batch, connection)
 
 
 def _changes(batch: Sequence[Recorded]) -> dict[tuple[str, str], _Change]:

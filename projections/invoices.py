@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -99,6 +100,22 @@ async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
         await connection.execute(_RELEASE_PAYMENTS, *columns(work.voided, "tt"))
     if work.adjustments:
         await connection.execute(_ADD_ADJUSTMENTS, *columns(work.adjustments, "ttntttndd"))
+
+
+def owed(recorded: Recorded) -> list[tuple[str, int, date | None]]:
+    """What an event changes of what is owed on issued invoices, with the day an issued one is due.
+
+    The one rule for every read model that tells what is outstanding.
+    """
+    work, take = _Batch(), _TAKES.get(type(recorded.event))
+    if take is None:
+        return []
+    take(work, recorded, recorded.event)
+    return [
+        (invoice_id, change.outstanding_minor, change.issued.due_on if change.issued else None)
+        for (_, invoice_id), change in work.changes.items()
+        if change.outstanding_minor or change.issued
+    ]
 
 
 def _drafted(work: _Batch, recorded: Recorded, event: InvoiceDrafted) -> None:

@@ -14,6 +14,7 @@ from relay import spans
 from services.api import (
     accounts,
     adjustments,
+    aging,
     charge_batches,
     charges,
     credit,
@@ -87,6 +88,10 @@ ROUTES: Final = (
     price_lists.list_price_lists,
     price_lists.get_price_list,
     reports.get_trial_balance,
+    reports.get_revenue,
+    aging.get_aging,
+    aging.list_aged_accounts,
+    aging.refresh_aging,
 )
 
 BOOKED: Final = (

@@ -25,7 +25,7 @@ KEY: Final = "idempotency_key"
 """Key of a route's `opt`: True where a command must come with an Idempotency-Key."""
 
 _KEY_TEXT: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
-_VERSION: Final = re.compile(r'(?:W/)?"(\d{1,18})(?:-\d{1,19})?"')
+_VERSION: Final = re.compile(r'(?:W/)?"(\d{1,18})(?:-\d{1,19}){0,2}"')
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 

@@ -30,6 +30,8 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     """Acts as daybook_reader."""
     objects: ObjectStore
     """Keeps what is too large for an answer from the database: exports."""
+    reporter: asyncpg.Pool
+    """Acts as daybook_reporter: computes reports."""
     authenticate: Authenticate
     missing: Missing
     registry: CollectorRegistry

@@ -77,6 +77,16 @@ OfPayment = Annotated[
         pattern=_PAYMENT,
     ),
 ]
+OfFacility = Annotated[
+    str | None,
+    QueryParameter(
+        name="facility",
+        required=False,
+        description="only those of this facility",
+        pattern=inbound.FACILITY,
+        max_length=64,
+    ),
+]
 Cursor = Annotated[
     str | None,
     QueryParameter(

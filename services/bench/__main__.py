@@ -25,6 +25,7 @@ from services.bench.intake import intake
 from services.bench.projector import bench_projector
 from services.bench.relay import bench_publisher, bench_sequencer
 from services.bench.replay import replay
+from services.bench.reports import bench_reports
 from services.collector import tune_collector
 from services.embedded.stack import EmbeddedStack, StackOptions, running_stack
 from services.execute.executor import Executor
@@ -146,6 +147,15 @@ async def _projector(bench: Bench) -> list[Figure]:
     return [_figure("projector", value, "events/s")]
 
 
+async def _reports(bench: Bench) -> list[Figure]:
+    found = await bench_reports(bench.stack.addresses.postgres_url)
+    return [
+        _figure("ageing of 10,000 accounts, 100,000 open invoices", found.aging_today, "s"),
+        Figure(name="the same as of a day 90 days ago", value=found.aging_earlier, unit="s"),
+        Figure(name="revenue of a year, 5 facilities", value=found.revenue, unit="s"),
+    ]
+
+
 async def _replay(bench: Bench) -> list[Figure]:
     _, value = await replay(bench.auditor)
     return [_figure("replay", value, "events/s")]
@@ -247,6 +257,7 @@ PARTS: Final[dict[str, Measure]] = {
     "encounters": _encounters,
     "documents": _documents,
     "http": _http,
+    "reports": _reports,
 }
 
 if __name__ == "__main__":

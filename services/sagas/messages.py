@@ -62,3 +62,29 @@ class ClaimsPosted(msgspec.Struct, frozen=True, kw_only=True):
 
     waiting: tuple[str, ...] = ()
     wait_days: int
+
+
+class AgingProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a refresh is: the last tenant that was looked at, and how many failed."""
+
+    after: str = ""
+    failed: int = 0
+
+
+class TenantsAfter(msgspec.Struct, frozen=True, kw_only=True):
+    """The tenants behind a name, a page of them."""
+
+    after: str
+
+
+class TenantsDue(msgspec.Struct, frozen=True, kw_only=True):
+    """Tenants whose ageing is due; `after` is the last one looked at, null where none is left."""
+
+    tenants: tuple[str, ...]
+    after: str | None
+
+
+class TenantAging(msgspec.Struct, frozen=True, kw_only=True):
+    """The tenant whose ageing is to be refreshed."""
+
+    tenant: str

@@ -18,6 +18,9 @@ PARKED: Final = Counter(
 # Shown as 0 from the start: a rule sees no increase in a series that begins with its first one.
 for _saga in ("encounter", "remittance"):
     PARKED.labels(_saga)
+AGING_REPORTS: Final = Counter(
+    "daybook_aging_reports_total", "Ageing reports that were computed for a day that has ended"
+)
 CONSUMER_POSITION: Final = Gauge(
     "daybook_sagas_consumer_position", "The last position of the log that the sagas consumer acked"
 )

@@ -1,4 +1,6 @@
-"""`daybook serve worker`: the Temporal worker of the sagas and the consumer that feeds it."""
+"""`daybook serve worker`: the Temporal worker of the sagas, the consumer that feeds it, and what is
+started by the clock.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,12 +17,15 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from services.execute.executor import Executor
 from services.reach import Unreachable
+from services.sagas.aging import Aging
+from services.sagas.aging_refresh import AgingRefresh
 from services.sagas.charging import Charging
 from services.sagas.codec import PayloadKeys, SealedPayloads
 from services.sagas.consumer import Deliveries, SagaConsumer
 from services.sagas.converter import sealed_by
 from services.sagas.posting import Posting
 from services.sagas.pulse import PULSE
+from services.sagas.schedules import keep_schedules
 from services.sagas.starting import TASK_QUEUE, Starting
 from services.sagas.table import SAGAS
 from services.tracing import interceptors
@@ -30,6 +35,7 @@ PASSED_THROUGH: Final = ("contracts", "domain", "services", "msgspec")
 RUNNER: Final = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
 )
+WORKFLOWS: Final = (*(saga.workflow for saga in SAGAS.values()), AgingRefresh)
 # A batch keeps the write path busy by itself; more at once only wait for each other.
 ACTIVITIES_MAX: Final = 4
 WORKFLOW_TASKS_MAX: Final = 16
@@ -84,18 +90,28 @@ def make_worker(
     executor: Executor,
     pool: asyncpg.Pool,
     *,
+    reporter: asyncpg.Pool | None = None,
     outside: Sequence[Callable[..., Any]] = (),
     task_queue: str = TASK_QUEUE,
 ) -> Worker:
-    """The worker of every saga; the pool acts as daybook_writer.
+    """The worker of every saga; the pools act as daybook_writer and, for reports, as
+    daybook_reporter: without that one it computes none.
 
     `outside` are the activities that work with other systems than Postgres.
     """
+    activities: list[Callable[..., Any]] = [
+        Charging(executor, pool).charge,
+        Posting(executor, pool).post,
+        *outside,
+    ]
+    if reporter is not None:
+        aging = Aging(reporter)
+        activities += [aging.find_due, aging.refresh]
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[saga.workflow for saga in SAGAS.values()],
-        activities=[Charging(executor, pool).charge, Posting(executor, pool).post, *outside],
+        workflows=WORKFLOWS,
+        activities=activities,
         workflow_runner=RUNNER,
         max_concurrent_activities=ACTIVITIES_MAX,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
@@ -111,6 +127,7 @@ async def serve_worker(
     namespace: str,
     executor: Executor,
     pool: asyncpg.Pool,
+    reporter: asyncpg.Pool,
     deliveries: Deliveries,
     stopping: asyncio.Event,
     outside: Sequence[Callable[..., Any]] = (),
@@ -118,12 +135,16 @@ async def serve_worker(
 ) -> None:
     """Work on sagas until `stopping`; what is under way ends, or is done again by another worker.
 
-    `deliveries` is the durable consumer `sagas` over table.filter_subjects(); the pool acts as
-    daybook_writer.
+    `deliveries` is the durable consumer `sagas` over table.filter_subjects(); the pools act as
+    daybook_writer and daybook_reporter.
     """
     client = await connect(address, namespace, pool, stopping)
     if client is None:
         return
     consumer = SagaConsumer(Starting(client, pool, task_queue=task_queue), pool)
-    async with make_worker(client, executor, pool, outside=outside, task_queue=task_queue):
-        await consumer.run(deliveries, stopping)
+    async with make_worker(
+        client, executor, pool, reporter=reporter, outside=outside, task_queue=task_queue
+    ):
+        await asyncio.gather(
+            consumer.run(deliveries, stopping), keep_schedules(client, task_queue, stopping)
+        )

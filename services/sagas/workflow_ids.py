@@ -25,6 +25,15 @@ def of_batch(kind: str, tenant: str, first_position: int, last_position: int) ->
     return f"{kind}s/{tenant}/{first_position}-{last_position}"
 
 
+def aging_refresh(task_queue: str) -> str:
+    """The refresh of every tenant, of those that share a task queue.
+
+    It is of no tenant: its payloads, which name tenants and nothing else, are sealed under a key
+    of that name.
+    """
+    return f"aging/_every/{task_queue}"
+
+
 def read(workflow_id: str) -> Named:
     """The parts of an id made here; raises ValueError for another one."""
     kind, _, rest = workflow_id.partition("/")

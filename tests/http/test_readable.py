@@ -72,7 +72,8 @@ async def test_a_period_that_ends_before_it_begins_is_refused(api: Api) -> None:
     late, early = "2026-02-01", "2026-01-31"
     for path, first, last in (
         ("/v1/invoices", "date_from", "date_to"),
-        ("/v1/reports/trial-balance", "booked_from", "booked_to"),
+        ("/v1/reports/trial-balance", "from", "to"),
+        ("/v1/reports/revenue", "from", "to"),
     ):
         (error,) = errors_of(await api.client.get(f"{path}?{first}={late}&{last}={early}"))
         assert error["path"] == f"query:{first}"

@@ -21,7 +21,7 @@ OF_NO_TENANT = {
     "daybook.schema_migrations",
     "read.projections",
 }
-RESTRICTED = ("daybook_writer", "daybook_reader")
+RESTRICTED = ("daybook_writer", "daybook_reader", "daybook_reporter")
 
 
 @pytest.fixture

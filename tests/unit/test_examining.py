@@ -9,13 +9,8 @@ import pytest
 
 from services.execute.attempt import LedgerUnavailable
 from services.execute.examining import examine_all
+from services.execute.group import Group
 from tests.fixtures.write_path import capture, envelope, open_account
-
-
-class Some(msgspec.Struct, frozen=True, kw_only=True):
-    """Commands that come together."""
-
-    commands: tuple[Any, ...]
 
 
 async def in_lira(commands: Sequence[tuple[str, Any]]) -> list[Any]:
@@ -30,7 +25,11 @@ async def in_lira(commands: Sequence[tuple[str, Any]]) -> list[Any]:
 
 async def test_each_command_is_examined_and_the_rest_is_what_it_was() -> None:
     account, plain, odd = open_account(), capture(), capture(code="X")
-    given = [envelope(account), envelope(Some(commands=(plain, odd, account))), envelope(odd)]
+    given = [
+        envelope(account),
+        envelope(Group(commands=(plain, odd, account), atomic=True)),
+        envelope(odd),
+    ]
     first, group, last = await examine_all(in_lira, given)
     assert first is given[0]
     kept, changed, also_kept = group.command.commands

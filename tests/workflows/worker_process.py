@@ -49,6 +49,7 @@ async def saga_feed(arguments: WorkerArguments) -> AsyncIterator[DurableFeed]:
 async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
     """Run a worker until `stopping`."""
     pool = await open_pool(arguments.postgres_url, "daybook_writer", size_max=6)
+    reporter = await open_pool(arguments.postgres_url, "daybook_reporter", size_max=2)
     try:
         async with Executor(pool) as executor, saga_feed(arguments) as feed:
             await serve_worker(
@@ -56,12 +57,14 @@ async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
                 namespace="default",
                 executor=executor,
                 pool=pool,
+                reporter=reporter,
                 deliveries=feed,
                 stopping=stopping,
                 task_queue=arguments.prefix,
             )
     finally:
         await pool.close()
+        await reporter.close()
 
 
 @asynccontextmanager
