@@ -1,12 +1,10 @@
 """The executor: commands that queue while a transaction runs form the next one (group commit)."""
 
 import asyncio
-import zlib
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import asyncpg
 import structlog
@@ -17,10 +15,10 @@ from services.execute.batch import account_named, stream_of
 from services.execute.envelope import TENANT, Envelope, Examine, Outcome, Refused
 from services.execute.examining import examine_all
 from services.execute.faults import refusal_of
-from services.execute.job import Entry, Job, pop_some
+from services.execute.job import Entry, Job
+from services.execute.lanes import BATCH_MAX, Lanes
 from services.execute.waiting import WaitingRoom
 
-BATCH_MAX: Final = 500
 _log = structlog.get_logger()
 
 
@@ -43,8 +41,8 @@ class Executor:
     ) -> None:
         self._examine = examine
         self._ledger = Ledger(pool, now, lock_timeout_seconds)
-        self._queues: list[deque[Entry]] = [deque() for _ in range(lanes)]
-        self._wakers = [asyncio.Event() for _ in range(lanes)]
+        self._lanes = Lanes(lanes)
+        self._lane_count = lanes
         self._room = WaitingRoom(
             self._ledger,
             self._execute,
@@ -60,7 +58,7 @@ class Executor:
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        for lane in range(len(self._queues)):
+        for lane in range(self._lane_count):
             self._start(self._run_lane(lane))
         self._start(self._room.run())
         return self
@@ -118,24 +116,19 @@ class Executor:
                 )
             account_id = account_named(envelope)
             key = account_id or stream_of(envelope)
-            lane = zlib.crc32(key.encode(errors="surrogatepass")) % len(self._queues)
         except Exception as fault:  # a broken command is refused; those beside it go on
             return refusal_of(envelope, fault)
         account = None if account_id is None else (envelope.tenant, account_id)
-        self._queues[lane].append(Entry(envelope, job, place, account))
-        self._wakers[lane].set()
+        self._lanes.put(key, Entry(envelope, job, place, account))
         return None
 
     async def _run_lane(self, lane: int) -> None:
-        queue, waker = self._queues[lane], self._wakers[lane]
         while True:
-            await waker.wait()
-            waker.clear()
-            while queue:
-                taken = pop_some(queue, BATCH_MAX)
-                free = [entry for entry in taken if not self._room.queue_behind(entry)]
-                if free:
-                    self._room.take_in(await self._execute(free, None))
+            taken = await self._lanes.take(lane)
+            free = [entry for entry in taken if not self._room.queue_behind(entry)]
+            if free:
+                self._room.take_in(await self._execute(free, None))
+            self._lanes.release(lane)
 
     async def _execute(self, entries: list[Entry], wait_seconds: float | None) -> list[Entry]:
         """Execute commands and settle them; returns those whose account is busy, in order."""
@@ -183,10 +176,7 @@ class Executor:
 
     def _close(self) -> None:
         self._closed = True
-        queued = [entry for queue in self._queues for entry in queue]
-        for queue in self._queues:
-            queue.clear()
-        _fail([*queued, *self._room.drain()], _closed())
+        _fail([*self._lanes.drain(), *self._room.drain()], _closed())
 
 
 def _fail(entries: Sequence[Entry], error: Exception) -> None:
