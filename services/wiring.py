@@ -285,6 +285,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             executor=executor,
             pool=pool,
             reporter=await wired.pool("daybook_reporter", 2),
+            gateway=wired.ports.payment_gateway(pool),
             deliveries=feed,
             stopping=stopping,
             outside=(exporting.export,),
