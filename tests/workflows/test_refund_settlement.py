@@ -8,30 +8,15 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
-from contracts.ids import PaymentId
 from contracts.refund import RefundFailed, RefundIssued
-from domain.card import CompleteCardPayment
 from domain.payment import Posted
 from domain.refund import Declined, Failed, Issued
-from services.adapters.sandbox_gateway import PAYS, REFUND_FAILS, SandboxGateway
-from services.ports import Taken
+from services.adapters.sandbox_gateway import REFUND_FAILS, SandboxGateway
 from services.sagas import workflow_ids
 from services.sagas.messages import SettleRefund
 from services.sagas.refunding import Refunding
 from tests.workflows.clinic import Clinic, ServedClinic
-from tests.workflows.till import Silent, Till, open_till, usd
-
-
-async def paid_by(till: Till, card: str) -> PaymentId:
-    """A card payment in the books, without its saga."""
-    payment_id = await till.pay(card=card)
-    gateway = SandboxGateway(till.clinic.pool)
-    taken = await gateway.charge(payment_id, usd(6_000), card, payment_id)
-    assert isinstance(taken, Taken)
-    await till.clinic.execute(
-        CompleteCardPayment(payment_id=payment_id, payment_ref=taken.reference)
-    )
-    return payment_id
+from tests.workflows.till import Silent, Till, open_till
 
 
 async def is_over(clinic: ServedClinic, refund_id: str) -> bool:
@@ -47,7 +32,7 @@ async def settled(clinic: ServedClinic, refund_id: str) -> None:
 async def test_a_refund_waits_for_its_approval_and_is_made_by_the_gateway(
     busy_till: ServedClinic, till: Till, skipping: WorkflowEnvironment, silent: Silent
 ) -> None:
-    refund_id = await till.ask_back(await paid_by(till, PAYS))
+    refund_id = await till.ask_back(await till.paid())
     await busy_till.deliver()
     await skipping.sleep(timedelta(days=90))
     assert not await is_over(busy_till, refund_id)
@@ -65,7 +50,7 @@ async def test_a_refund_waits_for_its_approval_and_is_made_by_the_gateway(
 async def test_a_refund_that_is_rejected_moves_nothing(
     busy_till: ServedClinic, till: Till, silent: Silent
 ) -> None:
-    refund_id = await till.ask_back(await paid_by(till, PAYS))
+    refund_id = await till.ask_back(await till.paid())
     await busy_till.deliver()
     await till.reject(refund_id)
     await settled(busy_till, refund_id)
@@ -81,7 +66,7 @@ async def test_a_refund_below_the_threshold_goes_at_once(
         "INSERT INTO refund_thresholds (tenant, currency, below_minor) VALUES ($1, 'USD', 5000)",
         busy_till.tenant,
     )
-    refund_id = await till.ask_back(await paid_by(till, PAYS))
+    refund_id = await till.ask_back(await till.paid())
     await settled(busy_till, refund_id)
     assert isinstance(await busy_till.state(refund_id), Issued)
     assert len(await till.noted("refund", refund_id)) == 1
@@ -90,7 +75,7 @@ async def test_a_refund_below_the_threshold_goes_at_once(
 async def test_a_refund_that_fails_for_good_is_taken_back_to_the_cent(
     busy_till: ServedClinic, till: Till
 ) -> None:
-    refund_id = await till.ask_back(await paid_by(till, REFUND_FAILS))
+    refund_id = await till.ask_back(await till.paid(card=REFUND_FAILS))
     await till.approve(refund_id)
     await settled(busy_till, refund_id)
     assert isinstance(await busy_till.state(refund_id), Failed)
@@ -114,7 +99,7 @@ async def test_a_gateway_that_does_not_answer_is_looked_at_and_gives_back_once(
     busy_till: ServedClinic, till: Till, silent: Silent
 ) -> None:
     silent.unanswered = 2  # it was looked at in vain, and then asked without an answer
-    payment_id = await paid_by(till, PAYS)
+    payment_id = await till.paid()
     refund_id = await till.ask_back(payment_id)
     await till.approve(refund_id)
     await settled(busy_till, refund_id)
@@ -127,7 +112,7 @@ async def test_a_gateway_that_does_not_answer_is_looked_at_and_gives_back_once(
 async def test_events_that_come_again_give_nothing_back_twice(
     busy_till: ServedClinic, till: Till, silent: Silent
 ) -> None:
-    refund_id = await till.ask_back(await paid_by(till, PAYS))
+    refund_id = await till.ask_back(await till.paid())
     await till.approve(refund_id)
     await settled(busy_till, refund_id)
     busy_till.forget_deliveries()
@@ -140,7 +125,7 @@ async def test_a_decision_before_the_request_was_delivered_is_seen(
     busy_till: ServedClinic, till: Till
 ) -> None:
     """Requests and decisions may be consumed by two workers, in any order."""
-    refund_id = await till.ask_back(await paid_by(till, PAYS))
+    refund_id = await till.ask_back(await till.paid())
     await till.approve(refund_id)
     requested, approved = [
         each for each in await busy_till.new_events() if each.stream_id == refund_id
@@ -156,11 +141,11 @@ async def test_attempts_at_once_and_between_booking_and_gateway_give_back_once(
     clinic: Clinic,
 ) -> None:
     till = await open_till(clinic)
-    refund_id = await till.ask_back(await paid_by(till, PAYS))
+    refund_id = await till.ask_back(await till.paid())
     await till.approve(refund_id)
     work = SettleRefund(tenant=clinic.tenant, refund_id=refund_id)
     sandbox = SandboxGateway(clinic.pool)
-    unheard = Refunding(clinic.executor, clinic.pool, Silent(sandbox, 1))  # type: ignore[arg-type]
+    unheard = Refunding(clinic.executor, clinic.pool, Silent(sandbox, 1))
     with pytest.raises(ApplicationError, match="nobody hears"):
         await ActivityEnvironment().run(unheard.settle, work)
     assert isinstance(await clinic.state(refund_id), Issued)

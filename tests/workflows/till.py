@@ -12,12 +12,12 @@ from contracts.payment import PaymentMethod
 from contracts.private import Private
 from domain import naming
 from domain.account import OpenAccount
-from domain.card import InitiateCardPayment
+from domain.card import CompleteCardPayment, InitiateCardPayment
 from domain.payment import PostPayment
 from domain.payment_method import SavePaymentMethod
 from domain.refund import ApproveRefund, RejectRefund, RequestRefund
 from services.adapters.sandbox_gateway import PAYS, SandboxGateway
-from services.ports import SavedMethod, Unknown
+from services.ports import SavedMethod, Taken, Unknown
 from services.sealing import make_keys, seal
 from tests.workflows.clinic import Clinic
 
@@ -57,6 +57,17 @@ class Till:
             InitiateCardPayment(
                 payment_id=payment_id, account_id=self.account_id, amount=usd(minor), **fields
             )
+        )
+        return payment_id
+
+    async def paid(self, name: str = "p", card: str = PAYS, minor: int = 6_000) -> PaymentId:
+        """A card payment in the gateway's books and ours, without its saga."""
+        payment_id = await self.pay(name, card, minor)
+        gateway = SandboxGateway(self.clinic.pool)
+        taken = await gateway.charge(payment_id, usd(minor), card, payment_id)
+        assert isinstance(taken, Taken)
+        await self.clinic.execute(
+            CompleteCardPayment(payment_id=payment_id, payment_ref=taken.reference)
         )
         return payment_id
 

@@ -28,23 +28,25 @@ class WorkerArguments(msgspec.Struct, frozen=True, kw_only=True):
     temporal_address: str
     prefix: str
     ack_seconds: float = 5.0
-    hangs_after: str = ""
-    """The call of the gateway that is made, and whose answer never comes."""
+    hangs_after: tuple[str, ...] = ()
+    """The calls of the gateway that are made, and whose answers never come."""
 
 
 class HangingGateway:
-    """The sandbox; of one of its calls nobody hears the answer."""
+    """The sandbox; of some of its calls nobody hears the answer."""
 
-    def __init__(self, sandbox: SandboxGateway, hangs_after: str) -> None:
+    def __init__(self, sandbox: SandboxGateway, hangs_after: tuple[str, ...]) -> None:
         self._sandbox = sandbox
         self._hangs_after = hangs_after
 
     def __getattr__(self, name: str) -> Any:
-        return self._hanging if name == self._hangs_after else getattr(self._sandbox, name)
+        call = getattr(self._sandbox, name)
 
-    async def _hanging(self, *asked: Any) -> None:
-        await getattr(self._sandbox, self._hangs_after)(*asked)
-        await asyncio.Event().wait()
+        async def hang(*asked: Any) -> None:
+            await call(*asked)
+            await asyncio.Event().wait()
+
+        return hang if name in self._hangs_after else call
 
 
 @asynccontextmanager
