@@ -59,7 +59,7 @@ async def waiting(database: Database) -> AsyncIterator[Api]:
         yield api
 
 
-async def save(api: Api, account_id: str, setup: str = PAYS, key: str = "s") -> Any:
+async def save(api: Api, account_id: str, setup: str = PAYS, key: str | None = "s") -> Any:
     return await api.post(f"/v1/accounts/{account_id}/payment-methods", {"setup": setup}, key)
 
 
@@ -230,7 +230,7 @@ async def test_a_card_number_or_a_setup_that_the_gateway_refuses_is_not_saved(ap
         assert NUMBER not in response.text
     other = await save(api, account_id, "pm_card_mastercard", key="pm_no")
     assert code(other) == (409, "IDEMPOTENCY_KEY_REUSED")
-    assert code(await save(api, account_id, key=None)) == (400, "IDEMPOTENCY_KEY_REQUIRED")  # type: ignore[arg-type]
+    assert code(await save(api, account_id, key=None)) == (400, "IDEMPOTENCY_KEY_REQUIRED")
 
 
 class Killed(BaseException):

@@ -168,7 +168,7 @@ async def test_record_card_payment(recorded: ServedClinic) -> None:
     await _keep(recorded, "card-payment_answered_late", _own("card-payment", payment_id))
 
 
-async def test_record_refunds(recorded: ServedClinic) -> None:
+async def test_record_refunds_that_were_approved(recorded: ServedClinic) -> None:
     till = await open_till(recorded)
     early = await till.ask_back(await till.paid("one"), "early")
     await till.approve(early)

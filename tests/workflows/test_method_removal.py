@@ -64,4 +64,4 @@ async def test_of_a_forgotten_person_the_card_cannot_be_named_and_somebody_is_to
 
 def _unasked() -> SandboxGateway:
     """A gateway that nobody may ask: it has no books."""
-    return SandboxGateway(None)  # type: ignore[arg-type]
+    return SandboxGateway(None)  # type: ignore[arg-type]  # nothing opens it
