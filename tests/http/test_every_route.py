@@ -113,8 +113,8 @@ async def test_every_query_can_be_asked_for_what_has_seen_a_command(guarded: Api
             if call.method == "GET":
                 query = f"{call.query}&{seen}" if call.query else f"?{seen}"
                 asked = await make(guarded.client, call._replace(query=query), ids, "k", **OURS)
-                expected = {200, 404, 409, 425} if is_late else {200, 404, 409}
-                assert asked.status_code in expected, (str(call), asked.text)
+                assert asked.status_code < 500, (str(call), asked.text)
+                assert asked.status_code != 425 or is_late, (str(call), asked.text)
         await guarded.catch_up()
 
 
