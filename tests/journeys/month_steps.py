@@ -137,7 +137,7 @@ async def pay(clinic: Clinic, account_id: str, amount: str, **changes: Any) -> s
 async def adjust(clinic: Clinic, account_id: str, invoice_id: str) -> None:
     """Each reason on an invoice, and the other way on the account."""
     for number, reason in enumerate(REASONS, 1):
-        credit = {"account_id": account_id, "reason": reason, "direction": "credit"}
+        credit: dict[str, Any] = {"account_id": account_id, "reason": reason, "direction": "credit"}
         credit |= {"amount": money(f"{number}.01"), "invoice_id": invoice_id}
         await clinic.does("biller", "/v1/adjustments", credit)
         debit = credit | {"direction": "debit", "invoice_id": None, "amount": money("0.25")}
@@ -179,7 +179,7 @@ async def systems(clinic: Clinic, name: str, invoice_id: str, account_id: str) -
     paid = {"account_id": account_id, "amount": money("150.00"), "method": "bank"}
     await clinic.sends(inbound.POST_PAYMENT, paid | {"reference": f"feed/{name}"})
     await clinic.sends(inbound.ALLOCATE_CREDIT, {"account_id": account_id})
-    lower = {"account_id": account_id, "reason": "CONTRACTUAL", "direction": "credit"}
+    lower: dict[str, Any] = {"account_id": account_id, "reason": "CONTRACTUAL", "direction": "credit"}
     lower |= {"amount": money("1.11"), "invoice_id": invoice_id}
     await clinic.sends(inbound.APPLY_ADJUSTMENT, lower)
 
@@ -188,7 +188,7 @@ async def visits(clinic: Clinic, name: str) -> None:
     """Encounters that a clinic's system closed; one has a service that no price list knows."""
     for number, codes in enumerate((("VISIT",), ("VISIT", "LAB-1"), ("VISIT", "PHYSIO"))):
         services = [{"code": c, "system": SYSTEM, "service_date": "2026-03-16"} for c in codes]
-        closed = {"encounter_id": f"{name}-{number}", "facility": "north", "currency": "USD"}
+        closed: dict[str, Any] = {"encounter_id": f"{name}-{number}", "facility": "north", "currency": "USD"}
         closed |= {"patient": {"patient_id": f"seen-{name}"}, "services": services}
         closed |= {"closed_at": "2026-03-16T17:00:00Z"}
         await clinic.sends(inbound.ENCOUNTER_CLOSED, closed)
@@ -207,6 +207,6 @@ async def remit(clinic: Clinic, name: str) -> None:
 
 async def elsewhere(clinic: Clinic, name: str) -> None:
     """The same patient at another facility, in a currency without digits."""
-    yen = {"currency": "JPY", "facility": "osaka"}
+    yen: Any = {"currency": "JPY", "facility": "osaka"}
     account_id = await open_account(clinic, name, **yen)
     await clinic.does("clerk", "/v1/charges", service(account_id, **yen))
