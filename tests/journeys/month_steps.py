@@ -179,8 +179,12 @@ async def systems(clinic: Clinic, name: str, invoice_id: str, account_id: str) -
     paid = {"account_id": account_id, "amount": money("150.00"), "method": "bank"}
     await clinic.sends(inbound.POST_PAYMENT, paid | {"reference": f"feed/{name}"})
     await clinic.sends(inbound.ALLOCATE_CREDIT, {"account_id": account_id})
-    lower: dict[str, Any] = {"account_id": account_id, "reason": "CONTRACTUAL", "direction": "credit"}
-    lower |= {"amount": money("1.11"), "invoice_id": invoice_id}
+    lower: dict[str, Any] = {
+        "account_id": account_id,
+        "reason": "CONTRACTUAL",
+        "direction": "credit",
+    }
+    lower |= {"amount": money("1.11"), "direction": "credit", "invoice_id": invoice_id}
     await clinic.sends(inbound.APPLY_ADJUSTMENT, lower)
 
 
@@ -188,9 +192,13 @@ async def visits(clinic: Clinic, name: str) -> None:
     """Encounters that a clinic's system closed; one has a service that no price list knows."""
     for number, codes in enumerate((("VISIT",), ("VISIT", "LAB-1"), ("VISIT", "PHYSIO"))):
         services = [{"code": c, "system": SYSTEM, "service_date": "2026-03-16"} for c in codes]
-        closed: dict[str, Any] = {"encounter_id": f"{name}-{number}", "facility": "north", "currency": "USD"}
+        closed: dict[str, Any] = {
+            "encounter_id": f"{name}-{number}",
+            "facility": "north",
+            "currency": "USD",
+        }
         closed |= {"patient": {"patient_id": f"seen-{name}"}, "services": services}
-        closed |= {"closed_at": "2026-03-16T17:00:00Z"}
+        closed |= {"currency": "USD", "closed_at": "2026-03-16T17:00:00Z"}
         await clinic.sends(inbound.ENCOUNTER_CLOSED, closed)
 
 
