@@ -21,6 +21,9 @@ MODIFIERS: Final = "#modifiers"
 """What a code system's URI ends with where the modifiers of its codes are loaded."""
 
 _CHECKED: Final = Counter("daybook_codes_checked", "Charges by what their codes are", ["verdict"])
+# Shown as 0 from the start: a rule sees no increase in a series that begins with its first one.
+for _verdict in Verdict:
+    _CHECKED.labels(_verdict.value)
 
 
 class CodeChecks:

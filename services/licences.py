@@ -10,12 +10,14 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 import structlog
+from prometheus_client import Counter
 
 from services.ports import LicenceClient, LicencesAway
 
 FRESH_SECONDS: Final = 300.0
 _AGAIN_SECONDS: Final = 10.0
 _log = structlog.get_logger()
+_AWAY: Final = Counter("daybook_licences_away", "Times that whoever licenses did not answer")
 
 
 class Module(StrEnum):
@@ -97,6 +99,7 @@ class Licences:
             modules = await self._client.modules(tenant)
         except LicencesAway as away:
             holds = self._recall(tenant) is not None
+            _AWAY.inc()
             _log.warning("no licence server", tenant=tenant, reason=str(away), last_holds=holds)
             self._failed[tenant] = self._clock()
         else:

@@ -17,6 +17,7 @@ BEGIN
         -- allowed to create roles, or to give away BYPASSRLS.
         ('daybook_writer', 'NOLOGIN NOBYPASSRLS'),
         ('daybook_reader', 'NOLOGIN NOBYPASSRLS'),
+        ('daybook_reporter', 'NOLOGIN NOBYPASSRLS'),
         ('daybook_sequencer', 'NOLOGIN BYPASSRLS'),
         ('daybook_projector', 'NOLOGIN BYPASSRLS'),
         ('daybook_auditor', 'NOLOGIN BYPASSRLS'),
@@ -40,10 +41,13 @@ BEGIN
     FOR granted IN SELECT * FROM (VALUES
         ('daybook_writer', 'daybook_serve_api'),
         ('daybook_reader', 'daybook_serve_api'),
+        ('daybook_reporter', 'daybook_serve_api'),
         ('daybook_writer', 'daybook_serve_intake'),
         ('daybook_sequencer', 'daybook_serve_relay'),
         ('daybook_projector', 'daybook_serve_projector'),
         ('daybook_writer', 'daybook_serve_worker'),
+        ('daybook_reader', 'daybook_serve_worker'),
+        ('daybook_reporter', 'daybook_serve_worker'),
         -- The command line of an operator: parked and rejected things, rebuilds, verification.
         ('daybook_writer', 'daybook_operator'),
         ('daybook_reader', 'daybook_operator'),

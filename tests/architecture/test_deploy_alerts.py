@@ -4,13 +4,14 @@ import ast
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 import yaml
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
+from services.api.event_feed import EventFeed
 from services.api.telemetry import before_send
 from services.processes import SERVE
 from tests.architecture.tree import PACKAGES, ROOT, sources
@@ -45,13 +46,19 @@ def measured() -> dict[str, Metric]:
     for source in sources():
         if source.package in PACKAGES and _makes_metrics(source.tree):
             import_module(source.path.removesuffix(".py").replace("/", "."))
-    of_the_api = CollectorRegistry()
-    before_send(of_the_api)
     return {
         metric.name + suffix: metric
-        for metric in (*described(REGISTRY), *described(of_the_api))
+        for metric in (*described(REGISTRY), *described(of_the_api()))
         for suffix in _SUFFIXES.get(metric.type, ())
     }
+
+
+def of_the_api() -> CollectorRegistry:
+    """What the API measures in a registry that it is given."""
+    registry = CollectorRegistry()
+    before_send(registry)
+    EventFeed(cast("Any", None), registry)
+    return registry
 
 
 def _makes_metrics(tree: ast.Module) -> bool:
@@ -112,10 +119,8 @@ def test_labels_of_a_rule_are_labels_of_the_metric(series: dict[str, Metric]) ->
 
 def _labels(series: dict[str, Metric]) -> dict[str, set[str]]:
     """Labels by series; those of a metric that shows no sample yet are its collector's."""
-    of_the_api = CollectorRegistry()
-    before_send(of_the_api)
     found: dict[str, set[str]] = {}
-    for registry in (REGISTRY, of_the_api):
+    for registry in (REGISTRY, of_the_api()):
         for collector in registry._collector_to_names:
             labels = set(getattr(collector, "_labelnames", ()))
             for metric in collector.collect():

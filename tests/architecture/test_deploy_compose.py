@@ -94,6 +94,33 @@ def test_every_variable_is_in_the_example_and_the_example_sets_no_other() -> Non
     assert set(re.findall(r"^#?(\w+)=", example, re.MULTILINE)) == wanted
 
 
+@pytest.mark.parametrize("name", ["example.api.env", "example.daybook.env"])
+def test_an_example_of_settings_sets_what_there_is_to_set(name: str) -> None:
+    settings = {f"DAYBOOK_{field.name.upper()}" for field in msgspec.structs.fields(Settings)}
+    text = (DEPLOY / name).read_text()
+    values = dict(re.findall(r"^#?(\w+)=(.*)$", text, re.MULTILINE))
+    others = {key for key in values if not key.startswith("DAYBOOK_")}
+    assert others <= {name for name in values if name.startswith(("AWS_", "OTEL_", "SENTRY_"))}
+    assert values.keys() - others <= settings
+    Settings.from_environment(values)
+
+
+def test_every_setting_of_other_systems_is_in_an_example() -> None:
+    examples = "".join((DEPLOY / f"example.{name}.env").read_text() for name in ("api", "daybook"))
+    ports = (ROOT / "docs" / "ports.md").read_text()
+    named = set(re.findall(r"DAYBOOK_[A-Z_]+", ports))
+    of_one_machine = {"DAYBOOK_STRIPE_URL", "DAYBOOK_LICENCE_FILE"}
+    assert named - of_one_machine <= set(re.findall(r"DAYBOOK_[A-Z_]+", examples))
+
+
+def test_files_lie_where_every_process_finds_them() -> None:
+    image = (DEPLOY / "Dockerfile").read_text()
+    folder = re.search(r"DAYBOOK_DATA_DIR=(\S+)", image)
+    assert folder
+    assert f"--mode=0700 {folder[1]}" in image
+    assert {str(service["volumes"]) for service in OURS.values()} == {f"['files:{folder[1]}']"}
+
+
 def test_no_password_is_written_down() -> None:
     example = (DEPLOY / "example.env").read_text()
     assert re.findall(r"PASSWORD=\S", example) == []

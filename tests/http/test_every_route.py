@@ -102,6 +102,22 @@ async def test_the_owner_sees_what_the_other_tenant_does_not(guarded: Api) -> No
     assert sum(ID.search(response.text) is not None for response in shown) >= 2
 
 
+async def test_every_query_can_be_asked_for_what_has_seen_a_command(guarded: Api) -> None:
+    await _fill(guarded)
+    await guarded.catch_up()
+    ids = Ids(await ids_of(await guarded.database.admin(), "demo"))
+    opened = await guarded.post("/v1/accounts", account_body("p3"), **OURS)
+    seen = f"after={opened.json()['token']}"
+    for is_late in (True, False):
+        for call in calls_of(guarded.app):
+            if call.method == "GET":
+                query = f"{call.query}&{seen}" if call.query else f"?{seen}"
+                asked = await make(guarded.client, call._replace(query=query), ids, "k", **OURS)
+                assert asked.status_code < 500, (str(call), asked.text)
+                assert asked.status_code != 425 or is_late, (str(call), asked.text)
+        await guarded.catch_up()
+
+
 WRONG: dict[str, dict[str, str]] = {
     "expired": bearing(token(exp=1)),
     "of another issuer": bearing(token(iss="https://evil.test")),

@@ -25,11 +25,11 @@ ROOT = COMMITTED.parent
 PROCESSES = ("api", "intake", "relay", "projector", "worker")
 BECOMES: dict[str, set[str]] = {
     "daybook_owner": {"daybook_projector"},
-    "daybook_serve_api": {"daybook_writer", "daybook_reader"},
+    "daybook_serve_api": {"daybook_writer", "daybook_reader", "daybook_reporter"},
     "daybook_serve_intake": {"daybook_writer"},
     "daybook_serve_relay": {"daybook_sequencer"},
     "daybook_serve_projector": {"daybook_projector"},
-    "daybook_serve_worker": {"daybook_writer"},
+    "daybook_serve_worker": {"daybook_writer", "daybook_reader", "daybook_reporter"},
     "daybook_operator": {
         "daybook_writer",
         "daybook_reader",
