@@ -287,7 +287,8 @@ def test_a_payment_is_never_given_back_beyond_what_was_received(history: Any) ->
 @many
 @given(histories())
 def test_a_void_leaves_nothing_of_its_invoice_in_the_books(history: Any) -> None:
-    """All that its charges booked and all that was adjusted on it sums to zero by account."""
+    """All that its charges, its issue and what was adjusted on it booked sums to zero, by account
+    and facility."""
     world = world_of(history)
     for voided in of(world, InvoiceVoided):
         lines = {
@@ -303,13 +304,7 @@ def test_a_void_leaves_nothing_of_its_invoice_in_the_books(history: Any) -> None
                 and event.invoice_id == voided.invoice_id
             ):
                 for posting in event.postings:
-                    # A facility keeps what it earned; tax and receivables go by the invoice.
-                    by_facility = posting.gl_account not in (
-                        GlAccount.RECEIVABLE,
-                        GlAccount.TAX_PAYABLE,
-                    )
-                    key = (posting.gl_account, event.facility if by_facility else None)
-                    booked[key] += posting.amount_minor
+                    booked[posting.gl_account, event.facility] += posting.amount_minor
         assert not any(booked.values()), booked
         paid = sum(
             part.amount.minor
