@@ -98,6 +98,8 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     net_minor: int
     tax_minor: int
     asked: Asked | None = None  # not in states that older releases stored
+    trued_up_minor: int = 0
+    """Of the tax, what the issue of its invoice booked, at the invoice's facility."""
 
 
 class Reversed(Captured, frozen=True, kw_only=True, omit_defaults=True, tag="reversed"):
@@ -274,7 +276,11 @@ def evolve(state: ChargeState | None, event: ChargeEvent) -> ChargeState | None:
                 reason=event.reason,
             )
         case ChargeTaxTruedUp(), Captured():
-            return msgspec.structs.replace(state, tax_minor=event.tax.minor)
+            return msgspec.structs.replace(
+                state,
+                tax_minor=event.tax.minor,
+                trued_up_minor=event.tax.minor - event.tax_before.minor,
+            )
         case _:
             return state
 

@@ -90,6 +90,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     due_on: date
     charge_ids: tuple[ChargeId, ...] | None = None  # not in states that older releases stored
     due_days: int | None = None  # not in states that older releases stored
+    facility: str | None = None  # not in states that older releases stored
 
 
 class Paid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="paid"):
@@ -100,6 +101,7 @@ class Paid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="p
     total_minor: int
     charge_ids: tuple[ChargeId, ...] | None = None  # not in states that older releases stored
     due_days: int | None = None  # not in states that older releases stored
+    facility: str | None = None  # not in states that older releases stored
 
 
 class Void(msgspec.Struct, frozen=True, kw_only=True, tag="void"):
@@ -312,6 +314,7 @@ def _voiding(command: VoidInvoice, known: Issued | Paid) -> Voiding:
         total_minor=known.total_minor,
         charge_ids=known.charge_ids,
         reason=command.reason,
+        facility=known.facility,
     )
 
 
@@ -356,6 +359,7 @@ def evolve(state: InvoiceState | None, event: InvoiceEvent) -> InvoiceState | No
                 due_on=event.due_on,
                 charge_ids=state.charge_ids if isinstance(state, Draft) else None,
                 due_days=(event.due_on - event.issued_on).days,
+                facility=event.facility,
             )
         case InvoicePaid(), Issued():
             return Paid(
@@ -364,6 +368,7 @@ def evolve(state: InvoiceState | None, event: InvoiceEvent) -> InvoiceState | No
                 total_minor=state.total_minor,
                 charge_ids=state.charge_ids,
                 due_days=state.due_days,
+                facility=state.facility,
             )
         case InvoiceVoided(), Issued() | Paid():
             return Void(

@@ -1,7 +1,8 @@
 """What voiding an invoice takes back: its lines, what was adjusted on it, and what was paid on it.
 
-Every line is mirrored as its charge stands in the books, to the cent and at its own facility and
-service date; what payments and credit had settled is the customer's credit again.
+Every line is mirrored as its charge was booked, to the cent and at its own facility and service
+date, and so is the tax that the issue booked at the invoice's; what payments and credit had settled
+is the customer's credit again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,8 @@ class Voiding(NamedTuple):
     total_minor: int
     charge_ids: Sequence[ChargeId]
     reason: Private
+    facility: str | None
+    """Where it was issued; not known of one that an older release issued."""
 
 
 class _TakenBack(NamedTuple):
@@ -103,17 +106,18 @@ def _lines(voiding: Voiding, account: AccountHead, book: Book) -> Iterator[_Take
     left_minor = voiding.total_minor
     for charge_id in voiding.charge_ids:
         charge: Captured = book.states[charge_id]
-        left_minor -= charge.net_minor + charge.tax_minor
+        taxed_minor = charge.tax_minor - charge.trued_up_minor
+        left_minor -= charge.net_minor + taxed_minor
         yield _TakenBack(
             name=charge_id,
             # A state that an older release stored does not have it; mostly the account's own.
             facility=charge.asked.facility if charge.asked else account.facility,
             effective_on=charge.service_on,
-            postings=ledger.charge(-charge.net_minor, -charge.tax_minor),
+            postings=ledger.charge(-charge.net_minor, -taxed_minor),
         )
-    # What the issue itself booked: tax that no charge says of itself.
-    today = book.today(account.facility)
-    yield _TakenBack("issue", account.facility, today, ledger.charge(0, -left_minor))
+    # What the issue itself booked: the tax that its charges had more or less by then.
+    facility = voiding.facility or account.facility
+    yield _TakenBack("issue", facility, book.today(facility), ledger.charge(0, -left_minor))
 
 
 def _adjustments(

@@ -1,8 +1,10 @@
 -- Statements of accounts $1 over the posting dates $2 to $3, in one statement, so that the ledger
--- is of one moment. What an invoice had outstanding on $3 is what it has now, and what settled it
--- since.
+-- is of one moment. What an invoice had outstanding on $3 is the sum of its days until then.
 SELECT a.account_id, a.patient_id, a.name, a.facility, a.currency, a.language, a.version,
-       a.position, e.opening_minor, e.receivable_minor, e.credit_minor, e.lines,
+       -- A tag names it, and the two read models may be at different ones.
+       least(a.position, (SELECT p.checkpoint FROM read.projections p
+                           WHERE p.name = 'general_ledger' AND p.stage = 'live')) AS position,
+       e.opening_minor, e.receivable_minor, e.credit_minor, e.lines,
        i.due_on, i.days_1_30_minor, i.days_31_60_minor, i.days_61_90_minor,
        i.days_over_90_minor
   FROM unnest($1::text[]) WITH ORDINALITY AS asked (account_id, place)
@@ -36,17 +38,12 @@ SELECT a.account_id, a.patient_id, a.name, a.facility, a.currency, a.language, a
               coalesce(sum(o.minor) FILTER (WHERE o.days BETWEEN 61 AND 90), 0)
                   AS days_61_90_minor,
               coalesce(sum(o.minor) FILTER (WHERE o.days > 90), 0) AS days_over_90_minor
-         FROM (SELECT v.due_on, $3::date - v.due_on AS days,
-                      v.outstanding_minor
-                      + (SELECT coalesce(sum(p.amount_minor), 0) FROM read.invoice_payments p
-                          WHERE p.tenant = v.tenant AND p.invoice_id = v.invoice_id
-                            AND p.booked_on > $3)
-                      + (SELECT coalesce(sum(CASE c.direction WHEN 'credit' THEN c.amount_minor
-                                                  ELSE -c.amount_minor END), 0)
-                           FROM read.invoice_adjustments c
-                          WHERE c.tenant = v.tenant AND c.invoice_id = v.invoice_id
-                            AND c.booked_on > $3) AS minor
-                 FROM read.invoices v
-                WHERE v.tenant = a.tenant AND v.account_id = a.account_id
-                  AND v.issued_on <= $3) o) i
+         FROM (SELECT r.due_on, $3::date - r.due_on AS days, sum(d.amount_minor) AS minor
+                 FROM read.receivables r
+                 JOIN read.receivable_days d
+                   ON d.tenant = r.tenant AND d.account_id = r.account_id AND d.item = r.item
+                  AND d.booked_on <= $3
+                WHERE r.tenant = a.tenant AND r.account_id = a.account_id
+                  AND r.due_on IS NOT NULL
+                GROUP BY r.item, r.due_on) o) i
  ORDER BY asked.place

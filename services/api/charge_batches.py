@@ -94,6 +94,8 @@ class PricedBatch(msgspec.Struct, frozen=True, kw_only=True):
     codes=(
         "IDEMPOTENCY_KEY_REQUIRED",
         "NOT_FOUND",
+        "CODE_INVALID",
+        "CODE_UNVERIFIED",
         "PRICE_NOT_FOUND",
         "CURRENCY_UNSUPPORTED",
         "STATE_CONFLICT",

@@ -13,12 +13,14 @@ import asyncpg
 from contracts.catalogue import decode
 from contracts.event import Event
 
+# LATERAL … LIMIT 1 keeps to a probe a stream: planned on a small log, a join reads all of it later.
 _OPENINGS: Final = (
-    "SELECT e.tenant, e.stream_id, e.type, e.body, h.version"
+    "SELECT w.tenant, w.stream_id, e.type, e.body, h.version"
     " FROM unnest($1::text[], $2::text[]) AS w (tenant, stream_id)"
-    " JOIN daybook.events e USING (tenant, stream_id)"
-    " JOIN daybook.stream_heads h USING (tenant, stream_id)"
-    " WHERE e.version = 1"
+    " CROSS JOIN LATERAL (SELECT f.type, f.body FROM daybook.events f"
+    " WHERE (f.tenant, f.stream_id, f.version) = (w.tenant, w.stream_id, 1) LIMIT 1) e"
+    " CROSS JOIN LATERAL (SELECT s.version FROM daybook.stream_heads s"
+    " WHERE (s.tenant, s.stream_id) = (w.tenant, w.stream_id) LIMIT 1) h"
 )
 # Of one type only, in any version, where $3 says which.
 _EVENTS: Final = (

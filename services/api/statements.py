@@ -29,7 +29,6 @@ class Statement(AccountStatement, frozen=True, kw_only=True):
     "/accounts/{account_id:str}/statement",
     "general_ledger",
     "account_balances",
-    "invoices",
     summary="Read an account's statement",
     codes=("NOT_FOUND",),
     tagged=True,

@@ -7,8 +7,9 @@ from services.audit.agreement import disagreements
 from services.audit.read_models import shadow_tables
 from tests.fixtures.ledger_history import history
 from tests.fixtures.read_models import ReadModels
+from tests.fixtures.report_oracle import with_clinic
 
-LOG = history(5, 250)
+LOG = with_clinic(history(5, 250), 5)
 AT_ONE = {"account_balances": len(LOG), "general_ledger": len(LOG), "invoices": len(LOG)}
 DAMAGES = (
     (

@@ -20,11 +20,11 @@ from tests.fixtures.databases import Database
 from tests.fixtures.ledger_events import STARTED_ON
 from tests.fixtures.ledger_history import history
 from tests.fixtures.read_models import ReadModels
-from tests.fixtures.report_oracle import FACILITIES, aging_of, scattered
+from tests.fixtures.report_oracle import FACILITIES, TENANTS, aging_of, scattered, with_clinic
 
 DAYS = st.integers(-5, 400).map(lambda days: STARTED_ON + timedelta(days=days))
 # One log for all examples: what varies is what is asked.
-LOG = scattered(history(12, 700), 12)
+LOG = with_clinic(scattered(history(12, 700), 12), 12)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def buckets_of(found: Any) -> Counter[str]:
     return Counter({name: getattr(found, name).minor for name in BUCKETS})
 
 
-@given(day=DAYS, elsewhere=DAYS, tenant=st.sampled_from(["demo", "other"]))
+@given(day=DAYS, elsewhere=DAYS, tenant=st.sampled_from(TENANTS))
 @settings(
     max_examples=15,
     deadline=None,
@@ -69,7 +69,7 @@ async def test_what_an_account_owes_is_aged_by_the_day_at_its_facility(
         assert sum(buckets_of(aging).values()) == account.receivable.minor
 
 
-@given(days=st.tuples(DAYS, DAYS, DAYS), tenant=st.sampled_from(["demo", "other"]))
+@given(days=st.tuples(DAYS, DAYS, DAYS), tenant=st.sampled_from(TENANTS))
 @settings(
     max_examples=12,
     deadline=None,

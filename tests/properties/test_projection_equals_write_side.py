@@ -16,7 +16,7 @@ from projections.general_ledger_queries import account_ledger, trial_balance
 from projections.invoices_queries import find_invoices
 from projections.projection import REGISTRY
 from projections.statements import AnyConnection
-from tests.fixtures.commands import histories
+from tests.fixtures.commands import taxed_histories
 from tests.fixtures.ledger_log import EventLog
 from tests.fixtures.read_models import ReadModels
 from tests.fixtures.world import World
@@ -88,7 +88,7 @@ async def assert_books_tie(connection: AnyConnection, world: World) -> None:
     assert all(minor(total.balance, currency) == 0 for currency, total in books.totals.items())
 
 
-@given(history=histories())
+@given(history=taxed_histories())
 @settings(
     max_examples=12,
     deadline=None,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.account import AccountOpened
 from contracts.adjustment import AdjustmentApplied, Direction
-from contracts.charge import ChargeCaptured, ChargeReversed
+from contracts.charge import ChargeCaptured, ChargeReversed, ChargeTaxTruedUp
 from contracts.credit import CreditAllocated
 from contracts.event import AccountEvent, Posted
 from contracts.ids import AccountId
@@ -25,8 +25,9 @@ from contracts.ledger import GlAccount
 from contracts.money import MINOR_MAX, sum_minor_max
 from contracts.payment import PaymentFailed, PaymentInitiated, PaymentPosted
 from contracts.refund import RefundFailed, RefundIssued, RefundRejected, RefundRequested
+from domain import ledger
 from domain.write_side import ItemKind
-from tests.fixtures.commands import histories
+from tests.fixtures.commands import taxed_histories
 from tests.fixtures.world import World
 
 many = settings(max_examples=80, deadline=None)
@@ -43,7 +44,7 @@ def of(world: World, *kinds: type[Any]) -> list[Any]:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_every_transaction_sums_to_zero_and_fits_the_ledger(history: Any) -> None:
     for event in of(world_of(history), Posted):
         assert sum(posting.amount_minor for posting in event.postings) == 0
@@ -54,7 +55,7 @@ def test_every_transaction_sums_to_zero_and_fits_the_ledger(history: Any) -> Non
 
 
 @many
-@given(histories(), st.sampled_from(["receivable_minor", "credit_minor"]), st.booleans())
+@given(taxed_histories(), st.sampled_from(["receivable_minor", "credit_minor"]), st.booleans())
 def test_no_account_leaves_its_bounds_however_near_it_is_to_them(
     history: Any, balance: str, negative: bool
 ) -> None:
@@ -74,7 +75,7 @@ def test_no_account_leaves_its_bounds_however_near_it_is_to_them(
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_payment_is_never_allocated_beyond_what_was_received(history: Any) -> None:
     for payment in of(world_of(history), PaymentPosted):
         allocated = [allocation.amount.minor for allocation in payment.allocations]
@@ -84,7 +85,7 @@ def test_a_payment_is_never_allocated_beyond_what_was_received(history: Any) -> 
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_an_invoice_is_never_settled_beyond_its_total_and_paid_exactly_at_zero(
     history: Any,
 ) -> None:
@@ -119,7 +120,7 @@ def test_an_invoice_is_never_settled_beyond_its_total_and_paid_exactly_at_zero(
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_charge_is_on_one_invoice_and_an_invoice_is_the_sum_of_its_charges(history: Any) -> None:
     world = world_of(history)
     totals = {charge.charge_id: charge.total.minor for charge in of(world, ChargeCaptured)}
@@ -131,12 +132,18 @@ def test_a_charge_is_on_one_invoice_and_an_invoice_is_the_sum_of_its_charges(his
             seen.add(line.charge_id)
             assert line.net.minor + line.tax.minor == totals[line.charge_id]
             billed[part.invoice_id] += totals[line.charge_id]
-    for invoice in of(world, InvoiceDrafted, InvoiceIssued):
-        assert invoice.total.minor == billed[invoice.invoice_id]
+    for draft in of(world, InvoiceDrafted):
+        assert draft.total.minor == billed[draft.invoice_id]
+    more: Counter[str] = Counter()
+    for event in of(world, ChargeTaxTruedUp):
+        more[event.invoice_id] += event.tax.minor - event.tax_before.minor
+    for invoice in of(world, InvoiceIssued):
+        assert invoice.total.minor == billed[invoice.invoice_id] + more[invoice.invoice_id]
+        assert ledger.on_receivable(invoice.postings) == more[invoice.invoice_id]
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_reversal_is_the_mirror_of_one_charge_that_is_on_no_invoice(history: Any) -> None:
     world = world_of(history)
     captured = {charge.charge_id: charge for charge in of(world, ChargeCaptured)}
@@ -155,7 +162,7 @@ def test_a_reversal_is_the_mirror_of_one_charge_that_is_on_no_invoice(history: A
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> None:
     world = world_of(history)
     events = [recorded.event for recorded in world.events]
@@ -171,6 +178,8 @@ def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> Non
                     owed += event.total.minor
                 case ChargeReversed():
                     owed -= event.total.minor
+                case InvoiceIssued():  # the tax that its charges have more by then
+                    owed += ledger.on_receivable(event.postings)
                 case PaymentPosted():
                     owed -= event.amount.minor - event.credited.minor
                     credit += event.credited.minor
@@ -197,7 +206,7 @@ def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> Non
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_what_is_outstanding_is_part_of_what_is_owed(history: Any) -> None:
     world = world_of(history)
     loose: defaultdict[str, int] = defaultdict(int)  # adjustments of no invoice
@@ -210,9 +219,10 @@ def test_what_is_outstanding_is_part_of_what_is_owed(history: Any) -> None:
         for posting in event.postings:  # what is owed again is on no invoice
             if posting.gl_account is GlAccount.RECEIVABLE:
                 loose[event.account_id] += posting.amount_minor
-    for event in of(world, InvoiceDrafted, InvoiceIssued):
-        signed = event.total.minor if isinstance(event, InvoiceDrafted) else -event.total.minor
-        drafted[event.account_id] += signed
+    for event in of(world, InvoiceDrafted):
+        drafted[event.account_id] += event.total.minor
+    for event in of(world, InvoiceIssued):
+        drafted[event.account_id] += ledger.on_receivable(event.postings) - event.total.minor
     for account_id, head in world.book.accounts.items():
         items = [
             item.outstanding_minor
@@ -224,7 +234,7 @@ def test_what_is_outstanding_is_part_of_what_is_owed(history: Any) -> None:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_invoice_numbers_have_no_gap(history: Any) -> None:
     numbers: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for invoice in of(world_of(history), InvoiceIssued):
@@ -237,7 +247,7 @@ def test_invoice_numbers_have_no_gap(history: Any) -> None:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_every_gl_account_is_booked_on_its_own_side(history: Any) -> None:
     """Money comes in as a debit, revenue and tax as credits; only corrections go the other way."""
     debited = {GlAccount.CASH, GlAccount.CARD_CLEARING, GlAccount.BANK}
@@ -249,6 +259,7 @@ def test_every_gl_account_is_booked_on_its_own_side(history: Any) -> None:
         | CreditAllocated
         | InvoiceVoided
         | RefundFailed
+        | InvoiceIssued
     )
     for event in of(world_of(history), Posted):
         for posting in () if isinstance(event, corrections) else event.postings:
@@ -257,7 +268,7 @@ def test_every_gl_account_is_booked_on_its_own_side(history: Any) -> None:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_payment_is_never_given_back_beyond_what_was_received(history: Any) -> None:
     """Neither with what is only asked for: two requests never reserve the same money."""
     world = world_of(history)
@@ -285,9 +296,10 @@ def test_a_payment_is_never_given_back_beyond_what_was_received(history: Any) ->
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_void_leaves_nothing_of_its_invoice_in_the_books(history: Any) -> None:
-    """All that its charges booked and all that was adjusted on it sums to zero by account."""
+    """All that its charges, its issue and what was adjusted on it booked sums to zero, by account
+    and facility."""
     world = world_of(history)
     for voided in of(world, InvoiceVoided):
         lines = {
@@ -303,13 +315,7 @@ def test_a_void_leaves_nothing_of_its_invoice_in_the_books(history: Any) -> None
                 and event.invoice_id == voided.invoice_id
             ):
                 for posting in event.postings:
-                    # A facility keeps what it earned; tax and receivables go by the invoice.
-                    by_facility = posting.gl_account not in (
-                        GlAccount.RECEIVABLE,
-                        GlAccount.TAX_PAYABLE,
-                    )
-                    key = (posting.gl_account, event.facility if by_facility else None)
-                    booked[key] += posting.amount_minor
+                    booked[posting.gl_account, event.facility] += posting.amount_minor
         assert not any(booked.values()), booked
         paid = sum(
             part.amount.minor
@@ -321,7 +327,7 @@ def test_a_void_leaves_nothing_of_its_invoice_in_the_books(history: Any) -> None
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_card_payment_is_booked_once_and_only_after_it_was_begun(history: Any) -> None:
     world = world_of(history)
     begun = {payment.payment_id: payment for payment in of(world, PaymentInitiated)}
