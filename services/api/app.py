@@ -192,6 +192,8 @@ def _document() -> OpenAPIConfig:
         description=DESCRIPTION,
         use_handler_docstrings=True,
         # The handler's own name, which no other has: clients name their methods after it.
-        operation_id_creator=lambda handler, _method, _path: handler.handler_name.rpartition(".")[2],
+        operation_id_creator=lambda handler, _method, _path: handler.handler_name.rpartition(".")[
+            2
+        ],
         render_plugins=[Reference(), JsonDocument()],
     )

@@ -133,9 +133,7 @@ def download(
     return get(
         path,
         summary=summary,
-        responses=problems(
-            "VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT", "MODULE_NOT_ACTIVE"
-        ),
+        responses=problems("VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT", "MODULE_NOT_ACTIVE"),
         response_description="The file",
         tags=[_tag(path)],
         opt={SCOPE: scope, PROJECTIONS: (), MODULE: module, PRODUCES: media_types},
