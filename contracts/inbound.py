@@ -32,6 +32,14 @@ MEANINGS: Final = {
 }
 """What the patterns mean to people."""
 
+PLAIN_PATTERNS: Final = {
+    _PRINTABLE: r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+    _VISIBLE: r"^[!-~]+$",
+    FACILITY: r"^[A-Za-z0-9._-]+$",
+    _LANGUAGE: r"^[A-Za-z]{2}[A-Za-z0-9-]*$",
+}
+"""The same, of a text that is not empty, for readers to whom `$` is nothing but the text's end."""
+
 Id = Annotated[
     str,
     Meta(

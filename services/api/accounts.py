@@ -69,6 +69,7 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     OpenAccount,
     summary="Open an account",
     codes=("ALREADY_EXISTS", "CURRENCY_UNSUPPORTED"),
+    of_account=False,
 )
 async def open_account(
     data: JSONBody[OpenAccountRequest],

@@ -195,5 +195,9 @@ def _document() -> OpenAPIConfig:
         version=version("daybook"),
         description=DESCRIPTION,
         use_handler_docstrings=True,
+        # The handler's own name, which no other has: clients name their methods after it.
+        operation_id_creator=lambda handler, _method, _path: handler.handler_name.rpartition(".")[
+            2
+        ],
         render_plugins=[Reference(), JsonDocument()],
     )

@@ -21,6 +21,9 @@ from services.execute.envelope import Done, Envelope, HttpIdentity, Refused
 from services.execute.group import Group
 from services.execute.preview import Preview
 
+ETAG: Final = "if_match"
+"""Key of a route's `opt`: False where a command is about no one account."""
+
 KEY: Final = "idempotency_key"
 """Key of a route's `opt`: True where a command must come with an Idempotency-Key."""
 
@@ -129,6 +132,7 @@ async def provide_call(
             description="Names this command. A repeat with the same key and the same body is"
             " answered with the first answer and changes nothing; with another body it is refused."
             " 1 to 255 printable ASCII characters, kept for at least 45 days.",
+            schema_extra={"pattern": f"^{_KEY_TEXT.pattern}$"},
         ),
     ] = None,
     if_match: Annotated[
@@ -137,6 +141,7 @@ async def provide_call(
             name="If-Match",
             required=False,
             description="ETag of the account: refuse the command when the account has changed.",
+            schema_extra={"pattern": rf"^(\*|{_VERSION.pattern})$"},
         ),
     ] = None,
 ) -> Call:
@@ -147,7 +152,7 @@ async def provide_call(
         correlation_id=context.correlation_id,
         traceparent=context.traceparent,
         identity=_identity(request, idempotency_key),
-        expected_version=_version(if_match),
+        expected_version=_version(request, if_match),
         ledger=ledger,
     )
 
@@ -165,8 +170,12 @@ def _identity(request: Request[Any, Any, Any], key: str | None) -> HttpIdentity 
     return HttpIdentity(request.method, request.scope["path"], key)
 
 
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
+def _version(request: Request[Any, Any, Any], if_match: str | None) -> int | None:
+    if if_match is None:
+        return None
+    if not request.route_handler.opt.get(ETAG, True):
+        raise invalid("header:If-Match", "this is not about one account: leave it out")
+    if if_match.strip() == "*":
         return None
     found = _VERSION.fullmatch(if_match.strip())
     if found is None:

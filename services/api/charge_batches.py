@@ -25,7 +25,7 @@ from services.api.charge_bodies import (
 from services.api.codes import CODES
 from services.api.ledger import Recorded
 from services.api.parameters import DryRun
-from services.api.problems import invalid, of_item
+from services.api.problems import of_item
 from services.api.routes import command, previewed
 from services.execute.envelope import Done, Outcome, Refused
 from services.execute.preview import Preview
@@ -102,6 +102,7 @@ class PricedBatch(msgspec.Struct, frozen=True, kw_only=True):
         "ALREADY_EXISTS",
     ),
     key_required=True,
+    of_account=False,
     body_bytes_max=BODY_BYTES_MAX,
     preview=PricedBatch,
 )
@@ -116,8 +117,6 @@ async def capture_charges(
     """
     if any(charge.unit_price is not None for charge in data.charges):
         call.caller.allow(STATE_PRICES)
-    if call.expected_version is not None:
-        raise invalid("header:If-Match", "a batch is about many accounts: leave it out")
     if dry_run:
         return previewed(await _preview(data, call))
     commands = [

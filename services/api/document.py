@@ -16,9 +16,11 @@ from litestar.routes import HTTPRoute
 from contracts.schema import name_of, schemas_of
 from services.access.scopes import SCOPES
 from services.api.auth import SCOPE
-from services.api.calls import KEY
+from services.api.calls import ETAG, KEY
 from services.api.codes import CODES
 from services.api.context import CORRELATION_PATTERN
+from services.api.document_parameters import plain_parameter
+from services.api.document_patterns import plain_patterns
 from services.api.examples import EXAMPLES
 from services.api.media import PRODUCES
 from services.api.problems import problem_example
@@ -79,7 +81,8 @@ def document(app: Litestar) -> dict[str, Any]:
     found["components"]["examples"] = {name: problem_example(name) for name in CODES}
     for (path, method), handler in handlers.items():
         _complete(found["paths"][path][method], handler)
-    return found
+    plain: dict[str, Any] = plain_patterns(found)
+    return plain
 
 
 def shapes_of(app: Litestar) -> dict[str, Any]:
@@ -133,7 +136,10 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     if scope is not None:
         operation["description"] += f"\n\nTakes the scope `{scope}`: {SCOPES[scope]}."
         operation["security"] = [{"token": [scope]}]
-    parameters = operation.setdefault("parameters", [])
+    parameters = [plain_parameter(each) for each in operation.get("parameters", ())]
+    if not handler.opt.get(ETAG, True):
+        parameters = [each for each in parameters if each["name"] != "If-Match"]
+    operation["parameters"] = parameters
     for parameter in parameters:
         if parameter["name"] == "Idempotency-Key" and handler.opt.get(KEY):
             parameter["required"] = True

@@ -52,11 +52,11 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client leaves, takes nothing, its token ends or the process stops."""
         if HEAD_ASKED in scope:  # the body would have no end, and nobody reads it
-            await send(_START)
+            await send(_start())
             await send(_END)
             return
         with self._feed.reader(self._tenant) as more:
-            await send(_START)
+            await send(_start())
             sending = asyncio.ensure_future(self._send_all(send, more))
             leaving = asyncio.ensure_future(_left(receive))
             try:
@@ -130,11 +130,15 @@ _END: Final[HTTPResponseBodyEvent] = {
     "body": b"",
     "more_body": False,
 }
-_START: Final[HTTPResponseStartEvent] = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [
-        (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"x-accel-buffering", b"no"),  # a proxy that collects answers would hold events back
-    ],
-}
+
+
+def _start() -> HTTPResponseStartEvent:
+    """A new one each time: what comes behind adds headers of one request to its list."""
+    return {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [
+            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"x-accel-buffering", b"no"),  # a proxy that collects answers would hold events back
+        ],
+    }

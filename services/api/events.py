@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
+import msgspec
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp
+from msgspec import Meta
 
 from contracts.catalogue import CATALOGUE, subject_parts
 from contracts.ids import split_event_id
@@ -18,22 +19,23 @@ from services.api.event_pages import Frame, Pages
 from services.api.event_stream import EventStream
 from services.api.gate import STREAMS
 from services.api.media import PRODUCES
+from services.api.parameters import TOKEN_OR_PLACE
 from services.api.problems import Lag, Problem, invalid
 from services.api.routes import problems
 
 EVENT_STREAM: Final = "text/event-stream"
 HEAD: Final = "head"
 _POSITION_MAX: Final = 2**63 - 1
-_EXAMPLE: Final = """\
-id: 1
-event: billing.account.opened.v1
-data: {"specversion":"1.0","id":"acc_715e062ft5gndvyptv5c1cbg89-1","source":"/daybook/demo",\
-"type":"billing.account.opened.v1","subject":"acc_715e062ft5gndvyptv5c1cbg89",\
-"sequence":"00000000000000000017","data":{"account_id":"acc_715e062ft5gndvyptv5c1cbg89"}}
-
-"""
 _ENTITIES: Final = frozenset(subject_parts(entry.wire_type)[0] for entry in CATALOGUE)
 _TYPES: Final = frozenset(entry.wire_type for entry in CATALOGUE)
+
+
+class StreamedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of the stream, by the names of its fields there."""
+
+    id: Annotated[str, Meta(description="its position among the tenant's events")]
+    event: Annotated[str, Meta(description="its type")]
+    data: Annotated[str, Meta(description="the CloudEvent in structured JSON")]
 
 
 After = Annotated[
@@ -44,6 +46,7 @@ After = Annotated[
         description="`id` of the last event that was taken, or the token of a command: what"
         " comes behind it is sent. `head`: only what comes from now on. Left out: everything.",
         max_length=256,
+        schema_extra={"pattern": TOKEN_OR_PLACE},
     ),
 ]
 LastEventId = Annotated[
@@ -53,6 +56,7 @@ LastEventId = Annotated[
         required=False,
         description="What a browser sends when it comes again; it counts before `after`.",
         max_length=256,
+        schema_extra={"pattern": TOKEN_OR_PLACE},
     ),
 ]
 OfType = Annotated[
@@ -62,6 +66,7 @@ OfType = Annotated[
         required=False,
         description="only events of this type, such as billing.invoice.issued.v1",
         max_length=128,
+        schema_extra={"enum": sorted(_TYPES)},
     ),
 ]
 OfEntity = Annotated[
@@ -71,6 +76,7 @@ OfEntity = Annotated[
         required=False,
         description="only events of this entity, such as invoice",
         max_length=64,
+        schema_extra={"enum": sorted(_ENTITIES)},
     ),
 ]
 Follow = Annotated[
@@ -91,11 +97,10 @@ Follow = Annotated[
     media_type=EVENT_STREAM,
     responses={
         200: ResponseSpec(
-            data_container=str,
+            data_container=StreamedEvent,
             description="Events as they are on the bus, until the client leaves",
             media_type=EVENT_STREAM,
             generate_examples=False,
-            examples=[Example(id="events", summary="An event", value=_EXAMPLE)],
         )
     }
     | problems("VALIDATION_FAILED", "NOT_YET", "TOO_MANY_REQUESTS"),

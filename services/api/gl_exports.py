@@ -32,6 +32,7 @@ from services.commands import BY_COMMAND
 from services.gl_export.found import GlExportFound, find_gl_export
 from services.gl_export.layout import layout_id
 from services.gl_export.layouts import current_layout
+from services.licences import Module
 from services.objects import ObjectNotFound, ObjectStoreDenied, ObjectStoreUnreachable
 
 EXPORT: Final = BY_COMMAND[RequestGlExport].scope
@@ -86,6 +87,8 @@ class RequestedGlExport(msgspec.Struct, frozen=True, kw_only=True):
     RequestGlExport,
     summary="Export the general ledger",
     codes=("CURRENCY_UNSUPPORTED", "ALREADY_EXISTS"),
+    module=Module.GL_EXPORT,
+    of_account=False,
     status_code=202,
 )
 async def request_gl_export(
@@ -115,7 +118,13 @@ async def request_gl_export(
     return created(place, answer, requested, status_code=202)
 
 
-@query("/gl-exports", "gl_exports", summary="List exports of the general ledger", scope=EXPORT)
+@query(
+    "/gl-exports",
+    "gl_exports",
+    summary="List exports of the general ledger",
+    scope=EXPORT,
+    module=Module.GL_EXPORT,
+)
 async def list_gl_exports(
     reading: NamedDependency[Reading], cursor: Cursor = None, limit: Limit = 50
 ) -> GlExportPage:
@@ -129,6 +138,7 @@ async def list_gl_exports(
     summary="Read an export of the general ledger",
     scope=EXPORT,
     codes=("NOT_FOUND",),
+    module=Module.GL_EXPORT,
 )
 async def get_gl_export(
     reading: NamedDependency[Reading], gl_export_id: GlExportPath
@@ -142,6 +152,7 @@ async def get_gl_export(
     {CSV: "booked_on,gl_account,currency,debit,credit\r\n", JSON: [{"amount_minor": 12500}]},
     summary="Download the entries of an export",
     scope=EXPORT,
+    module=Module.GL_EXPORT,
 )
 async def get_gl_export_file(
     reading: NamedDependency[Reading],
@@ -158,6 +169,7 @@ async def get_gl_export_file(
     {JSON: {"file": "general-ledger.csv", "row_count": 2}},
     summary="Download the manifest of an export",
     scope=EXPORT,
+    module=Module.GL_EXPORT,
 )
 async def get_gl_export_manifest(
     reading: NamedDependency[Reading],

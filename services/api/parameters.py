@@ -12,12 +12,17 @@ from services.api.problems import invalid
 _TYPEID: Final = "_[0-7][0-9a-z]{25}$"
 _ACCOUNT: Final = f"^acc{_TYPEID}"
 _PAYMENT: Final = f"^pay{_TYPEID}"
+_TOKEN: Final = "[a-z]{3,63}" + _TYPEID.removesuffix("$") + "-[1-9][0-9]{0,17}"
+TOKEN: Final = f"^{_TOKEN}$"
+TOKEN_OR_PLACE: Final = f"^({_TOKEN}|head|[0-9]{{1,19}})$"
+_CURSOR: Final = "^[A-Za-z0-9_-]+$"
 STORABLE: Final = r"^(?![\s\S]*[\x00-\x1f])"
 FACILITY_OR_ALL: Final = r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$"
 
 MEANINGS: Final = inbound.MEANINGS | {
     _ACCOUNT: "the id of an account, such as acc_01h455vb4pex5vsknk084sn02q",
     _PAYMENT: "the id of a payment, such as pay_01h455vb4pex5vsknk084sn02q",
+    _CURSOR: "the `cursor` of the page before",
     STORABLE: "text without control characters",
     FACILITY_OR_ALL: "a facility (letters A-Z and a-z, digits and . _ - alone), or * for all",
 }
@@ -84,6 +89,7 @@ OfFacility = Annotated[
         required=False,
         description="only those of this facility",
         pattern=inbound.FACILITY,
+        min_length=1,
         max_length=64,
     ),
 ]
@@ -94,6 +100,7 @@ Cursor = Annotated[
         required=False,
         description="`cursor` of the page before; what it holds is not for reading",
         max_length=1024,
+        pattern=_CURSOR,
     ),
 ]
 Limit = Annotated[

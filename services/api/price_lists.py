@@ -103,6 +103,7 @@ class PriceLists(msgspec.Struct, frozen=True, kw_only=True):
     PublishPriceList,
     summary="Publish a price list",
     codes=("CURRENCY_UNSUPPORTED", "ALREADY_EXISTS"),
+    of_account=False,
     body_bytes_max=BODY_BYTES_MAX,
 )
 async def publish_price_list(

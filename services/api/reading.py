@@ -18,6 +18,7 @@ from services.api.auth import Caller
 from services.api.dependencies import Dependencies
 from services.api.names import opened
 from services.api.outage import outage_as_problem
+from services.api.parameters import TOKEN
 from services.api.problems import Lag, Problem, invalid
 from services.api.tagging import is_known
 from services.calendar import local_dates, read_calendar
@@ -97,6 +98,7 @@ async def provide_reading(
             description="Token of a command: answer only from what has seen it. Waits a moment,"
             " then answers 425 with the lag.",
             max_length=256,
+            schema_extra={"pattern": TOKEN},
         ),
     ] = None,
 ) -> Reading:

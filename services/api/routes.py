@@ -12,10 +12,11 @@ from litestar.openapi.spec import Example
 
 from services.api.auth import READ, SCOPE
 from services.api.body import BODY_BYTES_MAX, StrictJson
-from services.api.calls import KEY
+from services.api.calls import ETAG, KEY
 from services.api.codes import CODES
 from services.api.ledger import Recorded
 from services.api.media import JSON, PDF, PRODUCES
+from services.api.methods import IMMUTABLE
 from services.api.modules import MODULE
 from services.api.problems import PROBLEM_JSON, Problem, ProblemDetails
 from services.api.reading import PROJECTIONS
@@ -47,6 +48,7 @@ def command(
     summary: str,
     codes: tuple[str, ...] = (),
     key_required: bool = False,
+    of_account: bool = True,
     module: Module = Module.CORE,
     body_bytes_max: int = BODY_BYTES_MAX,
     status_code: int = 201,
@@ -54,6 +56,8 @@ def command(
     begun: type | None = None,
 ) -> Route:
     """A POST that executes a command of this kind, with the scope that its table says.
+
+    `of_account`: it is about one, whose ETag it takes as If-Match.
 
     `status_code` is 202 where what was asked for is done behind the answer; `preview` is what it
     answers to `dry_run=true`, where it takes that; `begun` what it answers, with 202, while the
@@ -77,7 +81,12 @@ def command(
             _header("Idempotency-Replayed", "true", "`true` on the answer to a repeat"),
         ],
         tags=[_tag(path)],
-        opt={SCOPE: BY_COMMAND[kind].scope, KEY: key_required, MODULE: module},
+        opt={
+            SCOPE: BY_COMMAND[kind].scope,
+            KEY: key_required,
+            ETAG: of_account,
+            MODULE: module,
+        },
     )
 
 
@@ -126,15 +135,17 @@ def query(
     )
 
 
-def download(path: str, media_types: dict[str, Any], *, summary: str, scope: str) -> Route:
+def download(
+    path: str, media_types: dict[str, Any], *, summary: str, scope: str, module: Module
+) -> Route:
     """A GET of a file, streamed; by media type an example of what is in it."""
     return get(
         path,
         summary=summary,
-        responses=problems("VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT"),
+        responses=problems("VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT", "MODULE_NOT_ACTIVE"),
         response_description="The file",
         tags=[_tag(path)],
-        opt={SCOPE: scope, PROJECTIONS: (), PRODUCES: media_types},
+        opt={SCOPE: scope, PROJECTIONS: (), MODULE: module, PRODUCES: media_types},
     )
 
 
@@ -151,7 +162,7 @@ def immutable(*paths: str) -> HTTPRouteHandler:
 
     @route(
         list(paths),
-        http_method=["PUT", "PATCH", "DELETE"],
+        http_method=IMMUTABLE,
         include_in_schema=False,
         sync_to_thread=False,
         opt={SCOPE: None},
@@ -181,9 +192,14 @@ def previewed(answer: Any) -> Response[Any]:
 
 
 def problems(*codes: str) -> dict[int, ResponseSpec]:
-    """The documentation of these problems, and of those that any route can answer."""
+    """The documentation of these problems, and of those that any route of /v1 can answer."""
+    return specs(*codes, *_ALWAYS)
+
+
+def specs(*codes: str) -> dict[int, ResponseSpec]:
+    """The documentation of these problems alone."""
     by_status: dict[int, list[str]] = {}
-    for name in sorted({*codes, *_ALWAYS}, key=lambda name: (CODES[name].status, name)):
+    for name in sorted({*codes}, key=lambda name: (CODES[name].status, name)):
         by_status.setdefault(CODES[name].status, []).append(name)
     return {
         status: ResponseSpec(

@@ -17,6 +17,7 @@ from services.api.problems import Problem
 from services.api.reading import Reading, tagged
 from services.api.routes import query
 from services.documents.statement import StatementDocument, statement_paper
+from services.licences import Module
 
 
 class Statement(AccountStatement, frozen=True, kw_only=True):
@@ -33,6 +34,7 @@ class Statement(AccountStatement, frozen=True, kw_only=True):
     codes=("NOT_FOUND",),
     tagged=True,
     document=True,
+    module=Module.STATEMENTS,
 )
 async def get_statement(
     request: Request[Any, Any, Any],
