@@ -37,12 +37,13 @@ class OpenAccountRequest(
     facility: FacilityCode
     currency: Currency
     language: Language = "en"
-    email: Annotated[
-        str | None, Meta(max_length=254, description="where documents are sent; kept sealed")
-    ] = None
-    phone: Annotated[
-        str | None, Meta(max_length=40, description="+995 555 12 34 56; kept sealed")
-    ] = None
+    email: (
+        Annotated[str, Meta(max_length=254, description="where documents are sent; kept sealed")]
+        | None
+    ) = None
+    phone: (
+        Annotated[str, Meta(max_length=40, description="+995 555 12 34 56; kept sealed")] | None
+    ) = None
     delivery: Annotated[
         DeliveryChannel | None,
         Meta(description="how the customer wants documents; else the first that there is"),

@@ -1,16 +1,28 @@
 """Event -> start or signal: all that the `sagas` consumer does, as a literal table."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from contracts.catalogue import subject_parts
 from contracts.encounter import EncounterResumed
 from contracts.invoice import InvoiceIssued
+from contracts.statement import StatementStarted
 from services.sagas import workflow_ids
 from services.sagas.encounter import ChargeFromEncounter
 from services.sagas.gl_export import GlExport
-from services.sagas.messages import Encounters, GlExports, Remittances
+from services.sagas.invoice_collection import InvoiceCollection
+from services.sagas.messages import (
+    Collections,
+    Encounters,
+    GlExports,
+    Remittances,
+    StatementRuns,
+)
 from services.sagas.remittance import RemittancePosting
+from services.sagas.statement_run import StatementRun
+
+Work = Collections | Encounters | GlExports | Remittances | StatementRuns
 
 
 class Saga(NamedTuple):
@@ -18,7 +30,9 @@ class Saga(NamedTuple):
 
     kind: str
     workflow: type[Any]
-    work: Callable[[str, tuple[str, ...]], Encounters | GlExports | Remittances]
+    work: Callable[[str, tuple[str, ...]], Work]
+    again: bool = False
+    """Whether it starts again, when its key comes again after it has ended."""
 
     @property
     def name(self) -> str:
@@ -38,18 +52,36 @@ def _gl_exports(tenant: str, stream_ids: tuple[str, ...]) -> GlExports:
     return GlExports(tenant=tenant, gl_export_ids=stream_ids)
 
 
+def _statement_run(tenant: str, run_ids: tuple[str, ...]) -> StatementRuns:
+    (run_id,) = run_ids
+    return StatementRuns(tenant=tenant, run_id=run_id)
+
+
+def _collections(tenant: str, due_dates: tuple[str, ...]) -> Collections:
+    (due_on,) = due_dates
+    return Collections(tenant=tenant, due_on=date.fromisoformat(due_on))
+
+
 RESUME: Final = "resume"
 WAKE: Final = "wake"
 CHARGE_FROM_ENCOUNTER: Final = Saga(workflow_ids.ENCOUNTER, ChargeFromEncounter, _encounters)
 REMITTANCE_POSTING: Final = Saga(workflow_ids.REMITTANCE, RemittancePosting, _remittances)
 
 GL_EXPORT: Final = Saga(workflow_ids.GL_EXPORT, GlExport, _gl_exports)
+STATEMENT_RUN: Final = Saga(workflow_ids.STATEMENT_RUN, StatementRun, _statement_run)
+INVOICE_COLLECTION: Final = Saga(
+    workflow_ids.COLLECTION, InvoiceCollection, _collections, again=True
+)
 
 
 class Start(NamedTuple):
-    """Start the saga for the event's stream; the events of a batch share a workflow."""
+    """Start the saga for the event's stream; the events of a batch share a workflow.
+
+    Where `key` names something else than the stream, that has a workflow of its own.
+    """
 
     saga: Saga
+    key: Callable[[Any], str] | None = None
 
 
 class Signal(NamedTuple):
@@ -73,14 +105,34 @@ def _invoice(_stream_id: str, event: InvoiceIssued) -> tuple[str, ...]:
     return (event.invoice_id, event.number)
 
 
+def _run_id(event: StatementStarted) -> str:
+    return event.run_id
+
+
+def _due_on(event: InvoiceIssued) -> str:
+    return event.due_on.isoformat()
+
+
 TABLE: Final[dict[str, Start | Signal]] = {
     "billing.encounter.received.v1": Start(CHARGE_FROM_ENCOUNTER),
     "billing.encounter.resumed.v1": Signal(CHARGE_FROM_ENCOUNTER, RESUME, _stream, or_start=True),
     "billing.remittance.received.v1": Start(REMITTANCE_POSTING),
     "billing.gl_export.requested.v1": Start(GL_EXPORT),
+    "billing.statement.started.v1": Start(STATEMENT_RUN, _run_id),
     "billing.invoice.issued.v1": Signal(REMITTANCE_POSTING, WAKE, _invoice, or_start=False),
 }
-SAGAS: Final = {saga.kind: saga for saga in (CHARGE_FROM_ENCOUNTER, REMITTANCE_POSTING, GL_EXPORT)}
+ALSO: Final = {"billing.invoice.issued.v1": Start(INVOICE_COLLECTION, _due_on)}
+"""What an event starts besides."""
+SAGAS: Final = {
+    saga.kind: saga
+    for saga in (
+        CHARGE_FROM_ENCOUNTER,
+        REMITTANCE_POSTING,
+        GL_EXPORT,
+        STATEMENT_RUN,
+        INVOICE_COLLECTION,
+    )
+}
 
 
 def filter_subjects() -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from contracts.account import AccountOpened
 from contracts.catalogue import decode
 from contracts.private import Private
 from contracts.statement import DeliveryChannel
-from services.sealing import Keys, Unsealable, open_sealed
 from services.ports import Channel
+from services.sealing import Keys, Unsealable, open_sealed
 from services.statements.queries import sql
 
 _CONTACTS: Final = sql("contacts")
