@@ -125,6 +125,14 @@ async def writing(settings: Settings) -> AsyncIterator[Writing]:
         yield Writing(pool, await wired.executor(pool))
 
 
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """A reader's pool of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        yield await wired.pool("daybook_reader", 2)
+
+
 class Exports(NamedTuple):
     """What a command of the command line needs to export the ledger; see `Writing`."""
 
