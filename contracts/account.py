@@ -7,6 +7,7 @@ from msgspec import Meta
 from contracts.event import AccountEvent
 from contracts.money import Currency
 from contracts.private import Private
+from contracts.statement import DeliveryChannel
 
 
 class AccountOpened(AccountEvent, frozen=True, kw_only=True):
@@ -17,6 +18,11 @@ class AccountOpened(AccountEvent, frozen=True, kw_only=True):
     facility: str
     currency: Currency
     language: Annotated[str, Meta(description="BCP 47 tag of the statements", examples=["en"])]
+    email: Annotated[Private | None, Meta(description="where documents are sent")] = None
+    phone: Annotated[Private | None, Meta(description="where text messages go")] = None
+    delivery: Annotated[
+        DeliveryChannel | None, Meta(description="how the customer wants documents")
+    ] = None
 
 
 class AccountSuspended(AccountEvent, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from contracts import (
     price_list,
     refund,
     remittance,
+    statement,
 )
 from contracts.event import Event
 
@@ -73,6 +74,8 @@ CATALOGUE: Final = (
     Entry("billing.invoice.issued", 1, invoice.InvoiceIssued),
     Entry("billing.invoice.paid", 1, invoice.InvoicePaid),
     Entry("billing.invoice.voided", 1, invoice.InvoiceVoided),
+    Entry("billing.invoice.reminded", 1, invoice.InvoiceReminded),
+    Entry("billing.invoice.sent_to_collections", 1, invoice.InvoiceSentToCollections),
     Entry("billing.payment.initiated", 1, payment.PaymentInitiated),
     Entry("billing.payment.posted", 1, payment.PaymentPosted),
     Entry("billing.payment.failed", 1, payment.PaymentFailed),
@@ -88,6 +91,9 @@ CATALOGUE: Final = (
     Entry("billing.remittance.received", 1, remittance.RemittanceReceived),
     Entry("billing.remittance.claims_settled", 1, remittance.RemittanceClaimsSettled),
     Entry("billing.remittance.completed", 1, remittance.RemittanceCompleted),
+    Entry("billing.statement.started", 1, statement.StatementStarted),
+    Entry("billing.statement.completed", 1, statement.StatementCompleted),
+    Entry("billing.statement.failed", 1, statement.StatementFailed),
 )
 
 

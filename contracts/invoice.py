@@ -10,6 +10,7 @@ from contracts.event import AccountEvent, Posted
 from contracts.ids import ChargeId, InvoiceId
 from contracts.money import Currency, Money
 from contracts.private import Private
+from contracts.statement import DeliveryChannel
 
 LINES_PER_EVENT_MAX = 500
 
@@ -87,3 +88,21 @@ class InvoiceVoided(Posted, frozen=True, kw_only=True):
     released: Annotated[
         Money, Meta(description="what payments and credit had settled of it: credit again")
     ]
+
+
+class InvoiceReminded(AccountEvent, frozen=True, kw_only=True):
+    """The customer was reminded of an invoice that is overdue."""
+
+    invoice_id: InvoiceId
+    day: Annotated[int, Meta(description="of the tenant's schedule: days after the due date")]
+    outstanding: Annotated[Money, Meta(description="what was still owed on it")]
+    channel: DeliveryChannel
+    delivery_id: Annotated[str, Meta(description="names the message, at whoever delivered it too")]
+
+
+class InvoiceSentToCollections(AccountEvent, frozen=True, kw_only=True):
+    """Reminders have brought nothing: the invoice is for those who collect debts."""
+
+    invoice_id: InvoiceId
+    day: Annotated[int, Meta(description="days after the due date")]
+    outstanding: Annotated[Money, Meta(description="what was still owed on it")]

@@ -6,6 +6,7 @@ from contracts.account import AccountOpened, AccountReinstated, AccountSuspended
 from contracts.ids import AccountId
 from contracts.money import exponent
 from contracts.private import Private
+from contracts.statement import DeliveryChannel
 from domain.book import Book
 from domain.decider import Decider, Decision
 from domain.rejections import (
@@ -26,6 +27,9 @@ class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
     facility: str
     currency: str
     language: str = "en"
+    email: Private | None = None
+    phone: Private | None = None
+    delivery: DeliveryChannel | None = None
     unless_open: bool = False
 
 
@@ -106,6 +110,9 @@ def _open(command: OpenAccount) -> AccountOpened:
         facility=command.facility,
         currency=command.currency,
         language=command.language,
+        email=command.email,
+        phone=command.phone,
+        delivery=command.delivery,
     )
 
 

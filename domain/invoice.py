@@ -16,6 +16,8 @@ from contracts.invoice import (
     InvoiceLine,
     InvoiceLinesAdded,
     InvoicePaid,
+    InvoiceReminded,
+    InvoiceSentToCollections,
     InvoiceVoided,
 )
 from contracts.money import Money, format_minor, sum_minor_max
@@ -23,6 +25,15 @@ from contracts.private import Private
 from domain import ledger
 from domain.book import Book
 from domain.charge import Captured, Reversed
+from domain.collecting import (
+    CollectionCommand,
+    CollectionEvent,
+    Pursued,
+    RemindInvoice,
+    SendToCollections,
+    collect,
+    pursued_after,
+)
 from domain.decider import Decider, Decision, Rejected
 from domain.rejections import (
     AlreadyExists,
@@ -31,6 +42,7 @@ from domain.rejections import (
     InvoiceIssuedBefore,
     InvoiceNotDraft,
     InvoiceNotIssued,
+    InvoiceNotOutstanding,
     NotFound,
     NothingToInvoice,
 )
@@ -66,7 +78,7 @@ class VoidInvoice(msgspec.Struct, frozen=True, kw_only=True):
     account_id: AccountId | None = None
 
 
-InvoiceCommand = CreateDraftInvoice | IssueInvoice | VoidInvoice
+InvoiceCommand = CreateDraftInvoice | IssueInvoice | VoidInvoice | CollectionCommand
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, tag="draft"):
@@ -91,6 +103,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     charge_ids: tuple[ChargeId, ...] | None = None  # not in states that older releases stored
     due_days: int | None = None  # not in states that older releases stored
     facility: str | None = None  # not in states that older releases stored
+    pursued: Pursued | None = None
 
 
 class Paid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="paid"):
@@ -114,7 +127,8 @@ class Void(msgspec.Struct, frozen=True, kw_only=True, tag="void"):
 
 
 InvoiceState = Draft | Issued | Paid | Void
-InvoiceEvent = InvoiceDrafted | InvoiceLinesAdded | InvoiceIssued | InvoicePaid | InvoiceVoided
+IssuingEvent = InvoiceDrafted | InvoiceLinesAdded | InvoiceIssued
+InvoiceEvent = IssuingEvent | InvoicePaid | InvoiceVoided | CollectionEvent
 
 
 def decide(command: InvoiceCommand, book: Book) -> Decision:
@@ -159,6 +173,10 @@ def decide(command: InvoiceCommand, book: Book) -> Decision:
             raise InvoiceNotIssued(
                 f"invoice {command.invoice_id} is a draft, which nobody owes: issue it first"
             )
+        case RemindInvoice() | SendToCollections(), Issued() as known:
+            return collect(command, known.account_id, known.pursued, book)
+        case RemindInvoice() | SendToCollections(), _:
+            raise InvoiceNotOutstanding(f"nothing is owed on invoice {command.invoice_id}")
         case _:
             raise InvoiceNotDraft(f"invoice {command.invoice_id} is no draft")
 
@@ -370,6 +388,8 @@ def evolve(state: InvoiceState | None, event: InvoiceEvent) -> InvoiceState | No
                 due_days=state.due_days,
                 facility=state.facility,
             )
+        case InvoiceReminded() | InvoiceSentToCollections(), Issued():
+            return msgspec.structs.replace(state, pursued=pursued_after(state.pursued, event))
         case InvoiceVoided(), Issued() | Paid():
             return Void(
                 account_id=event.account_id,

@@ -11,6 +11,7 @@ from contracts.ids import (
     PriceListId,
     RejectionId,
     RemittanceId,
+    StreamId,
     derive,
 )
 
@@ -83,3 +84,8 @@ def rejection_id(tenant: str, stream: str, sequence: int) -> RejectionId:
 def keyed_price_list_id(tenant: str, *identity: str) -> PriceListId:
     """A price list, by the identity of the command that publishes it."""
     return PriceListId(derive("prl", tenant, *identity))
+
+
+def statement_runs_id(tenant: str, facility: str, as_of: str) -> StreamId:
+    """The runs of a facility (`*` for all) and a day: there is one at a time."""
+    return StreamId(derive("run", tenant, facility, as_of))

@@ -13,6 +13,7 @@ from projections import (
     invoices,
     payments,
     refunds,
+    statement_runs,
 )
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
@@ -89,6 +90,13 @@ REGISTRY: Final = (
         apply=gl_exports.apply,
         schema=sql("gl_exports"),
         sums=sql("gl_exports_sums"),
+    ),
+    Projection(
+        name="statement_runs",
+        version=statement_runs.VERSION,
+        apply=statement_runs.apply,
+        schema=sql("statement_runs"),
+        sums=sql("statement_runs_sums"),
     ),
 )
 

@@ -9,6 +9,7 @@ from domain import (
     adjustment,
     card,
     charge,
+    collecting,
     credit,
     encounter,
     gl_export,
@@ -19,6 +20,7 @@ from domain import (
     price_list,
     refund,
     remittance,
+    statement,
 )
 from domain.decider import Decider
 
@@ -123,6 +125,22 @@ COMMANDS: Final = (
         _account_id,
         Needs.CORRECTED,
         "billing:invoice:void",
+    ),
+    Spec(
+        collecting.RemindInvoice,
+        invoice.INVOICE,
+        lambda command: command.invoice_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:invoice:issue",
+    ),
+    Spec(
+        collecting.SendToCollections,
+        invoice.INVOICE,
+        lambda command: command.invoice_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:invoice:issue",
     ),
     Spec(
         payment.PostPayment,
@@ -331,6 +349,30 @@ COMMANDS: Final = (
         _no_account,
         Needs.NOTHING,
         "billing:gl:export",
+    ),
+    Spec(
+        statement.StartStatementRun,
+        statement.STATEMENT,
+        lambda command: command.stream_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:statement:run",
+    ),
+    Spec(
+        statement.CompleteStatementRun,
+        statement.STATEMENT,
+        lambda command: command.stream_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:statement:run",
+    ),
+    Spec(
+        statement.FailStatementRun,
+        statement.STATEMENT,
+        lambda command: command.stream_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:statement:run",
     ),
 )
 

@@ -7,7 +7,8 @@ libraries in its memory.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Final, NamedTuple, Protocol, TypeVar
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
 
 import asyncpg
 
@@ -21,24 +22,15 @@ from services.documents.paper import Paper
 from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
-from services.ports import ObjectStore
+from services.ports import Channel, ObjectStore
 from services.reach import reach_bus, reaching_postgres
 from services.settings import Settings
+from services.statements.post import Post
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
 INTAKE_CONSUMER: Final = "intake"
 SAGAS_CONSUMER: Final = "sagas"
-
-
-class Closable(Protocol):
-    """Whatever has to be closed."""
-
-    def close(self) -> None:
-        """Let go of what it holds."""
-
-
-Closing = TypeVar("Closing", bound=Closable)
 
 
 class Wiring:
@@ -83,9 +75,10 @@ class Wiring:
             raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
         return self.servers.temporal_address
 
-    def closing(self, held: Closing) -> Closing:
-        """What is closed with the process."""
-        self._undo.callback(held.close)
+    def renderer(self) -> "Renderer":
+        """Who sets papers."""
+        held = make_renderer()
+        self._undo.push_async_callback(held.close)
         return held
 
     def object_store(self) -> ObjectStore:
@@ -132,6 +125,14 @@ async def writing(settings: Settings) -> AsyncIterator[Writing]:
         yield Writing(pool, await wired.executor(pool))
 
 
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """A reader's pool of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        yield await wired.pool("daybook_reader", 2)
+
+
 class Exports(NamedTuple):
     """What a command of the command line needs to export the ledger; see `Writing`."""
 
@@ -176,18 +177,21 @@ async def resuming(settings: Settings) -> AsyncIterator[Resuming]:
         yield Resuming(pool, resume_remittance)
 
 
-class Renderer(Closable, Protocol):
+class Renderer(Protocol):
     """Sets papers as PDF."""
 
     async def render(self, paper: Paper) -> bytes:
         """The PDF of a paper; raises RendererBusy."""
 
+    async def close(self) -> None:
+        """Let go of what it holds."""
+
 
 def make_renderer() -> Renderer:
     """A renderer of documents; whoever makes it closes it."""
-    from services.adapters.pdf import TypstRenderer
+    from services.adapters.typesetting import Typesetters
 
-    return TypstRenderer()
+    return Typesetters()
 
 
 class Printing(NamedTuple):
@@ -203,7 +207,20 @@ async def printing(settings: Settings) -> AsyncIterator[Printing]:
     async with AsyncExitStack() as undo:
         wired = Wiring(settings, locate(settings), "cli", undo)
         pool = await wired.pool("daybook_reader", 2)
-        yield Printing(pool, wired.closing(make_renderer()).render)
+        yield Printing(pool, wired.renderer().render)
+
+
+def make_post(wired: Wiring, objects: ObjectStore) -> Post:
+    """Who keeps and delivers documents."""
+    from services.links import Link, link_keys, link_url
+
+    keys = link_keys(wired.settings)
+
+    def make_link(tenant: str, document: str, until: datetime) -> str:
+        return link_url(wired.settings, keys, Link(tenant, document, until))
+
+    deliveries = {channel: wired.ports.delivery(channel, objects) for channel in Channel}
+    return Post(objects, deliveries, make_link)
 
 
 async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
@@ -262,16 +279,25 @@ async def serve_projector(wired: Wiring, stopping: asyncio.Event) -> None:
 async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
+    from services.sagas.collecting import Collecting
     from services.sagas.consumer import WAIT_SECONDS
     from services.sagas.exporting import Exporting
+    from services.sagas.stating import Stating
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
+    from services.statements.making import Making
+    from services.statements.reminding import Reminding
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
     executor = await wired.executor(pool)
-    reader = await wired.pool("daybook_reader", 4)
-    exporting = Exporting(executor, pool, reader, wired.object_store())
+    reader = await wired.pool("daybook_reader", 6)
+    objects = wired.object_store()
+    exporting = Exporting(executor, pool, reader, objects)
+    post = make_post(wired, objects)
+    render = wired.renderer().render
+    stating = Stating(executor, pool, reader, Making(pool, reader, render, post))
+    collecting = Collecting(executor, reader, Reminding(reader, render, post))
     client = await wired.bus("worker")
     consumer = DurableConsumer(
         stream=wired.streams.events,
@@ -288,7 +314,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             gateway=wired.ports.payment_gateway(pool),
             deliveries=feed,
             stopping=stopping,
-            outside=(exporting.export,),
+            outside=(exporting.export, *stating.activities, *collecting.activities),
         )
 
 
@@ -300,12 +326,13 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
     from services.adapters.postgres.readiness import missing_of
     from services.api.dependencies import Dependencies, all_missing
     from services.api.server import serve_api as serve
+    from services.links import link_keys
 
     settings = wired.settings
     callers = authentication(settings)
     writer = await wired.pool("daybook_writer")
     reader = await wired.pool("daybook_reader")
-    renderer = wired.closing(make_renderer())
+    renderer = wired.renderer()
     dependencies = Dependencies(
         executor=await wired.executor(writer),
         writer=writer,
@@ -318,5 +345,6 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         gateway=wired.ports.payment_gateway(writer),
         render=renderer.render,
         licences=wired.ports.licences(),
+        link_keys=link_keys(settings),
     )
     await serve(dependencies, settings.api_host, settings.api_port, stopping)

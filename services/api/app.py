@@ -18,6 +18,7 @@ from services.api import (
     charge_batches,
     charges,
     credit,
+    documents,
     events,
     gl_exports,
     health,
@@ -28,6 +29,7 @@ from services.api import (
     price_lists,
     refunds,
     reports,
+    statement_runs,
     statements,
     suspensions,
     voids,
@@ -88,6 +90,10 @@ ROUTES: Final = (
     refunds.get_refund,
     refunds.approve_refund,
     refunds.reject_refund,
+    statement_runs.start_statement_run,
+    statement_runs.list_statement_runs,
+    statement_runs.get_statement_run,
+    statement_runs.list_statement_failures,
     price_lists.publish_price_list,
     price_lists.list_price_lists,
     price_lists.get_price_list,
@@ -186,7 +192,7 @@ def _routes(crowd: Crowd, licences: Licences) -> list[ControllerRouterHandler]:
         middleware=[Admission(crowd), Licensed(licences)],
         dependencies={"call": provide_call, "reading": provide_reading},
     )
-    return [v1, health.live, health.ready, health.metrics]
+    return [v1, documents.get_document, health.live, health.ready, health.metrics]
 
 
 def _document() -> OpenAPIConfig:

@@ -17,6 +17,7 @@ from services.access.keys import KeysAway
 from services.access.scopes import ALL_SCOPES
 from services.access.tokens import Claims, TokenRefused
 from services.api.problems import Problem, unavailable
+from services.links import PATH as DOCUMENTS
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -78,6 +79,8 @@ def _takes_token(connection: Connection) -> bool:
     path = connection.scope["path"]
     if path == METRICS_PATH:
         raise Problem("NOT_FOUND", "metrics are served where DAYBOOK_METRICS_PORT says, not here")
+    if path.startswith(f"{DOCUMENTS}/"):
+        return False  # a link is signed itself
     return SCOPE in connection.route_handler.opt or path.startswith("/v1/")
 
 

@@ -1,6 +1,6 @@
 """What the API works with; whoever made it closes it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import asyncpg
@@ -41,6 +41,8 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     render: Render
     """Sets documents as PDF."""
     licences: Licences = UNLIMITED
+    link_keys: Sequence[bytes] = ()
+    """Keys of signed links: the first signs, all are taken."""
     patience_seconds: float = PATIENCE_SECONDS
     """How long a query waits for its `after` before it answers 425."""
     outcome_seconds: float = OUTCOME_SECONDS

@@ -16,6 +16,7 @@ _TOKEN: Final = "[a-z]{3,63}" + _TYPEID.removesuffix("$") + "-[1-9][0-9]{0,17}"
 TOKEN: Final = f"^{_TOKEN}$"
 TOKEN_OR_PLACE: Final = f"^({_TOKEN}|head|[0-9]{{1,19}})$"
 _CURSOR: Final = "^[A-Za-z0-9_-]+$"
+_RUN: Final = "^run_[0-7][0-9a-z]{25}-[1-9][0-9]{0,17}$"
 STORABLE: Final = r"^(?![\s\S]*[\x00-\x1f])"
 FACILITY_OR_ALL: Final = r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$"
 
@@ -23,6 +24,7 @@ MEANINGS: Final = inbound.MEANINGS | {
     _ACCOUNT: "the id of an account, such as acc_01h455vb4pex5vsknk084sn02q",
     _PAYMENT: "the id of a payment, such as pay_01h455vb4pex5vsknk084sn02q",
     _CURSOR: "the `cursor` of the page before",
+    _RUN: "the id of a run of statements, such as run_01h455vb4pex5vsknk084sn02q-1",
     STORABLE: "text without control characters",
     FACILITY_OR_ALL: "a facility (letters A-Z and a-z, digits and . _ - alone), or * for all",
 }
@@ -47,6 +49,10 @@ PaymentPath = Annotated[
 GlExportPath = Annotated[
     str,
     PathParameter(pattern=f"^gle{_TYPEID}", description="id of the export"),
+]
+RunPath = Annotated[
+    str,
+    PathParameter(pattern=_RUN, description="id of the run of statements"),
 ]
 PriceListPath = Annotated[
     str,

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -181,8 +181,11 @@ async def _encounters(bench: Bench) -> list[Figure]:
 
 
 async def _documents(_bench: Bench) -> list[Figure]:
-    with closing(make_renderer()) as renderer:
+    renderer = make_renderer()
+    try:
         taken = await bench_documents(renderer.render)
+    finally:
+        await renderer.close()
     return [
         Figure(
             name=f"statement PDF of 200 lines, {language}",

@@ -12,6 +12,7 @@ from domain.adjusting import AGAINST
 from domain.adjustment import ApplyAdjustment
 from domain.book import Book
 from domain.card import InitiateCardPayment
+from domain.collecting import RemindInvoice, SendToCollections
 from domain.invoice import Draft, Issued, IssueInvoice, Paid, VoidInvoice
 from domain.refund import FailRefund, RejectRefund, RequestRefund
 from domain.write_side import ItemKind, adjusted
@@ -33,6 +34,8 @@ def items_named(envelope: Envelope, account: tuple[str, str]) -> Iterator[Item]:
             yield (*account, ItemKind.INVOICE, invoice_id)
             for reason in AGAINST:
                 yield (*account, ItemKind.ADJUSTMENT, adjusted(invoice_id, reason))
+        case RemindInvoice(invoice_id=invoice_id) | SendToCollections(invoice_id=invoice_id):
+            yield (*account, ItemKind.INVOICE, invoice_id)
         case ApplyAdjustment(invoice_id=str(invoice_id), reason=reason):
             yield (*account, ItemKind.ADJUSTMENT, adjusted(invoice_id, reason))
         case RequestRefund(payment_id=payment_id):

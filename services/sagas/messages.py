@@ -1,6 +1,6 @@
 """What travels through Temporal: references only, never amounts and never personal data."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -115,3 +115,80 @@ class TenantAging(msgspec.Struct, frozen=True, kw_only=True):
     """The tenant whose ageing is to be refreshed."""
 
     tenant: str
+
+
+class StatementRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of statements; its facilities are worked on one after the other."""
+
+    tenant: str
+    run_id: str
+    after: str = ""
+    """The last facility that is done, in a history that goes on."""
+
+
+class FacilitiesAfter(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for the facilities of a run behind one."""
+
+    tenant: str
+    run_id: str
+    after: str
+
+
+class Facilities(msgspec.Struct, frozen=True, kw_only=True):
+    """Some facilities of a run; none where there are no more, or the run has ended."""
+
+    facilities: tuple[str, ...] = ()
+
+
+class StatementPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The accounts of a facility behind one, a page of them."""
+
+    tenant: str
+    run_id: str
+    facility: str
+    after: str = ""
+
+
+class StatementPageDone(msgspec.Struct, frozen=True, kw_only=True):
+    """The last account of a page that is done, null where none is left."""
+
+    after: str | None
+
+
+class EndStatementRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Every account was seen to."""
+
+    tenant: str
+    run_id: str
+
+
+class Collections(msgspec.Struct, frozen=True, kw_only=True):
+    """The invoices of a tenant that were due on a day; the days behind it that are done."""
+
+    tenant: str
+    due_on: date
+    done_day: int = 0
+
+
+class CollectOn(msgspec.Struct, frozen=True, kw_only=True):
+    """Remind of what is outstanding, or hand it over, as the schedule says for a day."""
+
+    tenant: str
+    due_on: date
+    day: int
+
+
+class DayAfter(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for the day of the schedule behind those that are done."""
+
+    tenant: str
+    due_on: date
+    done_day: int
+    today: date
+
+
+class NextDay(msgspec.Struct, frozen=True, kw_only=True):
+    """The next day of the schedule, in days after the due date; null: there is none, or nothing is
+    outstanding any more."""
+
+    day: int | None

@@ -32,6 +32,7 @@ from services.sagas.pulse import PULSE
 from services.sagas.refunding import Refunding
 from services.sagas.schedules import keep_schedules
 from services.sagas.starting import TASK_QUEUE, Starting
+from services.sagas.statement_run import StatementsOfFacility
 from services.sagas.table import SAGAS
 from services.tracing import interceptors
 
@@ -40,7 +41,11 @@ PASSED_THROUGH: Final = ("contracts", "domain", "services", "msgspec")
 RUNNER: Final = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
 )
-WORKFLOWS: Final = (*(saga.workflow for saga in SAGAS.values()), AgingRefresh)
+WORKFLOWS: Final = (
+    *(saga.workflow for saga in SAGAS.values()),
+    AgingRefresh,
+    StatementsOfFacility,
+)
 # A batch keeps the write path busy by itself; more at once only wait for each other.
 ACTIVITIES_MAX: Final = 4
 # These mostly wait for an answer.

@@ -8,6 +8,8 @@ GL_EXPORT: Final = "gl-export"
 CARD_PAYMENT: Final = "card-payment"
 REFUND: Final = "refund"
 PAYMENT_METHOD: Final = "payment-method"
+STATEMENT_RUN: Final = "statement-run"
+COLLECTION: Final = "collection"
 
 
 class Named(NamedTuple):
@@ -26,6 +28,11 @@ def of_one(kind: str, tenant: str, stream_id: str) -> str:
 def of_batch(kind: str, tenant: str, first_position: int, last_position: int) -> str:
     """The workflow that a batch of encounters or remittances shares, by positions of the log."""
     return f"{kind}s/{tenant}/{first_position}-{last_position}"
+
+
+def of_facility(tenant: str, run_id: str, facility: str) -> str:
+    """The part of a run of statements that is one facility's."""
+    return f"{STATEMENT_RUN}/{tenant}/{run_id}/{facility}"
 
 
 def aging_refresh(task_queue: str) -> str:

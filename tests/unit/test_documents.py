@@ -5,11 +5,13 @@ import unicodedata
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 
 from contracts.money import Money
-from services.adapters.pdf import TypstRenderer
+from services.adapters.typesetting import Typesetters
 from services.documents.invoice import invoice_paper
+from services.documents.paper import Paper
 from services.documents.rendering import (
     ROWS_MAX,
     PaperTooLong,
@@ -24,8 +26,7 @@ from services.documents.texts import clean
 from services.documents.words import LANGUAGES, words_of
 from tests.fixtures.papers import ACCOUNT, NAMES, invoice, sender, statement
 from tests.fixtures.pdf_text import missing_glyphs, page_count, pages, text
-
-RENDERER = TypstRenderer()
+from tests.fixtures.rendering import render_in_thread, set_here
 
 
 def style(tag: str, **changes: Any) -> Style:
@@ -51,7 +52,7 @@ def test_an_invoice_says_everything_in_its_language(
     language: str, amounts: tuple[str, ...], page: str
 ) -> None:
     document = invoice(language=language)
-    content = RENDERER.set(invoice_paper(document, style(language)))
+    content = set_here(invoice_paper(document, style(language)))
     said = text(content)
     squeezed = said.replace(" ", "")  # sign, digits and separators may be of different fonts
     for expected in (*amounts, page, "99213", "north-2026-000042", ACCOUNT, "Azizi Bank, Kabul"):
@@ -70,7 +71,7 @@ def test_every_word_of_every_language_has_its_glyphs(language: Any) -> None:
         every += table.values()
     lines = tuple(" ".join(every[at : at + 8]) for at in range(0, len(every), 8))
     paper = invoice_paper(invoice(sender=Sender(name="x", address=lines)), style(language))
-    content = RENDERER.set(paper)
+    content = set_here(paper)
     assert missing_glyphs(content) == 0
     assert letters("".join(every)) <= letters(text(content))
 
@@ -86,7 +87,7 @@ def test_every_language_names_the_same_things() -> None:
 
 
 def test_a_statement_carries_its_balance_to_the_total_on_numbered_pages() -> None:
-    found = pages(RENDERER.set(statement_paper(statement(200), style("en"))))
+    found = pages(set_here(statement_paper(statement(200), style("en"))))
     assert [f"Page {page} of {len(found)}" in said for page, said in enumerate(found, 1)] == (
         [True] * len(found)
     )
@@ -103,16 +104,24 @@ def test_a_statement_carries_its_balance_to_the_total_on_numbered_pages() -> Non
 def test_the_sums_never_stand_alone_on_a_page(lines: int) -> None:
     last = next(
         said
-        for said in pages(RENDERER.set(statement_paper(statement(lines), style("en"))))
+        for said in pages(set_here(statement_paper(statement(lines), style("en"))))
         if "Closing balance" in said
     )
     assert last.count("Service · 99213") >= 2
     assert "Total of the period" in last
 
 
-def test_the_same_paper_gives_the_same_bytes_from_another_renderer_too() -> None:
+async def _set_by(typesetters: Typesetters, *papers: Paper) -> list[bytes]:
+    try:
+        return [await typesetters.render(paper) for paper in papers]
+    finally:
+        await typesetters.close()
+
+
+def test_the_same_paper_gives_the_same_bytes_from_processes_that_are_replaced_too() -> None:
     paper = invoice_paper(invoice(), style("ps"))
-    assert RENDERER.set(paper) == RENDERER.set(paper) == TypstRenderer().set(paper)
+    made = asyncio.run(_set_by(Typesetters(papers_max=1), paper, paper))
+    assert made == [set_here(paper)] * 2
 
 
 HOSTILE = (
@@ -130,7 +139,7 @@ def test_what_others_write_is_printed_and_never_run(hostile: str) -> None:
     document = invoice(
         code=hostile, name=hostile, sender=sender(name=hostile, payment_instructions=(hostile,))
     )
-    said = text(RENDERER.set(invoice_paper(document, style("en"))))
+    said = text(set_here(invoice_paper(document, style("en"))))
     assert said.count(clean(hostile)) >= 6
 
 
@@ -154,12 +163,12 @@ def test_what_no_font_has_or_no_line_holds_is_set_all_the_same() -> None:
     for name in ("👩‍⚕️ 汉字", "W" * 512, "\u202e" + "ء" * 512, ""):
         document = invoice(name=name, sender=sender(name=name[:120]))
         for language in LANGUAGES:
-            assert RENDERER.set(invoice_paper(document, style(language))).startswith(b"%PDF")
+            assert set_here(invoice_paper(document, style(language))).startswith(b"%PDF")
     assert len(clean("w " * 400)) <= 240
 
 
 def test_two_thousand_lines_are_printed_and_too_many_refused() -> None:
-    content = asyncio.run(render_statement(RENDERER.render, statement(2_000), style("en")))
+    content = asyncio.run(render_statement(render_in_thread, statement(2_000), style("en")))
     count = page_count(content)
     assert count > 40
     last = text(content, first=count - 2)
@@ -171,10 +180,25 @@ def test_two_thousand_lines_are_printed_and_too_many_refused() -> None:
 
 def test_more_documents_than_can_be_set_in_time_are_refused_for_now() -> None:
     paper = invoice_paper(invoice(), style("en"))
-    for busy in (TypstRenderer(waiting_max=0), TypstRenderer(patience_seconds=0.0)):
+    for busy in (Typesetters(waiting_max=0), Typesetters(patience_seconds=0.0)):
         with pytest.raises(RendererBusy, match="try again"):
-            asyncio.run(busy.render(paper))
-        busy.close()
+            asyncio.run(_set_by(busy, paper))
+
+
+def test_a_process_that_is_killed_is_replaced() -> None:
+    paper = invoice_paper(invoice(), style("en"))
+
+    async def kill_between() -> bytes:
+        typesetters = Typesetters(workers=1)
+        await typesetters.render(paper)
+        (child,) = psutil.Process().children()
+        child.kill()
+        with pytest.raises(RendererBusy, match="ended"):
+            await typesetters.render(paper)
+        (again,) = await _set_by(typesetters, paper)
+        return again
+
+    assert asyncio.run(kill_between()).startswith(b"%PDF")
 
 
 def test_a_draft_a_void_and_a_paid_invoice_ask_for_nothing() -> None:
@@ -182,7 +206,7 @@ def test_a_draft_a_void_and_a_paid_invoice_ask_for_nothing() -> None:
         paper = invoice_paper(invoice(status=status), style("en"))
         assert paper.slip is None
         assert mark in (paper.mark, paper.stamp)
-        assert mark in text(RENDERER.set(paper))
+        assert mark in text(set_here(paper))
 
 
 def test_tax_is_told_by_rate_and_in_one_line_where_a_charge_is_unknown() -> None:
