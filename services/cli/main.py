@@ -14,6 +14,7 @@ _WHERE: Final = {
     "intake": "intake:intake",
     "invoice": "invoices:invoice",
     "statement": "statements:statement",
+    "refund": "refunds:refund",
     "letterhead": "letterheads:letterhead",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
