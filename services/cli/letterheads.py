@@ -66,7 +66,9 @@ def set_letterhead(
             f"{violated.constraint_name}: names have up to 120 characters, address and pay-to up"
             " to 6 lines"
         ) from violated
-    click.echo(f"letterhead of {facility} in {language} is set")
+    place = "any other facility" if facility == ANY else f"facility {facility}"
+    words = "any other language" if language == ANY else language
+    click.echo(f"letterhead of {place} in {words} is set for tenant {tenant}")
 
 
 async def _set(
