@@ -1,14 +1,20 @@
 """An invoice on paper: its lines, tax by rate, what settled it, and the slip for the rest."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 
 import msgspec
 
-from contracts.adjustment import Direction
+from contracts.adjustment import AdjustmentReason, Direction
 from contracts.charge import ChargeCaptured
 from contracts.payment import PaymentMethod
-from contracts.views import AccountBalance, InvoiceDetail, InvoiceLineDetail
+from contracts.views import (
+    AccountBalance,
+    InvoiceAdjustment,
+    InvoiceDetail,
+    InvoiceLineDetail,
+)
 from services.documents.columns import table
 from services.documents.paper import Closing, Column, Fact, Paper, Slip, Table
 from services.documents.sender import Sender, letterhead
@@ -27,7 +33,7 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     detail: InvoiceDetail
     charges: Mapping[str, ChargeCaptured]
-    """What was charged, by charge id: unit prices and tax rates. May lack some."""
+    """What was charged, by charge id: unit prices and final tax rates. May lack some."""
     account: AccountBalance
     name: str | None
     sender: Sender
@@ -59,7 +65,7 @@ def invoice_paper(document: InvoiceDocument, style: Style) -> Paper:
         due=due,
         due_note=_due_note(document, style),
         tables=_tables(document, style),
-        note={_DRAFT: words.draft_note, _VOID: words.void_note}.get(status),
+        note=_note(document, style),
         slip=_slip(document, style, due),
     )
 
@@ -76,6 +82,18 @@ def _facts(document: InvoiceDocument, style: Style) -> tuple[Fact, ...]:
         Fact(label=words.account, value=style.figure(invoice.account_id)),
         Fact(label=words.currency, value=style.currency(invoice.total.currency)),
     )
+
+
+def _note(document: InvoiceDocument, style: Style) -> str | None:
+    words, invoice, released = style.words, document.detail.invoice, document.detail.released
+    if invoice.status.value == _DRAFT:
+        return words.draft_note
+    if invoice.status.value != _VOID:
+        return None
+    if released is None or not released.minor:
+        return words.void_note
+    amount = style.money(released.minor, released.currency)
+    return f"{words.void_note} {words.void_credit.format(amount=amount)}"
 
 
 def _owed_minor(document: InvoiceDocument) -> int:
@@ -157,7 +175,7 @@ def _closing(document: InvoiceDocument, style: Style) -> tuple[Closing, ...]:
 
     sums = [line(words.subtotal, invoice.net.minor), *_taxes(document, style)]
     sums.append(line(words.total, invoice.total.minor, is_strong=True))
-    paid_minor = sum(part.amount.minor for part in document.detail.payments)
+    paid_minor = sum(part.amount.minor for part in document.detail.payments if not part.released)
     adjusted_minor = _adjusted_minor(document)
     if paid_minor:
         sums.append(line(words.payments, -paid_minor))
@@ -175,7 +193,7 @@ def _taxes(document: InvoiceDocument, style: Style) -> list[Closing]:
     by_rate: dict[int, tuple[int, int]] = {}
     for detail in document.detail.lines:
         charge = document.charges.get(detail.charge_id)
-        rate = charge.tax_rate_ppm if charge else -1
+        rate = charge.tax_rate_ppm if charge and charge.tax == detail.tax else -1
         base_minor, tax_minor = by_rate.get(rate, (0, 0))
         by_rate[rate] = base_minor + detail.net.minor, tax_minor + detail.tax.minor
     known = sum(tax for _, tax in by_rate.values()) == invoice.tax.minor and -1 not in by_rate
@@ -194,10 +212,11 @@ def _taxes(document: InvoiceDocument, style: Style) -> list[Closing]:
 
 
 def _adjusted_minor(document: InvoiceDocument) -> int:
-    return sum(
-        part.amount.minor if part.direction is Direction.CREDIT else -part.amount.minor
-        for part in document.detail.adjustments
-    )
+    return -sum(map(_raised_minor, document.detail.adjustments))
+
+
+def _raised_minor(part: InvoiceAdjustment) -> int:
+    return -part.amount.minor if part.direction is Direction.CREDIT else part.amount.minor
 
 
 def _settled_rows(document: InvoiceDocument, style: Style) -> tuple[tuple[str, ...], ...]:
@@ -215,14 +234,27 @@ def _settled_rows(document: InvoiceDocument, style: Style) -> tuple[tuple[str, .
         (
             part.booked_on,
             f"{words.entry('billing.adjustment.applied.v1')} · {words.reason(part.reason)}",
-            -part.amount.minor if part.direction is Direction.CREDIT else part.amount.minor,
+            _raised_minor(part),
         )
         for part in document.detail.adjustments
+        if part.reason is not AdjustmentReason.INVOICE_VOID
     ]
+    adjustments += _voided_rows(document, words)
     return tuple(
         (style.short_day(on), what, style.amount(minor, currency))
         for on, what, minor in sorted(payments + adjustments, key=lambda row: row[0])
     )
+
+
+def _voided_rows(document: InvoiceDocument, words: Words) -> list[tuple[date, str, int]]:
+    """What a void took back line by line, as the one thing that it is to the customer."""
+    taken = [
+        part for part in document.detail.adjustments if part.reason is AdjustmentReason.INVOICE_VOID
+    ]
+    if not taken:
+        return []
+    what, day = words.entry("billing.invoice.voided.v1"), max(part.booked_on for part in taken)
+    return [(day, what, sum(map(_raised_minor, taken)))]
 
 
 def _paid_by(method: PaymentMethod | None, words: Words) -> str:
