@@ -1,27 +1,23 @@
 """An invoice on paper: its lines, tax by rate, what settled it, and the slip for the rest."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Final
 
 import msgspec
 
-from contracts.adjustment import AdjustmentReason, Direction
 from contracts.charge import ChargeCaptured
-from contracts.payment import PaymentMethod
 from contracts.views import (
     AccountBalance,
-    InvoiceAdjustment,
     InvoiceDetail,
     InvoiceLineDetail,
 )
 from services.documents.columns import table
 from services.documents.paper import Closing, Column, Fact, Paper, Slip, Table
 from services.documents.sender import Sender, letterhead
+from services.documents.settled import adjusted_minor, paid_minor, settled_rows
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
 from services.documents.texts import clean
-from services.documents.words import Words
 
 _DRAFT: Final = "draft"
 _VOID: Final = "void"
@@ -121,7 +117,7 @@ def _due_note(document: InvoiceDocument, style: Style) -> str:
 
 
 def _tables(document: InvoiceDocument, style: Style) -> tuple[Table, ...]:
-    settled = _settled_rows(document, style)
+    settled = settled_rows(document.detail, style)
     lines = table(
         _line_columns(style),
         [_line_row(line, document, style) for line in document.detail.lines],
@@ -175,13 +171,13 @@ def _closing(document: InvoiceDocument, style: Style) -> tuple[Closing, ...]:
 
     sums = [line(words.subtotal, invoice.net.minor), *_taxes(document, style)]
     sums.append(line(words.total, invoice.total.minor, is_strong=True))
-    paid_minor = sum(part.amount.minor for part in document.detail.payments if not part.released)
-    adjusted_minor = _adjusted_minor(document)
-    if paid_minor:
-        sums.append(line(words.payments, -paid_minor))
-    if adjusted_minor:
-        sums.append(line(words.adjustments, -adjusted_minor))
-    if paid_minor or adjusted_minor or invoice.status.value != _DRAFT:
+    received_minor = paid_minor(document.detail)
+    corrected_minor = adjusted_minor(document.detail)
+    if received_minor:
+        sums.append(line(words.payments, -received_minor))
+    if corrected_minor:
+        sums.append(line(words.adjustments, -corrected_minor))
+    if received_minor or corrected_minor or invoice.status.value != _DRAFT:
         sums.append(line(words.amount_due, _owed_minor(document), is_strong=True))
     return tuple(sums)
 
@@ -209,58 +205,6 @@ def _taxes(document: InvoiceDocument, style: Style) -> list[Closing]:
         for rate, (base_minor, tax_minor) in sorted(by_rate.items())
         if rate
     ]
-
-
-def _adjusted_minor(document: InvoiceDocument) -> int:
-    return -sum(map(_raised_minor, document.detail.adjustments))
-
-
-def _raised_minor(part: InvoiceAdjustment) -> int:
-    return -part.amount.minor if part.direction is Direction.CREDIT else part.amount.minor
-
-
-def _settled_rows(document: InvoiceDocument, style: Style) -> tuple[tuple[str, ...], ...]:
-    words, currency = style.words, document.detail.invoice.total.currency
-    payments = [
-        (
-            part.booked_on,
-            _paid_by(part.method, words),
-            -part.amount.minor,
-        )
-        for part in document.detail.payments
-        if not part.released  # the invoice was voided: it is credit again
-    ]
-    adjustments = [
-        (
-            part.booked_on,
-            f"{words.entry('billing.adjustment.applied.v1')} · {words.reason(part.reason)}",
-            _raised_minor(part),
-        )
-        for part in document.detail.adjustments
-        if part.reason is not AdjustmentReason.INVOICE_VOID
-    ]
-    adjustments += _voided_rows(document, words)
-    return tuple(
-        (style.short_day(on), what, style.amount(minor, currency))
-        for on, what, minor in sorted(payments + adjustments, key=lambda row: row[0])
-    )
-
-
-def _voided_rows(document: InvoiceDocument, words: Words) -> list[tuple[date, str, int]]:
-    """What a void took back line by line, as the one thing that it is to the customer."""
-    taken = [
-        part for part in document.detail.adjustments if part.reason is AdjustmentReason.INVOICE_VOID
-    ]
-    if not taken:
-        return []
-    what, day = words.entry("billing.invoice.voided.v1"), max(part.booked_on for part in taken)
-    return [(day, what, sum(map(_raised_minor, taken)))]
-
-
-def _paid_by(method: PaymentMethod | None, words: Words) -> str:
-    if method is None:
-        return words.entry("billing.credit.allocated.v1")
-    return f"{words.entry('billing.payment.posted.v1')} · {words.method(method)}"
 
 
 def _slip(document: InvoiceDocument, style: Style, due: Fact) -> Slip | None:
