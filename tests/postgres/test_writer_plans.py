@@ -1,7 +1,7 @@
 """What else runs with plans that are kept: each reads what it was asked for, however much there is,
 also with a plan from when there was nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -43,7 +43,7 @@ def some(prefix: str) -> list[str]:
     return [f"{prefix}{number}" for number in range(1, ASKED + 1)]
 
 
-STATEMENTS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
+STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "parked encounters": (sql("parked_encounters.sql"), ("demo", None, 20)),
     "parked remittances": (sql("parked_remittances.sql"), ("demo", None, None, 20)),
     "open charges": (
