@@ -5,17 +5,19 @@ from typing import Final
 
 import msgspec
 
-from contracts.adjustment import Direction
 from contracts.charge import ChargeCaptured
-from contracts.payment import PaymentMethod
-from contracts.views import AccountBalance, InvoiceDetail, InvoiceLineDetail
+from contracts.views import (
+    AccountBalance,
+    InvoiceDetail,
+    InvoiceLineDetail,
+)
 from services.documents.columns import table
 from services.documents.paper import Closing, Column, Fact, Paper, Slip, Table
 from services.documents.sender import Sender, letterhead
+from services.documents.settled import adjusted_minor, paid_minor, settled_rows
 from services.documents.slip import code_text, payment_slip
 from services.documents.style import Style
 from services.documents.texts import clean
-from services.documents.words import Words
 
 _DRAFT: Final = "draft"
 _VOID: Final = "void"
@@ -27,7 +29,7 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     detail: InvoiceDetail
     charges: Mapping[str, ChargeCaptured]
-    """What was charged, by charge id: unit prices and tax rates. May lack some."""
+    """What was charged, by charge id: unit prices and final tax rates. May lack some."""
     account: AccountBalance
     name: str | None
     sender: Sender
@@ -59,7 +61,7 @@ def invoice_paper(document: InvoiceDocument, style: Style) -> Paper:
         due=due,
         due_note=_due_note(document, style),
         tables=_tables(document, style),
-        note={_DRAFT: words.draft_note, _VOID: words.void_note}.get(status),
+        note=_note(document, style),
         slip=_slip(document, style, due),
     )
 
@@ -76,6 +78,18 @@ def _facts(document: InvoiceDocument, style: Style) -> tuple[Fact, ...]:
         Fact(label=words.account, value=style.figure(invoice.account_id)),
         Fact(label=words.currency, value=style.currency(invoice.total.currency)),
     )
+
+
+def _note(document: InvoiceDocument, style: Style) -> str | None:
+    words, invoice, released = style.words, document.detail.invoice, document.detail.released
+    if invoice.status.value == _DRAFT:
+        return words.draft_note
+    if invoice.status.value != _VOID:
+        return None
+    if released is None or not released.minor:
+        return words.void_note
+    amount = style.money(released.minor, released.currency)
+    return f"{words.void_note} {words.void_credit.format(amount=amount)}"
 
 
 def _owed_minor(document: InvoiceDocument) -> int:
@@ -103,7 +117,7 @@ def _due_note(document: InvoiceDocument, style: Style) -> str:
 
 
 def _tables(document: InvoiceDocument, style: Style) -> tuple[Table, ...]:
-    settled = _settled_rows(document, style)
+    settled = settled_rows(document.detail, style)
     lines = table(
         _line_columns(style),
         [_line_row(line, document, style) for line in document.detail.lines],
@@ -157,13 +171,13 @@ def _closing(document: InvoiceDocument, style: Style) -> tuple[Closing, ...]:
 
     sums = [line(words.subtotal, invoice.net.minor), *_taxes(document, style)]
     sums.append(line(words.total, invoice.total.minor, is_strong=True))
-    paid_minor = sum(part.amount.minor for part in document.detail.payments)
-    adjusted_minor = _adjusted_minor(document)
-    if paid_minor:
-        sums.append(line(words.payments, -paid_minor))
-    if adjusted_minor:
-        sums.append(line(words.adjustments, -adjusted_minor))
-    if paid_minor or adjusted_minor or invoice.status.value != _DRAFT:
+    received_minor = paid_minor(document.detail)
+    corrected_minor = adjusted_minor(document.detail)
+    if received_minor:
+        sums.append(line(words.payments, -received_minor))
+    if corrected_minor:
+        sums.append(line(words.adjustments, -corrected_minor))
+    if received_minor or corrected_minor or invoice.status.value != _DRAFT:
         sums.append(line(words.amount_due, _owed_minor(document), is_strong=True))
     return tuple(sums)
 
@@ -175,7 +189,7 @@ def _taxes(document: InvoiceDocument, style: Style) -> list[Closing]:
     by_rate: dict[int, tuple[int, int]] = {}
     for detail in document.detail.lines:
         charge = document.charges.get(detail.charge_id)
-        rate = charge.tax_rate_ppm if charge else -1
+        rate = charge.tax_rate_ppm if charge and charge.tax == detail.tax else -1
         base_minor, tax_minor = by_rate.get(rate, (0, 0))
         by_rate[rate] = base_minor + detail.net.minor, tax_minor + detail.tax.minor
     known = sum(tax for _, tax in by_rate.values()) == invoice.tax.minor and -1 not in by_rate
@@ -191,44 +205,6 @@ def _taxes(document: InvoiceDocument, style: Style) -> list[Closing]:
         for rate, (base_minor, tax_minor) in sorted(by_rate.items())
         if rate
     ]
-
-
-def _adjusted_minor(document: InvoiceDocument) -> int:
-    return sum(
-        part.amount.minor if part.direction is Direction.CREDIT else -part.amount.minor
-        for part in document.detail.adjustments
-    )
-
-
-def _settled_rows(document: InvoiceDocument, style: Style) -> tuple[tuple[str, ...], ...]:
-    words, currency = style.words, document.detail.invoice.total.currency
-    payments = [
-        (
-            part.booked_on,
-            _paid_by(part.method, words),
-            -part.amount.minor,
-        )
-        for part in document.detail.payments
-        if not part.released  # the invoice was voided: it is credit again
-    ]
-    adjustments = [
-        (
-            part.booked_on,
-            f"{words.entry('billing.adjustment.applied.v1')} · {words.reason(part.reason)}",
-            -part.amount.minor if part.direction is Direction.CREDIT else part.amount.minor,
-        )
-        for part in document.detail.adjustments
-    ]
-    return tuple(
-        (style.short_day(on), what, style.amount(minor, currency))
-        for on, what, minor in sorted(payments + adjustments, key=lambda row: row[0])
-    )
-
-
-def _paid_by(method: PaymentMethod | None, words: Words) -> str:
-    if method is None:
-        return words.entry("billing.credit.allocated.v1")
-    return f"{words.entry('billing.payment.posted.v1')} · {words.method(method)}"
 
 
 def _slip(document: InvoiceDocument, style: Style, due: Fact) -> Slip | None:

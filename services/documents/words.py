@@ -23,6 +23,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     paid: str
     draft_note: str
     void_note: str
+    void_credit: str
     bill_to: str
     account_holder: str
     patient: str

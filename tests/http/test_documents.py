@@ -107,6 +107,28 @@ async def test_a_draft_is_marked_and_asks_for_no_payment(api: Api) -> None:
     assert "Payment slip" not in said
 
 
+async def test_a_void_invoice_adds_up_and_says_where_its_money_went(api: Api) -> None:
+    account_id = await make_account(api)
+    admin = await api.database.admin()
+    await api.post("/v1/charges", charge_body(account_id))  # untaxed as it is captured
+    await admin.execute(
+        "INSERT INTO tax_rules VALUES ('demo', 'vat', '*', '*', '[2000-01-01,)', 72500)"
+    )
+    path = await make_invoice(api, account_id)
+    await api.post("/v1/payments", payment_body(account_id), key="k")
+    await api.catch_up()
+    said = text((await _pdf(api, path)).content)
+    for words in ("Tax 7.25% on 250.00", "18.12", "268.12", "228.12", "Payments received"):
+        assert words in said, words
+    assert (await api.post(f"{path}/void", {"reason": "an error"})).status_code == 201
+    await api.catch_up()
+    said = text((await _pdf(api, path)).content)
+    assert "What had been paid on it, $40.00, became credit on your account." in said
+    assert "Payments received" not in said
+    assert said.count("Invoice cancelled") == 1
+    assert said.count("−268.12") == 2  # under the total, and in the list
+
+
 async def test_a_forgotten_customer_is_named_by_a_neutral_word(api: Api) -> None:
     path = await make_invoice(api, await make_account(api))
     assert "Ana Lima" in text((await _pdf(api, path)).content)

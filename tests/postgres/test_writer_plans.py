@@ -1,15 +1,18 @@
 """What else runs with plans that are kept: each reads what it was asked for, however much there is,
 also with a plan from when there was nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
 import pytest
 
+from contracts.columns import columns
 from services import sealing
 from services.adapters import codes
 from services.api import openings
+from services.execute.statements import sql as write_path
+from services.gl_export import found
 from services.sagas import ledger, waits
 from services.sagas.ledger import sql
 from tests.fixtures.databases import Database
@@ -26,6 +29,7 @@ FILLING = (
     " v (k, s)",
     "INSERT INTO events SELECT 'demo', stream_id, 1, 'billing.x.v1', stream_id, now(), '{}', '{}'"
     " FROM stream_heads",
+    "INSERT INTO account_heads SELECT 'demo', 'o' || n, 1, 'f', 'USD', 'open', 0, 0",
     "INSERT INTO claims SELECT 'demo', 'invoice_number', 'n-' || n, 'chg_' || n",
     "INSERT INTO subject_keys SELECT 'demo', 's' || n, ''",
     "INSERT INTO saga_waits SELECT 'demo', 'a' || n, 'w' || n",
@@ -39,7 +43,7 @@ def some(prefix: str) -> list[str]:
     return [f"{prefix}{number}" for number in range(1, ASKED + 1)]
 
 
-STATEMENTS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
+STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "parked encounters": (sql("parked_encounters.sql"), ("demo", None, 20)),
     "parked remittances": (sql("parked_remittances.sql"), ("demo", None, None, 20)),
     "open charges": (
@@ -54,6 +58,9 @@ STATEMENTS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "keys": (sealing._FOUND, ("demo", some("s"))),
     "openings": (openings._OPENINGS, (["demo"] * ASKED, some("chg_"))),
     "events": (openings._EVENTS, ("demo", "chg_1", None)),
+    "lines": (write_path("load_lines.sql"), columns([("demo", i) for i in some("chg_")], "tt")),
+    "accounts": (write_path("read_accounts.sql"), columns([("demo", i) for i in some("o")], "tt")),
+    "export": (found._FIND, ("demo", "chg_1")),
     "codes": (codes._WINDOWS, (["demo"] * ASKED, ["s"] * ASKED, some("c"))),
 }
 # Two tables a row are read, and the few of a kind are looked through whole.

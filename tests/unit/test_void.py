@@ -1,5 +1,6 @@
 """Voids: whatever an invoice put into the books is taken back, and money is never lost."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from contracts.ids import InvoiceId
 from contracts.invoice import InvoiceVoided
 from domain.invoice import INVOICE, CreateDraftInvoice, IssueInvoice, VoidInvoice
 from domain.rejections import AlreadyExists, InvoiceNotDraft, InvoiceNotIssued, NotFound
+from domain.tax import TaxRule, TaxRules
 from tests.fixtures.clinic_events import (
     ACCOUNT_ID,
     INVOICE_ID,
@@ -91,6 +93,26 @@ def test_tax_that_only_the_issue_booked_is_taken_back() -> None:
     scenario = given(INVOICE, opened(), charge, drafted(charge), trued_up)
     *_, tax = scenario.when(void()).events
     assert lines_of(tax) == [("1100", -500), ("2200", 500)]
+
+
+def test_tax_that_was_trued_up_is_taken_back_where_the_issue_booked_it() -> None:
+    charge = captured(1, 10_000, 500, facility="south")
+    scenario = given(
+        INVOICE,
+        opened(),
+        charge,
+        drafted(charge, facility="west"),
+        tax_rules=TaxRules((TaxRule("vat", "*", "*", date(2000, 1, 1), None, 72_500),)),
+    )
+    scenario.happened(*scenario.when(IssueInvoice(invoice_id=INVOICE_ID)).events)
+    _, line, tax = scenario.when(void()).events
+    assert isinstance(line, AdjustmentApplied)
+    assert isinstance(tax, AdjustmentApplied)
+    assert (line.facility, lines_of(line)) == (
+        "south",
+        [("1100", -10_500), ("4000", 10_000), ("2200", 500)],
+    )
+    assert (tax.facility, lines_of(tax)) == ("west", [("1100", -225), ("2200", 225)])
 
 
 def test_the_same_void_again_is_a_retry_and_another_is_refused(owed: Scenario) -> None:
