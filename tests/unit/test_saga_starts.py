@@ -20,6 +20,7 @@ from services.sagas.meaning import (
 )
 from services.sagas.table import TABLE, Signal, Start, filter_subjects
 from services.sagas.waits import Wait
+from tests.fixtures.golden import golden_body
 
 RESUMED = "billing.encounter.resumed.v1"
 ENCOUNTER = "billing.encounter.received.v1"
