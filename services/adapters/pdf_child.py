@@ -1,14 +1,20 @@
 """Sets papers that come on standard input, and answers with PDFs: `python -m …pdf_child`.
 
 Typst keeps what it has laid out, and a process of its own ends with it. A message is four
-bytes of length and the content; an answer begins with a byte: 0, then the PDF, or 1, then what went
-wrong.
+bytes of length and the content; an answer begins with a byte: whether the process has
+grown so that it should be ended, and whether what follows is no PDF but what went wrong.
 """
 
 import sys
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+import psutil
 
 from services.adapters.pdf import set_paper
+
+WRONG: Final = 1
+GROWN: Final = 2
+GROWN_BYTES: Final = 160 * 1024 * 1024
 
 
 def read(stream: BinaryIO) -> bytes | None:
@@ -25,12 +31,15 @@ def write(stream: BinaryIO, content: bytes) -> None:
 
 def main() -> None:
     """Set papers until nothing comes any more."""
+    process = psutil.Process()
     while (paper := read(sys.stdin.buffer)) is not None:
         try:
-            answer = b"\0" + set_paper(paper.decode())
+            flags, answer = 0, set_paper(paper.decode())
         except Exception as wrong:  # told to whoever asked; the next paper may be a good one
-            answer = b"\1" + f"{type(wrong).__name__}: {wrong}".encode()
-        write(sys.stdout.buffer, answer)
+            flags, answer = WRONG, f"{type(wrong).__name__}: {wrong}".encode()
+        if process.memory_info().rss > GROWN_BYTES:
+            flags |= GROWN
+        write(sys.stdout.buffer, bytes([flags]) + answer)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Papers set as PDF in processes of their own, each ended after some dozen: Typst keeps memory.
+"""Papers set as PDF in processes of their own, each ended when it has grown: Typst keeps memory.
 
 At most 32 papers wait, each for at most 20 seconds.
 """
@@ -19,7 +19,9 @@ _CHILD: Final = ("-m", "services.adapters.pdf_child")
 _WORKERS: Final = 2
 _WAITING_MAX: Final = 32
 _PATIENCE_SECONDS: Final = 20.0
-_PAPERS_MAX: Final = 60
+_PAPERS_MAX: Final = 1_000
+_WRONG: Final = 1
+_GROWN: Final = 2
 _BYTES_MAX: Final = 256 * 1024 * 1024
 _log = structlog.get_logger()
 
@@ -78,13 +80,13 @@ class Typesetters:
             raise
         finally:
             self._busy.discard(child)
-        await self._keep(child)
-        if answer[:1] != b"\0":
+        await self._keep(child, answer[0] & _GROWN > 0)
+        if answer[0] & _WRONG:
             raise NotSet(answer[1:].decode(errors="replace"))
         return answer[1:]
 
-    async def _keep(self, child: "_Child") -> None:
-        if child.papers >= self._papers_max or self._is_closed:
+    async def _keep(self, child: "_Child", has_grown: bool) -> None:
+        if has_grown or child.papers >= self._papers_max or self._is_closed:
             await child.end()
         else:
             self._idle.append(child)

@@ -42,10 +42,9 @@ async def get_document(
     link = _read(dependencies, token)
     with dependencies.crowd.joined(link.tenant):
         try:
-            opened = await dependencies.objects.open(
-                object_key(link.tenant, *link.document.split("/"))
-            )
-        except ObjectNotFound as missing:
+            key = object_key(link.tenant, *link.document.split("/"))
+            opened = await dependencies.objects.open(key)
+        except (ObjectNotFound, ValueError) as missing:
             raise Problem("NOT_FOUND", "the document is kept no more") from missing
         except (ObjectStoreUnreachable, ObjectStoreDenied) as away:
             _log.error("object store unavailable", tenant=link.tenant, reason=str(away))
@@ -56,7 +55,6 @@ async def get_document(
             "Content-Type": PDF,
             "Content-Length": str(opened.size_bytes),
             "Content-Disposition": "inline",
-            "Cache-Control": "private, no-store",
             "Referrer-Policy": "no-referrer",
             "X-Robots-Tag": "noindex",
         },

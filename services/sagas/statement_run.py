@@ -24,7 +24,8 @@ with workflow.unsafe.imports_passed_through():
 
 ATTEMPT_SECONDS_MAX: Final = timedelta(minutes=30)
 PAGES_PER_HISTORY_MAX: Final = 50
-"""Some six events a page: a history is ended at a hundredth of what Temporal allows."""
+"""Some six events a page: a history is ended at a hundredth of what Temporal allows. Running
+workflows have it too: another number needs `workflow.patched`."""
 
 
 @workflow.defn(name="StatementsOfFacility")

@@ -25,6 +25,8 @@ OF_POSTGRES = [
     "intake rejected discard rej_1 --reason wrong",
     "gl export --from 2026-01-01 --to 2026-01-31 --out out",
     "gl fetch gle_1 --out out",
+    "statement run --as-of 2026-01-31",
+    "statement list",
     "erp-layout show",
     "rebuild invoices",
     "rebuild invoices --resume",

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from contracts.invoice import InvoiceIssued, InvoiceSentToCollections
 from domain.encounter import AttentionRequired, Billed
 from domain.gl_export import Completed as Exported
 from domain.gl_export import Failed
@@ -18,6 +19,7 @@ from domain.payment_method import RemovePaymentMethod
 from domain.refund import Failed as RefundHasFailed
 from domain.refund import Issued
 from domain.remittance import Completed
+from domain.statement import Ended
 from services.adapters.object_store import open_object_store
 from services.adapters.sandbox_gateway import REFUND_FAILS, TIMES_OUT, SandboxGateway
 from services.sagas import workflow_ids
@@ -28,6 +30,7 @@ from services.sagas.worker import make_gateway_worker, make_worker
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import catch_up
 from tests.workflows.clinic import Clinic, ServedClinic, claim, serve
+from tests.workflows.stating import Sending, sending
 from tests.workflows.test_gl_export import asked
 from tests.workflows.test_replay import HISTORIES
 from tests.workflows.till import open_till
@@ -43,12 +46,24 @@ async def environment(temporal_test_server: str) -> AsyncIterator[WorkflowEnviro
 
 
 @pytest.fixture
-async def recorded(
-    environment: WorkflowEnvironment, clinic: Clinic, database: Database
-) -> AsyncIterator[ServedClinic]:
+def served(environment: WorkflowEnvironment, clinic: Clinic) -> ServedClinic:
     """A clinic whose workflow ids do not change from one recording to the next."""
     served = serve(clinic, environment.client)
     served.tenant = "clinic"
+    return served
+
+
+@pytest.fixture
+async def sends(served: ServedClinic, database: Database) -> Sending:
+    """What makes statements and reminds."""
+    return await sending(served, database, {}, accounts_max=2)
+
+
+@pytest.fixture
+async def recorded(
+    served: ServedClinic, sends: Sending, database: Database
+) -> AsyncIterator[ServedClinic]:
+    """A clinic with its worker."""
     await served.publish(A=10_000)
     exporting = Exporting(
         served.executor,
@@ -56,7 +71,7 @@ async def recorded(
         await database.pool("daybook_reader", 1),
         open_object_store(database.objects.as_uri()),
     )
-    outside = (exporting.export,)
+    outside = (exporting.export, *sends.activities)
     async with (
         make_worker(served.client, served.executor, served.pool, outside=outside),
         make_gateway_worker(
@@ -66,8 +81,18 @@ async def recorded(
         yield served
 
 
-async def _keep(clinic: ServedClinic, name: str, workflow_id: str) -> None:
+async def _runs(clinic: ServedClinic, workflow_id: str) -> list[str]:
+    """The runs that continued each other, the first one first."""
     handle = clinic.client.get_workflow_handle(workflow_id)
+    last = await handle.fetch_history()
+    begun = last.events[0].workflow_execution_started_event_attributes
+    return [begun.first_execution_run_id, last.run_id]
+
+
+async def _keep(
+    clinic: ServedClinic, name: str, workflow_id: str, run_id: str | None = None
+) -> None:
+    handle = clinic.client.get_workflow_handle(workflow_id, run_id=run_id)
     await handle.result()
     path = HISTORIES / f"{name}.json"
     if not path.exists():
@@ -143,6 +168,41 @@ async def test_record_remittance_given_up(
     await clinic.settle(clinic.are([encounter.encounter_id], Billed))
     await clinic.starting.resume(REMITTANCE_POSTING, "clinic", remittance.remittance_id)
     await _keep(clinic, "remittance_parked_and_resumed", own)
+
+
+async def test_record_a_run_of_statements(recorded: ServedClinic, sends: Sending) -> None:
+    clinic = recorded
+    for number in range(5):
+        await sends.open(f"p{number}")
+    start = sends.start("print")
+    run_id = await sends.begin(start)
+    await clinic.settle(clinic.are([start.stream_id], Ended))
+    own = workflow_ids.of_one("statement-run", "clinic", run_id)
+    first = (await _runs(clinic, own))[0]
+    await _keep(clinic, "statement-run_of_one_facility", own, first)
+    await _keep(clinic, "statement-run_at_its_end", own)
+    facility = workflow_ids.of_facility("clinic", run_id, "north")
+    await _keep(clinic, "statement-run_pages", facility)
+
+
+async def test_record_a_collection(
+    recorded: ServedClinic, sends: Sending, environment: WorkflowEnvironment, database: Database
+) -> None:
+    clinic = recorded
+    account_id = await sends.open("p1")
+    await sends.charge(account_id)
+    await sends.issue(account_id, due_days=1)
+    await catch_up(database)
+    await clinic.deliver()
+    (issued,) = await clinic.events(InvoiceIssued)
+
+    async def handed_over() -> bool:
+        await environment.sleep(timedelta(days=8))
+        return bool(await clinic.count(InvoiceSentToCollections))
+
+    await clinic.settle(handed_over)
+    own = workflow_ids.of_one("collection", "clinic", issued.due_on.isoformat())
+    await _keep(clinic, "collection_reminded_and_handed_over", own)
 
 
 async def test_record_gl_exports_together(recorded: ServedClinic, database: Database) -> None:

@@ -1,6 +1,7 @@
 """A clinic whose worker makes statements and collects invoices, over real stores and servers."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -36,6 +37,7 @@ from tests.fixtures.rendering import render_in_thread
 from tests.workflows.clinic import ServedClinic
 
 _numbers = itertools.count()
+_SEALED: Sequence[str] = ("name", "email", "phone")
 Answer = Delivered | Undeliverable | NotDelivered
 
 
@@ -71,10 +73,8 @@ class Sending:
         tenant = self.clinic.tenant
         keys = await make_keys(self.clinic.pool, tenant, [patient])
         account_id = naming.account_id(tenant, patient, "USD")
-        sealed = {
-            name: seal(keys, tenant, patient, contact[name])
-            for name in ("name", "email", "phone")
-            if name in contact
+        sealed: dict[str, Any] = {
+            name: seal(keys, tenant, patient, contact[name]) for name in _SEALED if name in contact
         }
         delivery = DeliveryChannel(contact["delivery"]) if "delivery" in contact else None
         fields: dict[str, Any] = {"name": None, **sealed}

@@ -10,6 +10,7 @@ from contracts.ids import InvoiceId, PaymentId, derive
 from contracts.invoice import InvoiceIssued, InvoiceReminded, InvoiceSentToCollections
 from contracts.money import Money
 from contracts.payment import PaymentMethod
+from contracts.statement import DeliveryChannel
 from domain.collecting import RemindInvoice, SendToCollections
 from domain.payment import PostPayment
 from services.execute.envelope import Refused
@@ -172,7 +173,7 @@ async def test_a_settled_invoice_is_neither_reminded_of_nor_handed_over(
     (issued,) = await idle_clinic.events(InvoiceIssued)
     named: dict[str, Any] = {"invoice_id": paid, "account_id": issued.account_id, "day": 7}
     commands = (
-        RemindInvoice(**named, channel="email", delivery_id="d"),
+        RemindInvoice(**named, channel=DeliveryChannel.EMAIL, delivery_id="d"),
         SendToCollections(**named),
     )
     for command in commands:
