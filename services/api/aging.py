@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
-from contracts.calendar import check_day
+from contracts.calendar import DATE_SCHEMA, check_day
 from contracts.inbound import FACILITY, Day, FacilityCode
 from contracts.reports import AgedAccounts, AgingReports
 from projections.aging import find_aged_accounts, find_reports
@@ -27,7 +27,10 @@ from services.api.routes import problems, query
 AsOf = Annotated[
     date | None,
     QueryParameter(
-        name="as_of", required=False, description="local date; the latest computed if left out"
+        name="as_of",
+        required=False,
+        description="local date; the latest computed if left out",
+        schema_extra=DATE_SCHEMA,
     ),
 ]
 
