@@ -89,12 +89,6 @@ class Ledger:
                 return event
         raise Problem("NOT_FOUND", f"there is no such event of {stream_id}")
 
-    async def patient_of(self, tenant: str, account_id: str) -> str:
-        """Whose account it is; raises Problem NOT_FOUND."""
-        opened = (await self.find(tenant, account_id)).event
-        patient_id: str = opened.patient_id
-        return patient_id
-
     async def find(self, tenant: str, stream_id: str) -> Recorded:
         """What a stream began with; raises Problem NOT_FOUND."""
         with outage_as_problem():
