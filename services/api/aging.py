@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
-from contracts.calendar import DATE_SCHEMA, check_day
+from contracts.calendar import check_day
 from contracts.inbound import FACILITY, Day, FacilityCode
 from contracts.reports import AgedAccounts, AgingReports
 from projections.aging import find_aged_accounts, find_reports
@@ -30,7 +30,6 @@ AsOf = Annotated[
         name="as_of",
         required=False,
         description="local date; the latest computed if left out",
-        schema_extra=DATE_SCHEMA,
     ),
 ]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from contracts.calendar import DATE_SCHEMA, check_day
+from contracts.calendar import check_day
 from contracts.reports import Revenue
 from contracts.views import TrialBalance
 from projections.general_ledger_queries import trial_balance
@@ -43,12 +43,8 @@ async def get_trial_balance(
 @query("/reports/revenue", "general_ledger", summary="Revenue", scope=READ_REPORTS)
 async def get_revenue(
     reading: NamedDependency[Reading],
-    booked_from: Annotated[
-        date, QueryParameter(name="from", description=_FIRST, schema_extra=DATE_SCHEMA)
-    ],
-    booked_to: Annotated[
-        date, QueryParameter(name="to", description=_LAST, schema_extra=DATE_SCHEMA)
-    ],
+    booked_from: Annotated[date, QueryParameter(name="from", description=_FIRST)],
+    booked_to: Annotated[date, QueryParameter(name="to", description=_LAST)],
     facility: OfFacility = None,
 ) -> Revenue:
     """What was captured, adjusted and collected from day to day, and what is outstanding then."""
