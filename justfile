@@ -44,6 +44,11 @@ check: _format lint types imports _drift test
 test *ARGS:
     {{ run }} pytest --numprocesses 2 --dist loadgroup "$@"
 
+# Ask the API whatever its document allows, for that many seconds
+[group('check')]
+schemathesis SECONDS="600":
+    DAYBOOK_SCHEMATHESIS_SECONDS="$1" {{ run }} pytest -q tests/http/test_schemathesis.py
+
 # What ruff finds
 [group('check')]
 lint:

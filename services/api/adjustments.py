@@ -1,10 +1,10 @@
 """Adjustments over HTTP: lower or raise what is owed for a named reason, read what was applied."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
@@ -15,11 +15,11 @@ from contracts.ids import AccountId, AdjustmentId, InvoiceId
 from contracts.inbound import Day, Id
 from contracts.money import Money
 from domain.adjustment import ApplyAdjustment
-from services.api.auth import Caller
 from services.api.body import Amount
 from services.api.calls import Call
 from services.api.ledger import Ledger, Recorded
 from services.api.parameters import AdjustmentPath
+from services.api.reading import Reading
 from services.api.routes import command, created, query
 
 Reason = Literal["CONTRACTUAL", "CHARITY", "BAD_DEBT", "COURTESY", "CORRECTION"]
@@ -77,12 +77,12 @@ async def apply_adjustment(
 
 @query("/adjustments/{adjustment_id:str}", summary="Read an adjustment", codes=("NOT_FOUND",))
 async def get_adjustment(
-    request: Request[Caller, Any, Any],
+    reading: NamedDependency[Reading],
     ledger: NamedDependency[Ledger],
     adjustment_id: AdjustmentPath,
 ) -> Adjustment:
     """The adjustment as it stands in the log; what was applied can be read at once."""
-    return _adjustment(await ledger.find(request.user.tenant, adjustment_id))
+    return _adjustment(await ledger.find(reading.tenant, adjustment_id))
 
 
 def _command(data: ApplyAdjustmentRequest, adjustment_id: AdjustmentId) -> ApplyAdjustment:

@@ -27,7 +27,9 @@ from services.api.routes import problems, query
 AsOf = Annotated[
     date | None,
     QueryParameter(
-        name="as_of", required=False, description="local date; the latest computed if left out"
+        name="as_of",
+        required=False,
+        description="local date; the latest computed if left out",
     ),
 ]
 

@@ -106,9 +106,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             expected_version=self.expected_version,
         )
 
-    async def seal_text(self, subject: str, text: str) -> Private:
-        """Seal a personal field that must be there."""
-        sealed = await self.seal(subject, text)
+    async def seal_text(self, account_id: str, text: str) -> Private:
+        """Seal what is said about an account; raises Problem NOT_FOUND."""
+        sealed = await self.ledger.seal_for(self.tenant, account_id, text)
         assert sealed is not None, "a text is sealed"
         return sealed
 

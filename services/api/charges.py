@@ -1,10 +1,9 @@
 """Charges over HTTP: capture one, reverse it, read it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import Response
-from litestar.connection import Request
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
@@ -14,7 +13,7 @@ from contracts.event import Event
 from contracts.ids import ChargeId, event_id
 from contracts.inbound import Line
 from domain.charge import CaptureCharge, ReverseCharge
-from services.api.auth import STATE_PRICES, Caller
+from services.api.auth import STATE_PRICES
 from services.api.calls import Call
 from services.api.charge_bodies import (
     CaptureChargeRequest,
@@ -27,6 +26,7 @@ from services.api.charge_bodies import (
 )
 from services.api.ledger import Ledger, Recorded
 from services.api.parameters import ChargePath, DryRun
+from services.api.reading import Reading
 from services.api.routes import command, created, previewed, query
 
 
@@ -89,13 +89,12 @@ async def reverse_charge(
     What is on an invoice, be it a draft, is not reversed alone: voiding the invoice does it.
     """
     captured: ChargeCaptured = (await call.ledger.find(call.tenant, charge_id)).event
-    patient_id = await call.ledger.patient_of(call.tenant, captured.account_id)
     reversed_ = await call.execute(
         data,
         ReverseCharge(
             charge_id=ChargeId(charge_id),
             account_id=captured.account_id,
-            reason=await call.seal_text(patient_id, data.reason),
+            reason=await call.seal_text(captured.account_id, data.reason),
         ),
     )
     charge = await _read(call.ledger, call.tenant, charge_id)
@@ -104,10 +103,10 @@ async def reverse_charge(
 
 @query("/charges/{charge_id:str}", summary="Read a charge", codes=("NOT_FOUND",))
 async def get_charge(
-    request: Request[Caller, Any, Any], ledger: NamedDependency[Ledger], charge_id: ChargePath
+    reading: NamedDependency[Reading], ledger: NamedDependency[Ledger], charge_id: ChargePath
 ) -> Charge:
     """The charge as it stands in the log; what was captured can be read at once."""
-    return await _read(ledger, request.user.tenant, charge_id)
+    return await _read(ledger, reading.tenant, charge_id)
 
 
 async def _read(ledger: Ledger, tenant: str, charge_id: str) -> Charge:

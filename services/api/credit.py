@@ -1,10 +1,10 @@
 """A customer's credit over HTTP: allocate it to invoices, read what was allocated."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
@@ -14,13 +14,13 @@ from contracts.ids import AccountId, CreditAllocationId
 from contracts.money import Money
 from contracts.payment import Allocation
 from domain.credit import AllocateCredit
-from services.api.auth import Caller
 from services.api.body import Amount
 from services.api.calls import Call
 from services.api.ledger import Ledger, Recorded
 from services.api.parameters import AccountPath, CreditAllocationPath
 from services.api.payment_bodies import ALLOCATIONS_MAX, WantedAllocation, wanted_allocations
 from services.api.problems import Problem
+from services.api.reading import Reading
 from services.api.routes import command, created, query
 
 
@@ -79,13 +79,13 @@ async def allocate_credit(
     codes=("NOT_FOUND",),
 )
 async def get_credit_allocation(
-    request: Request[Caller, Any, Any],
+    reading: NamedDependency[Reading],
     ledger: NamedDependency[Ledger],
     account_id: AccountPath,
     credit_allocation_id: CreditAllocationPath,
 ) -> CreditAllocation:
     """The allocation as it stands in the log; what was allocated can be read at once."""
-    allocation = _allocation(await ledger.find(request.user.tenant, credit_allocation_id))
+    allocation = _allocation(await ledger.find(reading.tenant, credit_allocation_id))
     if allocation.account_id != account_id:
         raise Problem("NOT_FOUND", f"account {account_id} has no {credit_allocation_id}")
     return allocation

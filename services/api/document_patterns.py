@@ -1,4 +1,4 @@
-"""Patterns as a reader of the document needs them: ours look ahead, as Python's `$` asks for."""
+"""Patterns as the document's readers need them: ours look ahead, for the sake of Python's `$`."""
 
 from typing import Any, Final
 

@@ -1,9 +1,9 @@
 """The write side as commands over HTTP need it: execute, then answer from what was recorded."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from contracts.catalogue import decode, wire_type
+from contracts.catalogue import wire_type
 from contracts.event import Event
 from contracts.ids import event_id
 from contracts.private import Private
@@ -16,11 +16,6 @@ from services.execute.envelope import Done, Envelope, Refused
 from services.execute.preview import Preview, preview
 
 Kind = TypeVar("Kind", bound=Event)
-
-_HISTORY: Final = (
-    "SELECT e.type, e.body FROM daybook.events e WHERE e.tenant = $1 AND e.stream_id = $2"
-    " AND e.version >= $3 AND e.version < $4 ORDER BY e.version"
-)
 
 
 class Recorded(NamedTuple):
@@ -94,12 +89,6 @@ class Ledger:
                 return event
         raise Problem("NOT_FOUND", f"there is no such event of {stream_id}")
 
-    async def patient_of(self, tenant: str, account_id: str) -> str:
-        """Whose account it is; raises Problem NOT_FOUND."""
-        opened = (await self.find(tenant, account_id)).event
-        patient_id: str = opened.patient_id
-        return patient_id
-
     async def find(self, tenant: str, stream_id: str) -> Recorded:
         """What a stream began with; raises Problem NOT_FOUND."""
         with outage_as_problem():
@@ -111,12 +100,7 @@ class Ledger:
     async def history(self, tenant: str, stream_id: str, versions: range) -> list[Any]:
         """The events of a stream that have these versions, in their order."""
         with outage_as_problem():
-            async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-                await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-                rows = await connection.fetch(
-                    _HISTORY, tenant, stream_id, versions.start, versions.stop
-                )
-        return [decode(row["type"], row["body"]) for row in rows]
+            return list(await self._openings.events(tenant, stream_id, versions=versions))
 
     async def seal_for(self, tenant: str, account_id: str, text: str | None) -> Private | None:
         """Seal what is said about an account under its patient's key; raises Problem NOT_FOUND."""

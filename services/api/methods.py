@@ -11,7 +11,7 @@ IMMUTABLE: Final = ("PUT", "PATCH", "DELETE")
 
 
 def allowed(methods: Iterable[str]) -> str:
-    """The methods that do something; what has a GET has a HEAD, which Litestar does not know."""
+    """Those that do something; whatever has a GET has a HEAD, which Litestar does not know."""
     found = {*methods}
     if found.issuperset(IMMUTABLE):
         found.difference_update(IMMUTABLE)

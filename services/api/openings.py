@@ -22,12 +22,14 @@ _OPENINGS: Final = (
     " CROSS JOIN LATERAL (SELECT s.version FROM daybook.stream_heads s"
     " WHERE (s.tenant, s.stream_id) = (w.tenant, w.stream_id) LIMIT 1) h"
 )
-# Of one type only, in any version, where $3 says which.
+# Of one type only, in any version, where $3 says which; of versions from $4 on and before $5.
 _EVENTS: Final = (
     "SELECT type, body FROM daybook.events WHERE tenant = $1 AND stream_id = $2"
-    " AND ($3::text IS NULL OR type ~ ('^' || $3 || '[.]v[0-9]+$')) ORDER BY version"
+    " AND ($3::text IS NULL OR type ~ ('^' || $3 || '[.]v[0-9]+$'))"
+    " AND version >= $4 AND version < $5 ORDER BY version"
 )
 _READ_MAX: Final = 500
+ALL_VERSIONS: Final = range(1, 2**63 - 1)
 Name = tuple[str, str]
 """Tenant and stream id."""
 
@@ -65,12 +67,20 @@ class Openings:
         found = await self._read([(tenant, stream_id) for stream_id in stream_ids])
         return {stream_id: opening.event for (_, stream_id), opening in found.items()}
 
-    async def events(self, tenant: str, stream_id: str, type_: str | None = None) -> list[Event]:
-        """The events of a stream in order, all or those of one type, whatever its version."""
+    async def events(
+        self,
+        tenant: str,
+        stream_id: str,
+        type_: str | None = None,
+        versions: range = ALL_VERSIONS,
+    ) -> list[Event]:
+        """The events of a stream in order: those of one type, whatever its version, or all."""
         name = None if type_ is None else type_.rpartition(".v")[0].replace(".", "[.]")
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-            rows = await connection.fetch(_EVENTS, tenant, stream_id, name)
+            rows = await connection.fetch(
+                _EVENTS, tenant, stream_id, name, versions.start, versions.stop
+            )
         return [decode(row["type"], row["body"]) for row in rows]
 
     async def _read_all(self) -> None:

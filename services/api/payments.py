@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
@@ -22,7 +22,6 @@ from contracts.payment import (
 from contracts.views import PaymentPage, PaymentStatus
 from domain.payment import PostPayment
 from projections.payments_queries import find_payments
-from services.api.auth import Caller
 from services.api.calls import Call
 from services.api.card_payments import initiation, outcome
 from services.api.dependencies import Dependencies
@@ -119,12 +118,12 @@ async def _by_gateway(
 
 @query("/payments/{payment_id:str}", summary="Read a payment", codes=("NOT_FOUND",))
 async def get_payment(
-    request: Request[Caller, Any, Any],
+    reading: NamedDependency[Reading],
     ledger: NamedDependency[Ledger],
     payment_id: PaymentPath,
 ) -> Payment:
     """The payment as it stands in the log; what was posted can be read at once."""
-    tenant = request.user.tenant
+    tenant = reading.tenant
     first = await ledger.find(tenant, payment_id)
     if first.version == 1:
         return _payment(first)

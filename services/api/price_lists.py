@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
@@ -14,7 +14,6 @@ from contracts.inbound import Code, Line
 from contracts.price_list import Price, PriceListPublished
 from domain.price_list import Published, PublishPriceList
 from projections.cursor import decode_cursor, encode_cursor
-from services.api.auth import Caller
 from services.api.body import Amount
 from services.api.calls import Call
 from services.api.ledger import Ledger, Recorded
@@ -129,12 +128,12 @@ async def publish_price_list(
 
 @query("/price-lists/{price_list_id:str}", summary="Read a price list", codes=("NOT_FOUND",))
 async def get_price_list(
-    request: Request[Caller, Any, Any],
+    reading: NamedDependency[Reading],
     ledger: NamedDependency[Ledger],
     price_list_id: PriceListPath,
 ) -> PriceList:
     """The price list as it stands in the log; what was published can be read at once."""
-    return _price_list(await ledger.find(request.user.tenant, price_list_id))
+    return _price_list(await ledger.find(reading.tenant, price_list_id))
 
 
 @query("/price-lists", summary="List price lists")

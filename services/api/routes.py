@@ -110,7 +110,6 @@ def query(
     """A GET over read models; `tagged`: its ETag names a version, as If-Match takes; `document`: it
     can be had as PDF."""
     codes = codes if module is None else (*codes, "MODULE_NOT_ACTIVE")
-    waits = ("NOT_YET",) if projections else ()
     etag = (
         _header("ETag", 'W/"7-1204"', "for If-None-Match, and of an account for If-Match")
         if tagged
@@ -122,7 +121,7 @@ def query(
     return get(
         path,
         summary=summary,
-        responses=problems("VALIDATION_FAILED", *waits, *codes) | unchanged,
+        responses=problems("VALIDATION_FAILED", "NOT_YET", *codes) | unchanged,
         response_headers=[etag],
         response_description="Found",
         tags=[_tag(path)],
@@ -142,7 +141,9 @@ def download(
     return get(
         path,
         summary=summary,
-        responses=problems("VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT", "MODULE_NOT_ACTIVE"),
+        responses=problems(
+            "VALIDATION_FAILED", "NOT_FOUND", "STATE_CONFLICT", "NOT_YET", "MODULE_NOT_ACTIVE"
+        ),
         response_description="The file",
         tags=[_tag(path)],
         opt={SCOPE: scope, PROJECTIONS: (), MODULE: module, PRODUCES: media_types},

@@ -69,8 +69,7 @@ async def _change(
     kind: type[SuspendAccount] | type[ReinstateAccount],
     account_id: str,
 ) -> Response[AccountStanding]:
-    patient_id = await call.ledger.patient_of(call.tenant, account_id)
-    reason = await call.seal_text(patient_id, data.reason)
+    reason = await call.seal_text(account_id, data.reason)
     recorded = await call.execute(data, kind(account_id=AccountId(account_id), reason=reason))
     standing = await _standing(call, recorded, account_id)
     return created(f"/v1/accounts/{account_id}", standing, recorded)

@@ -8,6 +8,7 @@ from services.code_systems import load_codes, read_codes
 from services.licences import Licences, Module
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import Api, api_over
+from tests.fixtures.walking import Ids, calls_of, make
 
 ACCOUNT = {"patient_id": "p-1", "facility": "north", "currency": "GEL"}
 
@@ -63,6 +64,27 @@ async def test_a_command_needs_the_core_and_a_query_does_not(
         answer = await api.post("/v1/accounts", ACCOUNT)
         assert answer.status_code == status
         if status == 403:
-            assert answer.json()["code"] == "MODULE_NOT_ACTIVE"
+            assert (answer.status_code, answer.json()["code"]) == (403, "MODULE_NOT_ACTIVE")
             assert Module.CORE in answer.json()["detail"]
         assert (await api.client.get("/v1/charges/chg_0")).status_code == 404
+
+
+@pytest.mark.parametrize("module", [Module.GL_EXPORT, Module.STATEMENTS])
+async def test_what_is_licensed_apart_needs_its_module_on_every_route(
+    database: Database, module: Module
+) -> None:
+    others = [each for each in Module if each is not module]
+    async with api_over(database, licences=Licences(OnlyFor("demo", *others))) as api:
+        calls = [call for call in calls_of(api.app) if call.module is module]
+        assert {call.method for call in calls} >= {"GET"}
+        for call in calls:
+            answer = await make(api.client, call, Ids([]), "k")
+            assert (answer.status_code, answer.json()["code"]) == (403, "MODULE_NOT_ACTIVE")
+            assert module in answer.json()["detail"], str(call)
+
+
+async def test_the_ledgers_export_and_statements_are_licensed_apart(api: Api) -> None:
+    apart = {str(call): call.module for call in calls_of(api.app)}
+    assert apart["GET /v1/accounts/{account_id}/statement"] is Module.STATEMENTS
+    exports = {module for name, module in apart.items() if "/gl-exports" in name}
+    assert exports == {Module.GL_EXPORT}

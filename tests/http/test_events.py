@@ -271,3 +271,11 @@ def a_stream(feed: EventFeed, **changes: Any) -> EventStream:
         "heartbeat_seconds": 0.01,
     }
     return EventStream(feed, "demo", 0, **(wanted | changes))
+
+
+async def test_an_answer_has_the_headers_of_its_own_request_alone(api: Api) -> None:
+    for name in ("first", "second"):
+        headers = {"X-Correlation-Id": name}
+        response = await api.client.get("/v1/events?follow=false", headers=headers)
+        assert response.headers.get_list("x-correlation-id") == [name]
+        assert len(response.headers) == len(set(response.headers.multi_items()))

@@ -45,9 +45,12 @@ async def client_of(name: str, database: Database) -> AsyncIterator[Generated]:
     """The generated client of an API that runs."""
     made: Any = importlib.import_module(f"{name}.client")
     bearer = token(scope=" ".join(sorted(ALL_SCOPES)))
-    async with served(database, authenticate=authenticate_jwt(Verifier(KEYS, RULES))) as (http, _):
-        async with made.AuthenticatedClient(base_url=str(http.base_url), token=bearer) as client:
-            yield Generated(name, client)
+    authenticate = authenticate_jwt(Verifier(KEYS, RULES))
+    async with (
+        served(database, authenticate=authenticate) as (http, _),
+        made.AuthenticatedClient(base_url=str(http.base_url), token=bearer) as client,
+    ):
+        yield Generated(name, client)
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,20 @@ def _operations(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+async def test_every_operation_has_a_name_of_its_own_that_a_client_can_use(api: Api) -> None:
+    names = [operation["operationId"] for _, operation in _operations(document(api.app))]
+    assert len(names) == len(set(names))
+    assert all(name.isidentifier() and name.islower() for name in names)
+
+
+async def test_no_parameter_is_null_and_none_is_a_riddle(api: Api) -> None:
+    text = json.dumps(document(api.app))
+    assert "(?!" not in text, "say it plainly: services/api/document_patterns.py"
+    for name, operation in _operations(json.loads(text)):
+        for parameter in operation["parameters"]:
+            assert "null" not in json.dumps(parameter.get("schema", {})), (name, parameter)
+
+
 async def test_every_operation_says_what_it_does_with_examples(api: Api) -> None:
     found = document(api.app)
     for name, operation in _operations(found):
