@@ -163,6 +163,7 @@ async def refund(clinic: Clinic, account_id: str) -> list[str]:
     large = await clinic.does("supervisor", "/v1/refunds", asked | {"amount": money("30.00")})
     place = f"/v1/refunds/{large['refund_id']}/approve"
     await clinic.is_refused("supervisor", place, {}, "FOUR_EYES")
+    await clinic.does("head", place, {})
     beyond = asked | {"amount": money("20.02")}
     await clinic.is_refused("cashier", "/v1/refunds", beyond, "AMOUNT_EXCEEDS_REFUNDABLE")
     wrong = await clinic.does("cashier", "/v1/refunds", asked | {"amount": money("20.01")})
