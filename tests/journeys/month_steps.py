@@ -163,6 +163,7 @@ async def refund(clinic: Clinic, account_id: str) -> list[str]:
     large = await clinic.does("supervisor", "/v1/refunds", asked | {"amount": money("30.00")})
     place = f"/v1/refunds/{large['refund_id']}/approve"
     await clinic.is_refused("supervisor", place, {}, "FOUR_EYES")
+    await clinic.does("head", place, {})
     beyond = asked | {"amount": money("20.02")}
     await clinic.is_refused("cashier", "/v1/refunds", beyond, "AMOUNT_EXCEEDS_REFUNDABLE")
     wrong = await clinic.does("cashier", "/v1/refunds", asked | {"amount": money("20.01")})
@@ -178,7 +179,8 @@ async def systems(clinic: Clinic, name: str, invoice_id: str, account_id: str) -
     await clinic.sends(inbound.CAPTURE_CHARGE, service(account_id, "LAB-1"))
     paid = {"account_id": account_id, "amount": money("150.00"), "method": "bank"}
     await clinic.sends(inbound.POST_PAYMENT, paid | {"reference": f"feed/{name}"})
-    await clinic.sends(inbound.ALLOCATE_CREDIT, {"account_id": account_id})
+    part = {"account_id": account_id, "amount": money("1.00")}
+    await clinic.sends(inbound.ALLOCATE_CREDIT, part)
     lower: dict[str, Any] = {
         "account_id": account_id,
         "reason": "CONTRACTUAL",
