@@ -1,7 +1,5 @@
 """Invoices: open charges bundled into a draft, frozen under a gapless number, settled."""
 
-import hashlib
-from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final
 
@@ -35,6 +33,7 @@ from domain.collecting import (
     pursued_after,
 )
 from domain.decider import Decider, Decision, Rejected
+from domain.lines import lines_digest
 from domain.rejections import (
     AlreadyExists,
     ChargeNotOpen,
@@ -334,13 +333,6 @@ def _voiding(command: VoidInvoice, known: Issued | Paid) -> Voiding:
         reason=command.reason,
         facility=known.facility,
     )
-
-
-def lines_digest(charge_ids: Iterable[ChargeId]) -> str:
-    """SHA-256 over the charge ids in line order, each ended by a line feed, in hex."""
-    return hashlib.sha256(
-        "".join(f"{charge_id}\n" for charge_id in charge_ids).encode()
-    ).hexdigest()
 
 
 def paid(invoice_id: str, account_id: AccountId, settled_by: str, settled_on: date) -> InvoicePaid:

@@ -105,7 +105,7 @@ async def save_payment_method(
     Repeat with the same key whenever the outcome is not known: the gateway keeps it once.
     """
     method_id = PaymentMethodId(call.new_id("pmt"))
-    patient_id = await call.ledger.patient_of(call.tenant, account_id)
+    await call.ledger.find(call.tenant, account_id)  # before the gateway is asked
     known = await call.ledger.openings(call.tenant, [method_id])
     if method_id in known:  # a repeat: the executor compares what was sent
         wanted = _again(known[method_id])
@@ -114,9 +114,9 @@ async def save_payment_method(
         wanted = SavePaymentMethod(
             payment_method_id=method_id,
             account_id=AccountId(account_id),
-            reference=await call.seal_text(patient_id, saved.reference),
+            reference=await call.seal_text(account_id, saved.reference),
             brand=saved.brand,
-            last4=await call.seal_text(patient_id, saved.last4),
+            last4=await call.seal_text(account_id, saved.last4),
             expires=saved.expires,
         )
     return await _answer(call, await call.execute(data, wanted))
@@ -165,7 +165,7 @@ async def list_payment_methods(
         (after,) = ("",) if cursor is None else decode_cursor(_QUERY, cursor, str)
     except CursorInvalid as error:
         raise invalid("query:cursor", str(error)) from error
-    await ledger.patient_of(reading.tenant, account_id)
+    await ledger.find(reading.tenant, account_id)
     found = await find_cards(
         dependencies.writer, reading.tenant, account_id, after=after, limit=limit + 1
     )

@@ -97,7 +97,7 @@ async def test_the_owner_sees_what_the_other_tenant_does_not(guarded: Api) -> No
 async def test_every_query_can_be_asked_for_what_has_seen_a_command(guarded: Api) -> None:
     await _fill(guarded)
     await guarded.catch_up()
-    ids = Ids(await ids_of(await guarded.database.admin(), "demo"))
+    ids = Ids(await ids_of(guarded.database))
     opened = await guarded.post("/v1/accounts", account_body("p3"), **OURS)
     seen = f"after={opened.json()['token']}"
     for is_late in (True, False):

@@ -16,8 +16,8 @@ from domain.invoice import (
     Draft,
     IssueInvoice,
     Paid,
-    lines_digest,
 )
+from domain.lines import lines_digest
 from domain.rejections import (
     AlreadyExists,
     ChargeNotOpen,
