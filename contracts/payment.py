@@ -7,8 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from contracts.event import AccountEvent, Posted
-from contracts.ids import InvoiceId, PaymentId, RemittanceId
+from contracts.ids import InvoiceId, PaymentId, PaymentMethodId, RemittanceId
 from contracts.money import Currency, Money
+from contracts.private import Private
 
 
 class PaymentMethod(StrEnum):
@@ -42,6 +43,12 @@ class PaymentInitiated(AccountEvent, frozen=True, kw_only=True):
     reference: Annotated[
         str | None,
         Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None
+    payment_method_id: Annotated[
+        PaymentMethodId | None, Meta(description="the customer's saved card, where it is one")
+    ] = None
+    payment_token: Annotated[
+        Private | None, Meta(description="the gateway's token of a card that is not saved")
     ] = None
 
 

@@ -7,12 +7,14 @@ from datetime import date
 
 import msgspec
 
-from contracts.ids import AccountId, PaymentId
+from contracts.ids import AccountId, PaymentId, PaymentMethodId
 from contracts.money import Money
 from contracts.payment import Allocation, PaymentFailed, PaymentInitiated, PaymentMethod
+from contracts.private import Private
 from domain import allocation
 from domain.book import Book
 from domain.decider import Decision
+from domain.payment_method import check_usable
 from domain.receipt import Receipt, check_amount, received
 from domain.write_side import ItemKind
 
@@ -25,6 +27,8 @@ class InitiateCardPayment(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money
     allocations: tuple[Allocation, ...] | None = None
     reference: str | None = None
+    payment_method_id: PaymentMethodId | None = None
+    payment_token: Private | None = None
 
 
 class CompleteCardPayment(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,7 @@ class Initiated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     amount: Money
     allocations: tuple[Allocation, ...] | None
     reference: str | None = None
+    payment_method_id: PaymentMethodId | None = None
     failed: str | None = None
     """Why it failed. Even then the money may still come in: it would be there, so it is booked."""
 
@@ -63,6 +68,8 @@ def initiate(command: InitiateCardPayment, book: Book) -> Decision:
         invoices = book.items(command.account_id, ItemKind.INVOICE)
         outstanding = {invoice.item_id: invoice for invoice in invoices}
         allocation.as_named(command.amount, command.allocations, outstanding)
+    if command.payment_method_id is not None:
+        check_usable(command.payment_method_id, command.account_id, book)
     initiated = PaymentInitiated(
         payment_id=command.payment_id,
         account_id=command.account_id,
@@ -72,17 +79,27 @@ def initiate(command: InitiateCardPayment, book: Book) -> Decision:
         amount=command.amount,
         allocations=command.allocations,
         reference=command.reference,
+        payment_method_id=command.payment_method_id,
+        payment_token=command.payment_token,
     )
     return [(command.payment_id, initiated)]
 
 
 def is_begun_again(command: InitiateCardPayment, known: Initiated) -> bool:
     """Whether it is the same payment that is begun once more."""
-    return (command.account_id, command.amount, command.allocations, command.reference) == (
+    # A token is sealed, another text each time.
+    return (
+        command.account_id,
+        command.amount,
+        command.allocations,
+        command.reference,
+        command.payment_method_id,
+    ) == (
         known.account_id,
         known.amount,
         known.allocations,
         known.reference,
+        known.payment_method_id,
     )
 
 

@@ -172,6 +172,7 @@ def evolve(state: PaymentState | None, event: PaymentEvent) -> PaymentState | No
                 amount=event.amount,
                 allocations=event.allocations,
                 reference=event.reference,
+                payment_method_id=event.payment_method_id,
             )
         case PaymentFailed(), Initiated():
             return msgspec.structs.replace(state, failed=event.code)

@@ -99,6 +99,10 @@ class PaymentNotPosted(Rejected):
     """A payment that was not made cannot be given back, and one that was made did not fail."""
 
 
+class PaymentMethodGone(Rejected):
+    """A payment method that was removed is not charged again."""
+
+
 class CreditExceeded(Rejected):
     """More credit is to be used than the customer has."""
 

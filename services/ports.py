@@ -136,6 +136,11 @@ class PaymentGateway(Protocol):
     ) -> Refunded | RefundRefused | Unknown:
         """Give back a part or all of a payment, once per key."""
 
+    async def find_refund(
+        self, refund_id: str, payment_reference: str
+    ) -> Refunded | RefundRefused | Unknown | None:
+        """What became of a refund, however long ago; None when the gateway has none of that id."""
+
     async def save_method(
         self, account_id: str, setup: str, key: str
     ) -> SavedMethod | Declined | Unknown:

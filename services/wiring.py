@@ -285,6 +285,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             executor=executor,
             pool=pool,
             reporter=await wired.pool("daybook_reporter", 2),
+            gateway=wired.ports.payment_gateway(pool),
             deliveries=feed,
             stopping=stopping,
             outside=(exporting.export,),
@@ -314,6 +315,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         missing=all_missing(callers.missing, missing_of(reader)),
         reporter=await wired.pool("daybook_reporter", 2),
         registry=REGISTRY,
+        gateway=wired.ports.payment_gateway(writer),
         render=renderer.render,
         licences=wired.ports.licences(),
     )

@@ -46,6 +46,7 @@ _SAVED: Final = "sandbox_"
 _Answer = Taken | Declined | Refunded | RefundRefused | SavedMethod
 _NOTE: Final = (files("services.adapters") / "sql" / "sandbox_note.sql").read_text()
 _FIND: Final = "SELECT answer FROM sandbox_gateway WHERE names = $1 AND kind = 'charge'"
+_FIND_REFUND: Final = "SELECT answer FROM sandbox_gateway WHERE names = $1 AND kind = 'refund'"
 _CHARGE: Final = (
     "SELECT token, amount_minor FROM sandbox_gateway"
     " WHERE reference = $1 AND kind = 'charge' FOR UPDATE"
@@ -112,6 +113,13 @@ class SandboxGateway:
                 asked=payment_reference,
             )
         return _read(noted, Refunded, RefundRefused)
+
+    async def find_refund(
+        self, refund_id: str, payment_reference: str
+    ) -> Refunded | RefundRefused | Unknown | None:
+        """See PaymentGateway."""
+        found = await self._pool.fetchval(_FIND_REFUND, refund_id)
+        return None if found is None else msgspec.json.decode(found, type=Refunded | RefundRefused)
 
     async def save_method(
         self, account_id: str, setup: str, key: str

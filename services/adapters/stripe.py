@@ -104,16 +104,27 @@ class Stripe:
     async def _look_up_refund(
         self, refund_id: str, payment_reference: str, open_: Open
     ) -> Refunded | RefundRefused | Unknown:
-        if open_.is_kept:
-            query = urlencode({"payment_intent": payment_reference, "limit": _PAGE})
-            try:
-                found = await self._calls.get(f"/v1/refunds?{query}")
-            except (Open, StripeRefused) as away:
-                return Unknown(reason=str(away))
-            for refund in found["data"]:
-                if refund.get("metadata", {}).get("refund_id") == refund_id:
-                    return _of_refund(refund)
-        return Unknown(reason=open_.reason)
+        found = await self.find_refund(refund_id, payment_reference) if open_.is_kept else None
+        return Unknown(reason=open_.reason) if found is None else found
+
+    async def find_refund(
+        self, refund_id: str, payment_reference: str
+    ) -> Refunded | RefundRefused | Unknown | None:
+        """What became of a refund: unlike a search, a payment's list has what was just made."""
+        query = {"payment_intent": payment_reference, "limit": _PAGE}
+        try:
+            while True:
+                found = await self._calls.get(f"/v1/refunds?{urlencode(query)}")
+                for refund in found["data"]:
+                    if refund.get("metadata", {}).get("refund_id") == refund_id:
+                        return _of_refund(refund)
+                if not (found["has_more"] and found["data"]):
+                    return None
+                query["starting_after"] = found["data"][-1]["id"]
+        except StripeRefused:  # it does not have such a payment
+            return None
+        except Open as open_:
+            return Unknown(reason=open_.reason)
 
     async def save_method(
         self, account_id: str, setup: str, key: str

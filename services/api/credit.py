@@ -19,7 +19,7 @@ from services.api.body import Amount
 from services.api.calls import Call
 from services.api.ledger import Ledger, Recorded
 from services.api.parameters import AccountPath, CreditAllocationPath
-from services.api.payments import ALLOCATIONS_MAX, WantedAllocation, wanted_allocations
+from services.api.payment_bodies import ALLOCATIONS_MAX, WantedAllocation, wanted_allocations
 from services.api.problems import Problem
 from services.api.routes import command, created, query
 

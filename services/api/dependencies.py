@@ -12,9 +12,10 @@ from services.api.crowding import Crowd
 from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.licences import UNLIMITED, Licences
-from services.ports import ObjectStore
+from services.ports import ObjectStore, PaymentGateway
 
 PATIENCE_SECONDS: Final = 5.0
+OUTCOME_SECONDS: Final = 2.0
 
 Missing = Callable[[], Awaitable[dict[str, str]]]
 """What keeps this process from serving: what is missing, and what to do about it; empty: ready."""
@@ -35,11 +36,15 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     authenticate: Authenticate
     missing: Missing
     registry: CollectorRegistry
+    gateway: PaymentGateway
+    """Keeps the cards of customers; payments and refunds are the worker's."""
     render: Render
     """Sets documents as PDF."""
     licences: Licences = UNLIMITED
     patience_seconds: float = PATIENCE_SECONDS
     """How long a query waits for its `after` before it answers 425."""
+    outcome_seconds: float = OUTCOME_SECONDS
+    """How long a card payment waits for its outcome before it answers 202."""
     crowd: Crowd = msgspec.field(default_factory=Crowd)
     """How much is answered at once."""
 

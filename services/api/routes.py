@@ -51,11 +51,13 @@ def command(
     body_bytes_max: int = BODY_BYTES_MAX,
     status_code: int = 201,
     preview: type | None = None,
+    begun: type | None = None,
 ) -> Route:
     """A POST that executes a command of this kind, with the scope that its table says.
 
     `status_code` is 202 where what was asked for is done behind the answer; `preview` is what it
-    answers to `dry_run=true`, where it takes that.
+    answers to `dry_run=true`, where it takes that; `begun` what it answers, with 202, while the
+    outcome is not known yet.
     """
     dry = {
         200: ResponseSpec(
@@ -68,7 +70,7 @@ def command(
         summary=summary,
         dto=StrictJson,
         request_max_body_size=body_bytes_max,
-        responses=problems(*_COMMANDS, *codes) | (dry if preview else {}),
+        responses=problems(*_COMMANDS, *codes) | (dry if preview else {}) | _begun(begun),
         response_description="Done, now or when this key was first used",
         response_headers=[
             _header("Location", "/v1/charges/chg_", "where to read it"),
@@ -77,6 +79,13 @@ def command(
         tags=[_tag(path)],
         opt={SCOPE: BY_COMMAND[kind].scope, KEY: key_required, MODULE: module},
     )
+
+
+def _begun(answer: type | None) -> dict[int, ResponseSpec]:
+    if answer is None:
+        return {}
+    description = "Begun: read what comes of it at the Location"
+    return {202: ResponseSpec(answer, description=description, generate_examples=False)}
 
 
 def query(

@@ -13,6 +13,7 @@ _WHERE: Final = {
     "token": "token:token",
     "intake": "intake:intake",
     "invoice": "invoices:invoice",
+    "refund": "refunds:refund",
     "letterhead": "letterheads:letterhead",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",

@@ -11,6 +11,7 @@ from contracts.columns import columns
 from domain.adjusting import AGAINST
 from domain.adjustment import ApplyAdjustment
 from domain.book import Book
+from domain.card import InitiateCardPayment
 from domain.invoice import Draft, Issued, IssueInvoice, Paid, VoidInvoice
 from domain.refund import FailRefund, RejectRefund, RequestRefund
 from domain.write_side import ItemKind, adjusted
@@ -38,6 +39,16 @@ def items_named(envelope: Envelope, account: tuple[str, str]) -> Iterator[Item]:
             yield (*account, ItemKind.REFUND, payment_id)
         case _:
             pass  # no other command corrects anything
+
+
+def methods_named(envelopes: Sequence[Envelope]) -> set[Name]:
+    """The saved cards that are to be charged: nobody begins a payment by one that was removed."""
+    return {
+        (envelope.tenant, str(envelope.command.payment_method_id))
+        for envelope in envelopes
+        if isinstance(envelope.command, InitiateCardPayment)
+        and envelope.command.payment_method_id is not None
+    }
 
 
 def items_of_refunds(books: dict[str, Book], envelopes: Sequence[Envelope]) -> set[Item]:

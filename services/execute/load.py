@@ -19,6 +19,7 @@ from services.execute.corrections import (
     charges_of_voided,
     items_named,
     items_of_refunds,
+    methods_named,
 )
 from services.execute.counters import load_counters
 from services.execute.envelope import Envelope
@@ -62,6 +63,7 @@ async def load_books(
     for (tenant, account_id), head in locked.items():
         books[tenant].accounts[account_id] = head
     wanted = {(envelope.tenant, _stream(envelope)) for envelope in envelopes}
+    wanted |= methods_named(envelopes)
     wanted |= await _load_items(connection, books, envelopes, accounts)
     guards = await _load_heads(connection, books, wanted)
     if refunds := items_of_refunds(books, envelopes):

@@ -53,7 +53,7 @@ def starts(
         if isinstance(meaning, Start):
             together[meaning.saga, event.tenant].append(event)
     for (saga, tenant), all_of_them in together.items():
-        for some in _parts(all_of_them, streams_max):
+        for some in _parts(all_of_them, 1 if saga.alone else streams_max):
             yield saga, tenant, _workflow_id(saga, some), [event.stream_id for event in some]
 
 

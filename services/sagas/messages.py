@@ -64,6 +64,33 @@ class ClaimsPosted(msgspec.Struct, frozen=True, kw_only=True):
     wait_days: int
 
 
+class PayByCard(msgspec.Struct, frozen=True, kw_only=True):
+    """Have a card payment taken and booked."""
+
+    tenant: str
+    payment_id: str
+
+
+class SettleRefund(msgspec.Struct, frozen=True, kw_only=True):
+    """Bring a refund to its end."""
+
+    tenant: str
+    refund_id: str
+
+
+class RefundStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a refund still waits for somebody's decision."""
+
+    waits: bool
+
+
+class ForgetMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the gateway forget a payment method."""
+
+    tenant: str
+    payment_method_id: str
+
+
 class AgingProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a refresh is: the last tenant that was looked at, and how many failed."""
 

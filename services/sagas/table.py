@@ -4,12 +4,22 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from contracts.catalogue import subject_parts
-from contracts.encounter import EncounterResumed
+from contracts.event import Event
 from contracts.invoice import InvoiceIssued
 from services.sagas import workflow_ids
+from services.sagas.card_payment import CardPayment
 from services.sagas.encounter import ChargeFromEncounter
 from services.sagas.gl_export import GlExport
-from services.sagas.messages import Encounters, GlExports, Remittances
+from services.sagas.messages import (
+    Encounters,
+    ForgetMethod,
+    GlExports,
+    PayByCard,
+    Remittances,
+    SettleRefund,
+)
+from services.sagas.method_removal import MethodRemoval
+from services.sagas.refund_settlement import RefundSettlement
 from services.sagas.remittance import RemittancePosting
 
 
@@ -18,7 +28,9 @@ class Saga(NamedTuple):
 
     kind: str
     workflow: type[Any]
-    work: Callable[[str, tuple[str, ...]], Encounters | GlExports | Remittances]
+    work: Callable[[str, tuple[str, ...]], Any]
+    alone: bool = False
+    """Each stream has a workflow of its own, so that none waits for another's gateway."""
 
     @property
     def name(self) -> str:
@@ -38,12 +50,31 @@ def _gl_exports(tenant: str, stream_ids: tuple[str, ...]) -> GlExports:
     return GlExports(tenant=tenant, gl_export_ids=stream_ids)
 
 
+def _card_payment(tenant: str, stream_ids: tuple[str, ...]) -> PayByCard:
+    (payment_id,) = stream_ids
+    return PayByCard(tenant=tenant, payment_id=payment_id)
+
+
+def _refund(tenant: str, stream_ids: tuple[str, ...]) -> SettleRefund:
+    (refund_id,) = stream_ids
+    return SettleRefund(tenant=tenant, refund_id=refund_id)
+
+
+def _removal(tenant: str, stream_ids: tuple[str, ...]) -> ForgetMethod:
+    (method_id,) = stream_ids
+    return ForgetMethod(tenant=tenant, payment_method_id=method_id)
+
+
 RESUME: Final = "resume"
 WAKE: Final = "wake"
+DECIDED: Final = "decided"
 CHARGE_FROM_ENCOUNTER: Final = Saga(workflow_ids.ENCOUNTER, ChargeFromEncounter, _encounters)
 REMITTANCE_POSTING: Final = Saga(workflow_ids.REMITTANCE, RemittancePosting, _remittances)
 
 GL_EXPORT: Final = Saga(workflow_ids.GL_EXPORT, GlExport, _gl_exports)
+CARD_PAYMENT: Final = Saga(workflow_ids.CARD_PAYMENT, CardPayment, _card_payment, alone=True)
+REFUND_SETTLEMENT: Final = Saga(workflow_ids.REFUND, RefundSettlement, _refund, alone=True)
+METHOD_REMOVAL: Final = Saga(workflow_ids.PAYMENT_METHOD, MethodRemoval, _removal, alone=True)
 
 
 class Start(NamedTuple):
@@ -65,7 +96,7 @@ class Signal(NamedTuple):
     or_start: bool
 
 
-def _stream(stream_id: str, _event: EncounterResumed) -> tuple[str, ...]:
+def _stream(stream_id: str, _event: Event) -> tuple[str, ...]:
     return (stream_id,)
 
 
@@ -78,9 +109,24 @@ TABLE: Final[dict[str, Start | Signal]] = {
     "billing.encounter.resumed.v1": Signal(CHARGE_FROM_ENCOUNTER, RESUME, _stream, or_start=True),
     "billing.remittance.received.v1": Start(REMITTANCE_POSTING),
     "billing.gl_export.requested.v1": Start(GL_EXPORT),
+    "billing.payment.initiated.v1": Start(CARD_PAYMENT),
+    "billing.refund.requested.v1": Start(REFUND_SETTLEMENT),
+    "billing.refund.approved.v1": Signal(REFUND_SETTLEMENT, DECIDED, _stream, or_start=True),
+    "billing.refund.rejected.v1": Signal(REFUND_SETTLEMENT, DECIDED, _stream, or_start=True),
+    "billing.payment_method.removed.v1": Start(METHOD_REMOVAL),
     "billing.invoice.issued.v1": Signal(REMITTANCE_POSTING, WAKE, _invoice, or_start=False),
 }
-SAGAS: Final = {saga.kind: saga for saga in (CHARGE_FROM_ENCOUNTER, REMITTANCE_POSTING, GL_EXPORT)}
+SAGAS: Final = {
+    saga.kind: saga
+    for saga in (
+        CHARGE_FROM_ENCOUNTER,
+        REMITTANCE_POSTING,
+        GL_EXPORT,
+        CARD_PAYMENT,
+        REFUND_SETTLEMENT,
+        METHOD_REMOVAL,
+    )
+}
 
 
 def filter_subjects() -> tuple[str, ...]:

@@ -16,15 +16,20 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from services.execute.executor import Executor
+from services.ports import PaymentGateway
 from services.reach import Unreachable
 from services.sagas.aging import Aging
 from services.sagas.aging_refresh import AgingRefresh
+from services.sagas.card_charging import CardCharging
 from services.sagas.charging import Charging
 from services.sagas.codec import PayloadKeys, SealedPayloads
 from services.sagas.consumer import Deliveries, SagaConsumer
 from services.sagas.converter import sealed_by
+from services.sagas.forgetting import Forgetting
+from services.sagas.gateway import GATEWAY_QUEUE
 from services.sagas.posting import Posting
 from services.sagas.pulse import PULSE
+from services.sagas.refunding import Refunding
 from services.sagas.schedules import keep_schedules
 from services.sagas.starting import TASK_QUEUE, Starting
 from services.sagas.table import SAGAS
@@ -38,6 +43,8 @@ RUNNER: Final = SandboxedWorkflowRunner(
 WORKFLOWS: Final = (*(saga.workflow for saga in SAGAS.values()), AgingRefresh)
 # A batch keeps the write path busy by itself; more at once only wait for each other.
 ACTIVITIES_MAX: Final = 4
+# These mostly wait for an answer.
+GATEWAY_ACTIVITIES_MAX: Final = 16
 WORKFLOW_TASKS_MAX: Final = 16
 CACHED_WORKFLOWS_MAX: Final = 500
 SHUTDOWN_SECONDS_MAX: Final = 10
@@ -121,6 +128,29 @@ def make_worker(
     )
 
 
+def make_gateway_worker(
+    client: Client,
+    executor: Executor,
+    pool: asyncpg.Pool,
+    gateway: PaymentGateway,
+    *,
+    task_queue: str = TASK_QUEUE,
+) -> Worker:
+    """The worker of what asks the payment gateway; the pool acts as daybook_writer."""
+    return Worker(
+        client,
+        task_queue=GATEWAY_QUEUE.format(task_queue),
+        activities=[
+            CardCharging(executor, pool, gateway).charge,
+            Refunding(executor, pool, gateway).settle,
+            Forgetting(pool, gateway).forget,
+        ],
+        max_concurrent_activities=GATEWAY_ACTIVITIES_MAX,
+        max_heartbeat_throttle_interval=PULSE,
+        graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),
+    )
+
+
 async def serve_worker(
     *,
     address: str,
@@ -128,6 +158,7 @@ async def serve_worker(
     executor: Executor,
     pool: asyncpg.Pool,
     reporter: asyncpg.Pool,
+    gateway: PaymentGateway,
     deliveries: Deliveries,
     stopping: asyncio.Event,
     outside: Sequence[Callable[..., Any]] = (),
@@ -142,8 +173,11 @@ async def serve_worker(
     if client is None:
         return
     consumer = SagaConsumer(Starting(client, pool, task_queue=task_queue), pool)
-    async with make_worker(
-        client, executor, pool, reporter=reporter, outside=outside, task_queue=task_queue
+    async with (
+        make_worker(
+            client, executor, pool, reporter=reporter, outside=outside, task_queue=task_queue
+        ),
+        make_gateway_worker(client, executor, pool, gateway, task_queue=task_queue),
     ):
         await asyncio.gather(
             consumer.run(deliveries, stopping), keep_schedules(client, task_queue, stopping)

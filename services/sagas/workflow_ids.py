@@ -5,6 +5,9 @@ from typing import Final, NamedTuple
 ENCOUNTER: Final = "encounter"
 REMITTANCE: Final = "remittance"
 GL_EXPORT: Final = "gl-export"
+CARD_PAYMENT: Final = "card-payment"
+REFUND: Final = "refund"
+PAYMENT_METHOD: Final = "payment-method"
 
 
 class Named(NamedTuple):
@@ -16,7 +19,7 @@ class Named(NamedTuple):
 
 
 def of_one(kind: str, tenant: str, stream_id: str) -> str:
-    """The workflow of one encounter or remittance, which may wait and be signalled."""
+    """The workflow of one encounter, remittance or payment, which may wait and be signalled."""
     return f"{kind}/{tenant}/{stream_id}"
 
 

@@ -126,6 +126,23 @@ async def test_a_refund_may_fail_for_good(subject: Subject) -> None:
     assert missing.code == "resource_missing"
 
 
+async def test_what_became_of_a_refund_is_found_whenever_it_is_asked(subject: Subject) -> None:
+    taken = await subject.gateway.charge("pay_1", TEN, VISA, "pay_1")
+    fails = await subject.gateway.charge("pay_2", TEN, "pm_card_refundFail", "pay_2")
+    assert isinstance(taken, Taken)
+    assert isinstance(fails, Taken)
+    for reference in (taken.reference, "pi_none"):
+        assert await subject.gateway.find_refund("rfd_1", reference) is None
+    refunded = await subject.gateway.refund("rfd_1", taken.reference, TEN, "rfd_1")
+    refused = await subject.gateway.refund("rfd_2", fails.reference, TEN, "rfd_2")
+    assert await subject.other.find_refund("rfd_1", taken.reference) == refunded
+    found = await subject.other.find_refund("rfd_2", fails.reference)
+    assert isinstance(found, RefundRefused)
+    assert isinstance(refused, RefundRefused)
+    assert found.code == refused.code
+    assert await subject.other.find_refund("rfd_3", taken.reference) is None
+
+
 async def test_a_saved_method_pays_until_it_is_removed(subject: Subject) -> None:
     saved = await subject.gateway.save_method("acc_1", VISA, "save-1")
     assert isinstance(saved, SavedMethod)

@@ -29,7 +29,9 @@ def a_case(services: int) -> Case:
         closed_at=datetime(2026, 3, 2, tzinfo=UTC),
         services=(service,) * services,
     )
-    return case_of(Source("demo", encounter.encounter_id, encounter, b"", CAUSE, None))
+    return case_of(
+        Source("demo", encounter.encounter_id, encounter, b"", CAUSE, None, encounter.closed_at)
+    )
 
 
 def test_long_problems_of_very_many_services_fit_one_event() -> None:

@@ -141,3 +141,12 @@ def test_workflow_ids_say_what_they_are_of() -> None:
 def test_other_workflow_ids_are_refused(other: str) -> None:
     with pytest.raises(ValueError, match="is no workflow id"):
         workflow_ids.read(other)
+
+
+def test_each_payment_and_refund_has_a_workflow_of_its_own() -> None:
+    events = [event(n, "billing.payment.initiated.v1") for n in (7, 9)]
+    assert started([*events, event(11, "billing.refund.requested.v1")]) == [
+        ("card-payment/demo/s7", ["s7"]),
+        ("card-payment/demo/s9", ["s9"]),
+        ("refund/demo/s11", ["s11"]),
+    ]

@@ -150,3 +150,25 @@ async def test_amounts_that_stripe_does_not_take_are_refused(amount: str, curren
         declined = await stripe.charge("pay_1", money, VISA, "pay_1")
     assert isinstance(declined, Declined)
     assert declined.code == "amount_not_supported"
+
+
+async def test_a_refund_is_found_behind_the_first_page_of_its_payment() -> None:
+    fake = FakeStripe()
+    for number in range(205):
+        fake.refunds[f"re_{number}"] = {
+            "id": f"re_{number}",
+            "payment_intent": "pi_1",
+            "status": "succeeded",
+            "metadata": {"refund_id": f"rfd_{number}"},
+        }
+    async with stripe_with(fake.respond) as stripe:
+        assert await stripe.find_refund("rfd_204", "pi_1") == Refunded(reference="re_204")
+        assert await stripe.find_refund("rfd_205", "pi_1") is None
+
+
+async def test_a_refund_that_cannot_be_looked_for_is_unknown() -> None:
+    async with stripe_with(lambda _: error(500)) as stripe:
+        assert isinstance(await stripe.find_refund("rfd_1", "pi_1"), Unknown)
+    missing = error(404, "invalid_request_error", code="resource_missing")
+    async with stripe_with(lambda _: missing) as stripe:
+        assert await stripe.find_refund("rfd_1", "pi_1") is None

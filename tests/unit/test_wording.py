@@ -10,7 +10,7 @@ from contracts import inbound
 from contracts.calendar import DATE_SCHEMA
 from contracts.inbound import CAPTURE_CHARGE, InboundInvalid
 from contracts.wording import in_words, split_path
-from services.api import accounts, charge_bodies, parameters, payments, price_lists
+from services.api import accounts, charge_bodies, parameters, payment_bodies, price_lists
 
 WRONG: Any = {
     "account_id": (" a", "text on one line"),
@@ -20,7 +20,7 @@ WRONG: Any = {
 SHAPES = (
     accounts.OpenAccountRequest,
     charge_bodies.CaptureChargeRequest,
-    payments.PostPaymentRequest,
+    payment_bodies.PostPaymentRequest,
     price_lists.PublishPriceListRequest,
     *(message.shape for message in inbound.INBOUND),
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from temporalio.converter import DataConverter
@@ -10,14 +11,16 @@ from temporalio.testing import WorkflowEnvironment
 from relay.connection import connect
 from relay.jetstream import StreamSettings
 from relay.tree import ensure_log
+from services.adapters.sandbox_gateway import SandboxGateway
 from services.embedded.addresses import Addresses
 from services.execute.executor import Executor
 from services.relay_process import serve_relay
 from services.sagas.codec import PayloadKeys, SealedPayloads
 from services.sagas.converter import sealed_by
-from services.sagas.worker import make_worker
+from services.sagas.worker import make_gateway_worker, make_worker
 from tests.fixtures.databases import Database
 from tests.workflows.clinic import Clinic, ServedClinic, new_tenant, serve
+from tests.workflows.till import Silent, Till, open_till
 from tests.workflows.worker_process import WorkerArguments
 
 
@@ -93,3 +96,29 @@ async def arguments(
     stopping.set()
     await relay
     await client.close()
+
+
+@pytest.fixture
+async def till(idle_clinic: ServedClinic) -> Till:
+    """A till on a server without a worker."""
+    return await open_till(idle_clinic)
+
+
+@pytest.fixture
+async def silent(clinic: Clinic) -> Silent:
+    """A gateway that answers; a test may have it say nothing for some calls."""
+    return Silent(SandboxGateway(clinic.pool), 0)
+
+
+@pytest.fixture
+async def busy_till(
+    idle_clinic: ServedClinic, till: Till, silent: Silent
+) -> AsyncIterator[ServedClinic]:
+    """A clinic whose worker asks the gateway."""
+    clinic = idle_clinic
+    gateway: Any = silent
+    async with (
+        make_worker(clinic.client, clinic.executor, clinic.pool),
+        make_gateway_worker(clinic.client, clinic.executor, clinic.pool, gateway),
+    ):
+        yield clinic

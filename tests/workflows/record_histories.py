@@ -13,18 +13,24 @@ from temporalio.testing import WorkflowEnvironment
 from domain.encounter import AttentionRequired, Billed
 from domain.gl_export import Completed as Exported
 from domain.gl_export import Failed
+from domain.payment import Posted
+from domain.payment_method import RemovePaymentMethod
+from domain.refund import Failed as RefundHasFailed
+from domain.refund import Issued
 from domain.remittance import Completed
 from services.adapters.object_store import open_object_store
+from services.adapters.sandbox_gateway import REFUND_FAILS, TIMES_OUT, SandboxGateway
 from services.sagas import workflow_ids
 from services.sagas.converter import PLAIN
 from services.sagas.exporting import Exporting
 from services.sagas.table import REMITTANCE_POSTING, RESUME
-from services.sagas.worker import make_worker
+from services.sagas.worker import make_gateway_worker, make_worker
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import catch_up
 from tests.workflows.clinic import Clinic, ServedClinic, claim, serve
 from tests.workflows.test_gl_export import asked
 from tests.workflows.test_replay import HISTORIES
+from tests.workflows.till import open_till
 
 
 @pytest.fixture
@@ -51,7 +57,12 @@ async def recorded(
         open_object_store(database.objects.as_uri()),
     )
     outside = (exporting.export,)
-    async with make_worker(served.client, served.executor, served.pool, outside=outside):
+    async with (
+        make_worker(served.client, served.executor, served.pool, outside=outside),
+        make_gateway_worker(
+            served.client, served.executor, served.pool, SandboxGateway(served.pool)
+        ),
+    ):
         yield served
 
 
@@ -145,3 +156,43 @@ async def test_record_gl_exports_together(recorded: ServedClinic, database: Data
     await clinic.settle(clinic.are([exported.gl_export_id], Exported))
     together = workflow_ids.of_batch("gl-export", "clinic", first.position, last.position)
     await _keep(clinic, "gl-exports_together_one_refused", together)
+
+
+def _own(kind: str, stream_id: str) -> str:
+    return workflow_ids.of_one(kind, "clinic", stream_id)
+
+
+async def test_record_card_payment(recorded: ServedClinic) -> None:
+    payment_id = await (await open_till(recorded)).pay(card=TIMES_OUT)
+    await recorded.settle(recorded.are([payment_id], Posted))
+    await _keep(recorded, "card-payment_answered_late", _own("card-payment", payment_id))
+
+
+async def test_record_refunds_that_were_approved(recorded: ServedClinic) -> None:
+    till = await open_till(recorded)
+    early = await till.ask_back(await till.paid("one"), "early")
+    await till.approve(early)
+    await recorded.settle(recorded.are([early], Issued))
+    await _keep(recorded, "refund_approved_before_it_was_looked_at", _own("refund", early))
+    late = await till.ask_back(await till.paid("two", REFUND_FAILS), "late")
+    handle = recorded.client.get_workflow_handle(_own("refund", late))
+    await recorded.deliver()
+
+    async def looked_at() -> bool:
+        events = (await handle.fetch_history()).events
+        return any(event.HasField("activity_task_completed_event_attributes") for event in events)
+
+    await recorded.settle(looked_at)
+    await till.approve(late)
+    await recorded.settle(recorded.are([late], RefundHasFailed))
+    await _keep(recorded, "refund_approved_and_failed", _own("refund", late))
+
+
+async def test_record_method_removal(recorded: ServedClinic) -> None:
+    till = await open_till(recorded)
+    method_id = await till.save()
+    await recorded.execute(
+        RemovePaymentMethod(payment_method_id=method_id, account_id=till.account_id)
+    )
+    await recorded.deliver()
+    await _keep(recorded, "payment-method_removed", _own("payment-method", method_id))

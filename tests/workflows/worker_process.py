@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from relay.connection import connect
 from relay.inbox import DurableConsumer, DurableFeed, durable_feed
 from relay.jetstream import StreamSettings
 from services.adapters.postgres.pool import open_pool
+from services.adapters.sandbox_gateway import SandboxGateway
 from services.execute.executor import Executor
 from services.sagas.consumer import CONSUMER
 from services.sagas.table import filter_subjects
@@ -26,6 +28,25 @@ class WorkerArguments(msgspec.Struct, frozen=True, kw_only=True):
     temporal_address: str
     prefix: str
     ack_seconds: float = 5.0
+    hangs_after: tuple[str, ...] = ()
+    """The calls of the gateway that are made, and whose answers never come."""
+
+
+class HangingGateway:
+    """The sandbox; of some of its calls nobody hears the answer."""
+
+    def __init__(self, sandbox: SandboxGateway, hangs_after: tuple[str, ...]) -> None:
+        self._sandbox = sandbox
+        self._hangs_after = hangs_after
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._sandbox, name)
+
+        async def hang(*asked: Any) -> None:
+            await call(*asked)
+            await asyncio.Event().wait()
+
+        return hang if name in self._hangs_after else call
 
 
 @asynccontextmanager
@@ -50,6 +71,8 @@ async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
     """Run a worker until `stopping`."""
     pool = await open_pool(arguments.postgres_url, "daybook_writer", size_max=6)
     reporter = await open_pool(arguments.postgres_url, "daybook_reporter", size_max=2)
+    sandbox = SandboxGateway(pool)
+    gateway: Any = HangingGateway(sandbox, arguments.hangs_after)
     try:
         async with Executor(pool) as executor, saga_feed(arguments) as feed:
             await serve_worker(
@@ -58,6 +81,7 @@ async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
                 executor=executor,
                 pool=pool,
                 reporter=reporter,
+                gateway=gateway,
                 deliveries=feed,
                 stopping=stopping,
                 task_queue=arguments.prefix,
