@@ -203,7 +203,8 @@ async def systems(clinic: Clinic, name: str, invoice_id: str, account_id: str) -
     await clinic.sends(inbound.CAPTURE_CHARGE, service(account_id, "LAB-1"))
     paid = {"account_id": account_id, "amount": money("150.00"), "method": "bank"}
     await clinic.sends(inbound.POST_PAYMENT, paid | {"reference": f"feed/{name}"})
-    await clinic.sends(inbound.ALLOCATE_CREDIT, {"account_id": account_id})
+    part = {"account_id": account_id, "amount": money("1.00")}
+    await clinic.sends(inbound.ALLOCATE_CREDIT, part)
     lower: dict[str, Any] = {
         "account_id": account_id,
         "reason": "CONTRACTUAL",

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,11 @@ EXPECTED = {
 @pytest.fixture(scope="module")
 def guarded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeStack]:
     """A stack that asks for tokens."""
-    stack = WholeStack(tmp_path_factory.mktemp("month") / "data", "--auth", "jwt")
+    # A port of its own: two stacks that start at once may both find the usual one free.
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    folder = tmp_path_factory.mktemp("month")
+    stack = WholeStack(folder / "data", "--auth", "jwt", "--port", port)
     yield stack
     stack.stop()
 
