@@ -47,7 +47,7 @@ test *ARGS:
 # Ask the API whatever its document allows, for that many seconds
 [group('check')]
 schemathesis SECONDS="600":
-    DAYBOOK_SCHEMATHESIS_SECONDS="$1" {{ run }} pytest -q tests/http/test_schemathesis.py
+    {{ run }} env DAYBOOK_SCHEMATHESIS_SECONDS="$1" pytest -q tests/http/test_schemathesis.py
 
 # What ruff finds
 [group('check')]

@@ -14,6 +14,7 @@ from tests.architecture.tree import ROOT
 RECIPES = (
     *("setup", "up", "demo", "test", "check", "fmt", "lint"),
     *("types", "imports", "bench", "contracts", "rebuild", "lock", "deploy-check"),
+    "schemathesis",
 )
 JUST = Path(sys.executable).with_name("just")
 

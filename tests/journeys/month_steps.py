@@ -134,6 +134,30 @@ async def pay(clinic: Clinic, account_id: str, amount: str, **changes: Any) -> s
     return str((await clinic.does("cashier", "/v1/payments", body | changes))["payment_id"])
 
 
+async def pay_by_card(clinic: Clinic, account_id: str) -> None:
+    """A saved card pays and is removed; another one is declined; the gateway is a sandbox."""
+    place = f"/v1/accounts/{account_id}/payment-methods"
+    saved = await clinic.does("clerk", place, {"setup": "pm_card_visa"})
+    by_card = {"account_id": account_id, "amount": money("21.00"), "method": "card"}
+    with_saved = by_card | {"payment_method_id": saved["payment_method_id"]}
+    await clinic.starts("cashier", "/v1/payments", with_saved)
+    declined = by_card | {"payment_token": "pm_card_visa_chargeDeclined"}
+    await clinic.starts("cashier", "/v1/payments", declined)
+    await clinic.starts("clerk", f"{place}/{saved['payment_method_id']}/remove", {})
+
+
+async def settled(clinic: Clinic) -> None:
+    """Wait until the gateway has answered every payment and refund, and each answer is booked."""
+
+    async def is_settled() -> bool:
+        refunds = (await clinic.reads("cashier", "/v1/refunds?limit=100"))["items"]
+        payments = (await clinic.reads("cashier", "/v1/payments?limit=100"))["items"]
+        found = {each["status"] for each in (*refunds, *payments)}
+        return found <= {"issued", "rejected", "posted", "failed"}
+
+    await until(is_settled)
+
+
 async def adjust(clinic: Clinic, account_id: str, invoice_id: str) -> None:
     """Each reason on an invoice, and the other way on the account."""
     for number, reason in enumerate(REASONS, 1):

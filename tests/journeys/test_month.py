@@ -29,7 +29,8 @@ EXPECTED = {
     *("charge.captured", "charge.reversed", "charge.tax_trued_up"),
     *("invoice.drafted", "invoice.issued", "invoice.voided", "invoice.paid"),
     *("payment.posted", "credit.allocated", "adjustment.applied"),
-    *("refund.requested", "refund.approved", "refund.rejected"),
+    *("refund.requested", "refund.approved", "refund.rejected", "refund.issued"),
+    *("payment.initiated", "payment.failed", "payment_method.saved", "payment_method.removed"),
     *("encounter.attention_required", "encounter.billed", "remittance.completed"),
 }
 
@@ -62,6 +63,7 @@ async def test_a_month_with_every_command_and_every_process_killed_adds_up(
             await patients_month(clinic, name)
     await clinic.stack.caught_up()
     await mend(clinic)
+    await does.settled(clinic)
     await clinic.stack.caught_up()
     events = await of_the_stream(clinic)
     assert {event.type for event in events} >= EXPECTED
@@ -86,6 +88,7 @@ async def patients_month(clinic: Clinic, name: str) -> None:
     await does.invoice_of_all(clinic, account_id)
     named = [{"invoice_id": invoice_id, "amount": money("40.00")}]
     await does.pay(clinic, account_id, "50.00", method="bank", allocations=named)
+    await does.pay_by_card(clinic, account_id)
     await does.adjust(clinic, account_id, invoice_id)
     await does.void(clinic, account_id, invoice_id)
     await does.refund(clinic, account_id)
