@@ -50,6 +50,7 @@ async def everything(
             **environment,
             **access_of(stack, auth, environment),
             "DAYBOOK_OBJECT_STORE": objects,
+            "DAYBOOK_DATA_DIR": str(stack.data_dir.resolve()),
         }
         children = [_process(stack, name, ports[name], inherited) for name in PROCESSES]
         # The relay makes the streams that the others read.

@@ -11,7 +11,7 @@ from litestar.params import PathParameter
 from litestar.response import Stream
 
 from services.api.dependencies import Dependencies
-from services.api.media import PDF
+from services.api.media import PDF, PRODUCES
 from services.api.problems import Problem, unavailable
 from services.api.routes import problems
 from services.links import PATH, Link, LinkExpired, LinkInvalid, read_link
@@ -30,8 +30,9 @@ _log = structlog.get_logger()
     PATH + "/{token:str}",
     summary="Read a document by its link",
     tags=["documents"],
-    responses=problems("NOT_FOUND"),
+    responses=problems("VALIDATION_FAILED", "NOT_FOUND"),
     media_type=PDF,
+    opt={PRODUCES: {PDF: "%PDF-1.7"}},
     response_description="The document",
 )
 async def get_document(

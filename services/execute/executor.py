@@ -115,11 +115,11 @@ class Executor:
                     detail=f"a tenant is named by {TENANT.pattern}, unlike {envelope.tenant!r}",
                 )
             account_id = account_named(envelope)
-            key = account_id or stream_of(envelope)
+            lane = self._lanes.lane_of(account_id or stream_of(envelope))
         except Exception as fault:  # a broken command is refused; those beside it go on
             return refusal_of(envelope, fault)
         account = None if account_id is None else (envelope.tenant, account_id)
-        self._lanes.put(key, Entry(envelope, job, place, account))
+        self._lanes.put(lane, Entry(envelope, job, place, account))
         return None
 
     async def _run_lane(self, lane: int) -> None:

@@ -25,9 +25,12 @@ class Lanes:
         self._sharing: int | None = None
         """The lane that executes the few of several."""
 
-    def put(self, key: str, entry: Entry) -> None:
-        """Queue a command behind the others of its key."""
-        lane = zlib.crc32(key.encode(errors="surrogatepass")) % len(self._queues)
+    def lane_of(self, key: str) -> int:
+        """The lane of a key."""
+        return zlib.crc32(key.encode(errors="surrogatepass")) % len(self._queues)
+
+    def put(self, lane: int, entry: Entry) -> None:
+        """Queue a command behind the others of its lane."""
         self._queues[lane].append(entry)
         self._wakers[lane].set()
 

@@ -1,5 +1,6 @@
 """What a command answers from memory as it is done, a repeat is answered from the log: the same."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -117,6 +118,19 @@ STEPS = (
         of="refund 2",
         headers=BEA,
     ),
+    Step(
+        "card",
+        "/v1/accounts/{account_id}/payment-methods",
+        lambda made: {"setup": "pm_card_visa"},
+        of="account",
+    ),
+    Step(
+        "no card",
+        "/v1/accounts/{account_id}/payment-methods/{payment_method_id}/remove",
+        lambda made: None,
+        of="card",
+    ),
+    Step("run", "/v1/statement-runs", lambda made: {"as_of_date": "2026-01-31"}),
     Step("suspended", "/v1/accounts/{account_id}/suspend", lambda made: WHY, of="account"),
     Step("reinstated", "/v1/accounts/{account_id}/reinstate", lambda made: WHY, of="account"),
     Step(
@@ -131,8 +145,8 @@ STEPS = (
 async def send(api: Api, step: Step, made: Mapping[str, Any]) -> Any:
     path = step.route
     if step.of is not None:
-        name = path.partition("{")[2].partition("}")[0]
-        path = path.replace(f"{{{name}}}", made[step.of][name])
+        known = made["account"] | made[step.of]
+        path = re.sub(r"{(\w+)}", lambda name: known[name[1]], path)
     response = await api.post(path, step.body(made), key=step.name, **step.headers)
     assert response.status_code in (201, 202), (step.name, response.text)
     return response

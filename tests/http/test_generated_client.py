@@ -22,7 +22,9 @@ from tests.fixtures.tokens import KEYS, RULES, token
 
 _GENERATOR: Final = Path(sys.executable).with_name("openapi-python-client")
 # No formatter runs over what nobody reads.
-_CONFIG: Final = "post_hooks: []\n"
+_CONFIG: Final = (
+    "post_hooks: []\ncontent_type_overrides:\n  application/pdf: application/octet-stream\n"
+)
 
 
 class Generated:

@@ -57,7 +57,7 @@ STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "forgotten": (waits._FORGET, ("demo", some("a"), "w1")),
     "keys": (sealing._FOUND, ("demo", some("s"))),
     "openings": (openings._OPENINGS, (["demo"] * ASKED, some("chg_"))),
-    "events": (openings._EVENTS, ("demo", "chg_1", None)),
+    "events": (openings._EVENTS, ("demo", "chg_1", None, 1, 2)),
     "lines": (write_path("load_lines.sql"), columns([("demo", i) for i in some("chg_")], "tt")),
     "accounts": (write_path("read_accounts.sql"), columns([("demo", i) for i in some("o")], "tt")),
     "export": (found._FIND, ("demo", "chg_1")),

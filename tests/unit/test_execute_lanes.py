@@ -36,10 +36,10 @@ async def soon(lanes: Lanes, lane: int) -> asyncio.Task[list[Entry]]:
 async def test_few_commands_of_all_lanes_go_together_and_later_ones_with_the_next() -> None:
     lanes = Lanes(3)
     for place in range(20):
-        lanes.put(f"acc-{place}", entry(place))
+        lanes.put(lanes.lane_of(f"acc-{place}"), entry(place))
     assert sorted(places(await lanes.take(1))) == list(range(20))
-    lanes.put("acc-1", entry(20))
-    lanes.put("acc-99", entry(21))
+    lanes.put(lanes.lane_of("acc-1"), entry(20))
+    lanes.put(lanes.lane_of("acc-99"), entry(21))
     waiting = [await soon(lanes, lane) for lane in (0, 1, 2)]
     assert not any(task.done() for task in waiting)
     lanes.release(1)
@@ -53,14 +53,14 @@ async def test_few_commands_of_all_lanes_go_together_and_later_ones_with_the_nex
 async def test_many_commands_go_side_by_side_and_groups_count_what_they_hold() -> None:
     lanes = Lanes(3)
     for place in range(600):
-        lanes.put(f"acc-{place}", entry(place))
+        lanes.put(lanes.lane_of(f"acc-{place}"), entry(place))
     taken = [places(await lanes.take(lane)) for lane in range(3)]
     assert sorted(place for some in taken for place in some) == list(range(600))
     assert all(0 < len(some) <= BATCH_MAX for some in taken)
     grouped = Lanes(3)
     keys = ("acc-0", "acc-1", "acc-2", "acc-3", "acc-4", "acc-5")
     for place, key in enumerate(keys):
-        grouped.put(key, entry(place, commands=50))
+        grouped.put(grouped.lane_of(key), entry(place, commands=50))
     tasks = [await soon(grouped, lane) for lane in range(3)]
     assert sum(task.done() for task in tasks) > 1
     for task in tasks:
@@ -95,7 +95,7 @@ async def test_no_key_is_under_way_twice_and_its_commands_keep_their_order(
 
     running = [asyncio.create_task(run(lane)) for lane in range(count)]
     for place, key in enumerate(keys):
-        lanes.put(str(key), entry(place))
+        lanes.put(lanes.lane_of(str(key)), entry(place))
         if pauses[place] == 0:
             await asyncio.sleep(0)
 
