@@ -20,7 +20,6 @@ LONG: Final = {
     "contracts/cloudevent.py": "one envelope, read and written, in both of its modes",
     "domain/invoice.py": "draft, issue and settlement are one aggregate, in every one's order",
     "contracts/inbound.py": "every message that others send, in one place for them to read",
-    "pyproject.toml": "every tool is set up in one file, and most of it are the pins of packages",
     "tests/": "the cases of one subject stand together",
 }
 
