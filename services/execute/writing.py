@@ -84,26 +84,23 @@ class Writing:
 
     async def _append_rest(self, connection: AnyConnection, counters: list[Row]) -> None:
         """What most batches have none of: a statement for each table that has rows."""
-        for statement, kinds, rows in (
+        await _execute_each(
+            connection,
             # Sorted, so that two batches that want the same ones do not deadlock.
             (_CLAIMS, "tttt", sorted(self._rows.claims)),
             (_PRICES, "ttttddnt", self._rows.prices),
             (_CHANGED, "ttttndt", self._changed),
             (_REJECTED, "ttttttttttt", self._rows.rejected),
-        ):
-            if rows:
-                await connection.execute(statement, *columns(rows, kinds))
-        if not (counters or self._settled or self._rows.statuses):
-            return
-        # No plan of these is right for a table of any size, so none is kept.
-        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        for statement, kinds, rows in (
-            (_COUNTERS, "ttn", counters),
-            (_SETTLED, "tttt", self._settled),
-            (_REJECTION_STATUS, "ttt", self._rows.statuses),
-        ):
-            if rows:
-                await connection.execute(statement, *columns(rows, kinds))
+        )
+        if counters or self._settled or self._rows.statuses:
+            # No plan of these is right for a table of any size, so none is kept.
+            await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+            await _execute_each(
+                connection,
+                (_COUNTERS, "ttn", counters),
+                (_SETTLED, "tttt", self._settled),
+                (_REJECTION_STATUS, "ttt", self._rows.statuses),
+            )
 
     async def _append(
         self,
@@ -136,3 +133,10 @@ class Writing:
         locked = sum(self._accounts[row[0]].get(row[1], 0) for row in accounts)
         if (written["moved"], written["accounts"]) != (loaded, locked):
             raise StreamMoved("a head was moved by another transaction")
+
+
+async def _execute_each(connection: AnyConnection, *writes: tuple[str, str, Sequence[Row]]) -> None:
+    """Execute the statements that have rows; each with the kinds of its columns."""
+    for statement, kinds, rows in writes:
+        if rows:
+            await connection.execute(statement, *columns(rows, kinds))

@@ -62,7 +62,7 @@ async def test_a_batch_is_looked_up_row_for_row_by_the_whole_key(
     kinds = ASKED[name]
     asked = [tuple(f"{row}-{column}" for column in kinds) for row in range(500)]
     async with writer.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', 'demo', true)")
+        await connection.execute(sql("claim.sql"), "demo", "5s", ["demo"], [])
         if name in NOT_KEPT:
             await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         values = columns(asked, kinds)
