@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
+from litestar import Litestar
 
 from services.api.app import FEED, create_app
 from services.api.dependencies import Dependencies
@@ -26,17 +27,7 @@ async def serve_api(
     """Serve until `stopping`, then let requests in flight end; raises OSError, ServerFailed."""
     _check_free(host, port)
     app = create_app(dependencies)
-    server = Server(
-        app,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        backlog=_BACKLOG,
-        # Our own lines say what granian's would, as structlog writes them.
-        log_enabled=False,
-    )
+    server = server_of(app, host, port)
     serving = asyncio.ensure_future(server.serve())
     asked = asyncio.ensure_future(stopping.wait())
     _log.info("api starting", url=f"http://{host}:{port}")
@@ -52,6 +43,21 @@ async def serve_api(
         await asyncio.wait({serving}, timeout=_DRAIN_SECONDS_MAX)
         serving.cancel()
     _log.info("api stopped")
+
+
+def server_of(app: Litestar, host: str, port: int) -> Server:
+    """The server of an application, with all our settings of it."""
+    return Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=_BACKLOG,
+        # Our own lines say what granian's would, as structlog writes them.
+        log_enabled=False,
+    )
 
 
 def _check_free(host: str, port: int) -> None:

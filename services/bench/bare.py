@@ -6,11 +6,11 @@ from datetime import date
 
 import msgspec
 import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
 from litestar import Litestar, get, post
 
+from services.api.server import server_of
 from services.collector import tune_collector
+from services.embedded.ports import LOOPBACK
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,16 +39,7 @@ def live() -> str:
 
 
 async def _serve(port: int) -> None:
-    server = Server(
-        Litestar([bare, live], openapi_config=None),
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_enabled=False,
-    )
-    await server.serve()
+    await server_of(Litestar([bare, live], openapi_config=None), LOOPBACK, port).serve()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The API over HTTP: single commands by clients, and queries, against a bare handler."""
+"""The API over HTTP: single commands by clients, against a bare handler."""
 
 import asyncio
 import os

@@ -1,5 +1,6 @@
 """What a batch did to its books, as rows: everything that is true together is written together."""
 
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Final
 
