@@ -19,15 +19,15 @@ _LOADED: Final = (
     "SELECT tenant, system, string_agg(load::text, ',' ORDER BY version) AS loads"
     " FROM billing_code_systems WHERE tenant = ANY ($1) GROUP BY tenant, system"
 )
-# OFFSET 0 keeps to a probe a code, and the range in its order to the index that has the code: with
-# `=`, and without statistics, Postgres took the one by version, and read the whole system for each
-# code (4,000,000 rows to find 200).
+# Looked up by key, however small the table was when it was last analysed.
+_OPEN: Final = (
+    "SELECT set_config('daybook.tenants', $1, true), set_config('enable_seqscan', 'off', true)"
+)
 _WINDOWS: Final = (
     "SELECT c.tenant, c.system, c.code, lower(c.active) AS since, upper(c.active) AS until"
     " FROM unnest($1::text[], $2::text[], $3::text[]) AS w (tenant, system, code)"
     " CROSS JOIN LATERAL (SELECT b.tenant, b.system, b.code, b.active FROM billing_codes b"
-    " WHERE (b.tenant, b.system) = (w.tenant, w.system) AND b.code BETWEEN w.code AND w.code"
-    " ORDER BY b.code OFFSET 0) c"
+    " WHERE (b.tenant, b.system, b.code) = (w.tenant, w.system, w.code) OFFSET 0) c"
 )
 
 
@@ -107,9 +107,7 @@ class PostgresCodes:
         self, tenants: list[str], statement: str, *values: list[str]
     ) -> list[asyncpg.Record]:
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute(
-                "SELECT set_config('daybook.tenants', $1, true)", ",".join(tenants)
-            )
+            await connection.execute(_OPEN, ",".join(tenants))
             rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
         return rows
 
