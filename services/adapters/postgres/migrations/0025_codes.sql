@@ -21,8 +21,8 @@ CREATE TABLE billing_codes (
     CONSTRAINT billing_codes_are_of_a_version FOREIGN KEY (tenant, system, version)
         REFERENCES billing_code_systems ON DELETE CASCADE
 );
--- No index by version: one that is replaced is most of its system, which the key finds; and Postgres,
--- without statistics, took it to look for a code and read the whole system for each.
+-- No index by version: one that is replaced is most of its system, which the key finds. With one,
+-- and without statistics, Postgres looked for a code in it and read the whole system for each.
 
 DO $$
 DECLARE guarded text;
