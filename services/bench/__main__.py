@@ -198,10 +198,8 @@ async def _documents(_bench: Bench) -> list[Figure]:
 
 
 async def _http(bench: Bench) -> list[Figure]:
-    addresses = bench.stack.addresses
     await workload.prepare(bench.executor, http.TENANT)
-    seconds = 2.0 if bench.quick else 5.0
-    return await http.bench_commands(addresses.postgres_url, addresses.nats_url, seconds=seconds)
+    return await http.bench_http(bench.stack.addresses, seconds=2.0 if bench.quick else 5.0)
 
 
 async def _end_to_end(bench: Bench) -> list[Figure]:

@@ -146,14 +146,21 @@ async def pay_by_card(clinic: Clinic, account_id: str) -> None:
     await clinic.starts("clerk", f"{place}/{saved['payment_method_id']}/remove", {})
 
 
+async def state(clinic: Clinic, day: int) -> None:
+    """A statement for every account of a facility, as of another day each time."""
+    run = {"facility": "north", "as_of_date": f"2026-03-{day:02}", "channels": ["print"]}
+    await clinic.does("finance", "/v1/statement-runs", run, 202)
+
+
 async def settled(clinic: Clinic) -> None:
-    """Wait until the gateway has answered every payment and refund, and each answer is booked."""
+    """Wait until the gateway's answer to every payment and refund is booked, and runs ended."""
 
     async def is_settled() -> bool:
         refunds = (await clinic.reads("cashier", "/v1/refunds?limit=100"))["items"]
         payments = (await clinic.reads("cashier", "/v1/payments?limit=100"))["items"]
-        found = {each["status"] for each in (*refunds, *payments)}
-        return found <= {"issued", "rejected", "posted", "failed"}
+        runs = (await clinic.reads("finance", "/v1/statement-runs"))["items"]
+        found = {each["status"] for each in (*refunds, *payments, *runs)}
+        return found <= {"issued", "rejected", "posted", "failed", "completed"}
 
     await until(is_settled)
 

@@ -22,7 +22,7 @@ from tests.fixtures.waiting import until
 from tests.fixtures.whole_stack import WholeStack
 from tests.journeys import month_steps as does
 
-KILLED = ("relay", "intake", "projector", "worker", "api", "postgres")
+KILLED = ("relay", "intake", "projector", "worker", "api", "postgres", "nats", "temporal")
 COMMANDS_BEFORE = 6
 EXPECTED = {
     *("account.opened", "account.suspended", "account.reinstated", "price_list.published"),
@@ -32,6 +32,7 @@ EXPECTED = {
     *("refund.requested", "refund.approved", "refund.rejected", "refund.issued"),
     *("payment.initiated", "payment.failed", "payment_method.saved", "payment_method.removed"),
     *("encounter.attention_required", "encounter.billed", "remittance.completed"),
+    *("statement.started", "statement.completed"),
 }
 
 
@@ -58,9 +59,10 @@ async def test_a_month_with_every_command_and_every_process_killed_adds_up(
     clinic: Clinic, tmp_path: Path
 ) -> None:
     await does.set_up(clinic, tmp_path)
-    for name in KILLED:
+    for day, name in enumerate(KILLED, 1):
         async with killed_meanwhile(clinic, name):
             await patients_month(clinic, name)
+            await does.state(clinic, day)
     await clinic.stack.caught_up()
     await mend(clinic)
     await does.settled(clinic)
@@ -70,6 +72,7 @@ async def test_a_month_with_every_command_and_every_process_killed_adds_up(
     await check_reports(clinic, events)
     await check_accounts(clinic, events)
     await check_papers(clinic, events)
+    await check_statements(clinic)
     await check_export(clinic, tmp_path, events)
     verified = json.loads(clinic.runs("audit", "verify", "--json").splitlines()[-1])
     assert verified["findings"] == []
@@ -163,6 +166,14 @@ async def check_papers(clinic: Clinic, events: list[Happened]) -> None:
     ):
         paper = await clinic.fetches("finance", place, Accept="application/pdf")
         assert paper.content.startswith(b"%PDF")
+
+
+async def check_statements(clinic: Clinic) -> None:
+    """Every run has made the statement of each account that there was."""
+    runs = (await clinic.reads("finance", "/v1/statement-runs"))["items"]
+    assert len(runs) == len(KILLED)
+    assert {(run["status"], run["failed"]) for run in runs} == {("completed", 0)}
+    assert all(run["done"] == run["total"] > 0 for run in runs)
 
 
 async def check_export(clinic: Clinic, folder: Path, events: list[Happened]) -> None:
