@@ -9,7 +9,7 @@ import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from relay.database import PASSING, listening
+from relay.database import PASSING, listening, raise_if_cancelled
 from services.api.event_pages import Pages
 from services.api.problems import Problem
 
@@ -94,6 +94,7 @@ class EventFeed:
                         await self._wait()
                         await self._wake()
             except PASSING as away:
+                raise_if_cancelled(away)
                 _log.warning("events are not listened to", reason=repr(away))
                 await asyncio.sleep(POLL_SECONDS)
 

@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from relay import spans
+from relay.database import raise_if_cancelled
 from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
 from services.execute.batch import account_named, stream_of
 from services.execute.envelope import TENANT, Envelope, Examine, Outcome, Refused
@@ -141,6 +142,7 @@ class Executor:
                 attempted = await attempt(self._ledger, envelopes, wait_seconds=wait_seconds)
         except Exception as error:  # handed to the callers, who repeat or report it
             _fail(entries, error)
+            raise_if_cancelled(error)
             return []
         except BaseException:  # the lane ends, but its callers are not to wait for ever
             _fail(entries, _closed())
