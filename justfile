@@ -39,10 +39,10 @@ bench *ARGS:
 [group('check')]
 check: _format lint types imports _drift test
 
-# The tests, or those that are named; two at a time, each with servers of its own
+# The tests, or those that are named; three at a time, since they wait much, each with its servers
 [group('check')]
 test *ARGS:
-    {{ run }} pytest --numprocesses 2 --dist loadgroup "$@"
+    {{ run }} pytest --numprocesses 3 --dist loadgroup "$@"
 
 # Ask the API whatever its document allows, for that many seconds
 [group('check')]
