@@ -1,5 +1,6 @@
 """What a clinic does in a month, step by step; each takes the clinic and works by itself."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,28 @@ async def pay_by_card(clinic: Clinic, account_id: str) -> None:
     await clinic.starts("clerk", f"{place}/{saved['payment_method_id']}/remove", {})
 
 
-async def state(clinic: Clinic, day: int) -> None:
-    """A statement for every account of a facility, as of another day each time."""
-    run = {"facility": "north", "as_of_date": f"2026-03-{day:02}", "channels": ["print"]}
+async def has_paid(clinic: Clinic, account_id: str, reference: str) -> None:
+    """Wait for what the bus and the gateway bring: it would settle invoices of later steps."""
+
+    async def is_booked() -> bool:
+        place = f"/v1/payments?account_id={account_id}&limit=100"
+        payments = (await clinic.reads("cashier", place))["items"]
+        came = reference in {payment["reference"] for payment in payments}
+        return came and {payment["status"] for payment in payments} <= {"posted", "failed"}
+
+    await until(is_booked)
+
+
+async def state(clinic: Clinic) -> None:
+    """A statement as of today for every account of a facility, once the last run has ended."""
+
+    async def has_ended() -> bool:
+        runs = (await clinic.reads("finance", "/v1/statement-runs"))["items"]
+        return all(run["status"] != "running" for run in runs)
+
+    await until(has_ended)
+    today = datetime.now(UTC).date()
+    run = {"facility": "north", "as_of_date": f"{today}", "channels": ["print"]}
     await clinic.does("finance", "/v1/statement-runs", run, 202)
 
 
