@@ -16,6 +16,7 @@ _WHERE: Final = {
     "statement": "statements:statement",
     "refund": "refunds:refund",
     "tax": "tax:tax",
+    "zone": "zone:zone",
     "letterhead": "letterheads:letterhead",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
