@@ -11,6 +11,8 @@ from msgspec import Meta
 from contracts.calendar import DATE_SCHEMA, check_day
 from contracts.charge import QUANTITY_MAX
 from contracts.money import Currency, Money, exponent, parse_money
+from contracts.recipients import mail_address, telephone_number
+from contracts.statement import DeliveryChannel
 from contracts.wording import in_words, split_path
 
 SERVICES_MAX: Final = 1_000
@@ -69,13 +71,7 @@ CodeSystem = Annotated[
     ),
 ]
 FacilityCode = Annotated[
-    str,
-    Meta(
-        description="a facility of the tenant",
-        min_length=1,
-        max_length=64,
-        pattern=FACILITY,
-    ),
+    str, Meta(description="a facility of the tenant", min_length=1, max_length=64, pattern=FACILITY)
 ]
 Language = Annotated[
     str,
@@ -87,6 +83,8 @@ Language = Annotated[
         pattern=_LANGUAGE,
     ),
 ]
+Address = Annotated[str, Meta(max_length=254)]
+Telephone = Annotated[str, Meta(max_length=40)]
 Line = Annotated[str, Meta(min_length=1, max_length=512, pattern=_PRINTABLE)]
 Modifiers = Annotated[tuple[Code, ...], Meta(max_length=16)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
@@ -256,9 +254,19 @@ class OpenAccountMessage(msgspec.Struct, frozen=True, kw_only=True, omit_default
     facility: FacilityCode
     currency: Currency
     language: Language = "en"
+    email: Annotated[Address | None, Meta(description="for documents; sealed as the name")] = None
+    phone: Annotated[Telephone | None, Meta(description="+995 555 12 34 56; sealed, too")] = None
+    delivery: Annotated[
+        DeliveryChannel | None,
+        Meta(description="how the customer wants documents; else the first that there is"),
+    ] = None
 
     def __post_init__(self) -> None:
         exponent(self.currency)
+        if self.email is not None:
+            msgspec.structs.force_setattr(self, "email", mail_address(self.email))
+        if self.phone is not None:
+            msgspec.structs.force_setattr(self, "phone", telephone_number(self.phone))
 
 
 OPEN_ACCOUNT: Final = "billing.command.open-account.v1"

@@ -26,6 +26,7 @@ from contracts.ledger import GlAccount
 from contracts.money import Currency, Money
 from contracts.payment import PaymentMethod
 from contracts.private import Private
+from contracts.statement import DeliveryChannel
 
 Version = Annotated[int, Meta(description="version of the aggregate's own stream", ge=0)]
 Position = Annotated[int, Meta(description="position in the log of the last event seen in it")]
@@ -162,6 +163,20 @@ class InvoiceAdjustment(View, frozen=True, kw_only=True):
     booked_on: date
 
 
+class InvoiceReminder(View, frozen=True, kw_only=True):
+    """What was done to have this invoice paid: a reminder, or its handover to collections."""
+
+    day: Annotated[int, Meta(description="of the tenant's schedule: days after the due date")]
+    channel: Annotated[
+        DeliveryChannel | None, Meta(description="null where it went to collections")
+    ]
+    delivery_id: Annotated[
+        str | None, Meta(description="names the message, at whoever delivered it too")
+    ]
+    outstanding: Annotated[Money, Meta(description="what was owed on it then")]
+    recorded_at: Instant
+
+
 class InvoiceDetail(View, frozen=True, kw_only=True):
     """An invoice with its lines and with everything that settled or corrected it."""
 
@@ -175,6 +190,9 @@ class InvoiceDetail(View, frozen=True, kw_only=True):
     lines: tuple[InvoiceLineDetail, ...]
     payments: tuple[InvoicePayment, ...]
     adjustments: tuple[InvoiceAdjustment, ...]
+    reminders: Annotated[
+        tuple[InvoiceReminder, ...], Meta(description="by the tenant's schedule, the first first")
+    ]
 
 
 class PaymentStatus(StrEnum):

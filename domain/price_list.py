@@ -8,7 +8,7 @@ from contracts.ids import PriceListId
 from contracts.money import MoneyInvalid, exponent
 from contracts.price_list import PRICES_PER_EVENT_MAX, Price, PriceListPublished, PricesAdded
 from domain.book import Book
-from domain.decider import Decider, Decision
+from domain.decider import Decider, Decision, Rejected
 from domain.price_windows import collisions
 from domain.rejections import AlreadyExists, CurrencyUnsupported, Invalid
 
@@ -34,7 +34,11 @@ PriceListEvent = PriceListPublished | PricesAdded
 
 
 class PricesOverlap(Invalid):
-    """Two prices of one facility, code and currency would be in force on one day."""
+    """Two prices of the list, of one facility, code and currency, share a day."""
+
+
+class PricesInForce(Rejected):
+    """A price of another list, of the same facility, code and currency, has the day already."""
 
 
 def decide(command: PublishPriceList, book: Book) -> Decision:
@@ -66,8 +70,11 @@ def _check(command: PublishPriceList, book: Book) -> None:
         raise Invalid("a price list needs at least one price")
     for index, price in enumerate(command.prices):
         _check_price(index, price)
-    if found := collisions(command.prices, book.prices.windows):
+    if found := collisions(command.prices, {}):
         raise PricesOverlap("; ".join(found))
+    if found := collisions(command.prices, book.prices.windows):
+        found.append("what is published stays as it is: choose days that are free")
+        raise PricesInForce("; ".join(found))
 
 
 def _check_price(index: int, price: Price) -> None:

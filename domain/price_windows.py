@@ -1,4 +1,4 @@
-"""Whether windows of prices collide: of one facility, code and currency none shares a day."""
+"""Whether windows of prices collide: no two of one facility, code and currency share a day."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +57,7 @@ def _in_words(key: PriceKey, window: _Window, other: _Window) -> str:
     of = other.price_list_id or f"this list, prices[{other.place}]"
     return (
         f"prices[{window.place}]: {code} at {facility} in {currency} {_days(window)} overlaps "
-        f"a price valid {_days(other)} of {of}: end that one first"
+        f"a price valid {_days(other)} of {of}"
     )
 
 

@@ -1,4 +1,5 @@
-"""Each invoice from draft to settled: what is still owed on it, its lines, what settled it."""
+"""Each invoice from draft to settled: what is still owed on it, its lines, what settled it, and
+what was done to have it paid."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from contracts.invoice import (
     InvoiceLine,
     InvoiceLinesAdded,
     InvoicePaid,
+    InvoiceReminded,
+    InvoiceSentToCollections,
     InvoiceVoided,
 )
 from contracts.payment import Allocation, PaymentPosted
@@ -24,7 +27,7 @@ from contracts.views import InvoiceStatus
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _WRITE: Final = sql("invoices_write")
 _ADD_LINES: Final = sql("invoice_lines_add")
@@ -32,6 +35,7 @@ _TRUE_UP: Final = sql("invoice_lines_true_up")
 _ADD_PAYMENTS: Final = sql("invoice_payments_add")
 _RELEASE_PAYMENTS: Final = sql("invoice_payments_release")
 _ADD_ADJUSTMENTS: Final = sql("invoice_adjustments_add")
+_ADD_REMINDERS: Final = sql("invoice_reminders_add")
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -57,13 +61,14 @@ class _Change:
 
 @dataclass(slots=True)
 class _Batch:
-    """What a batch does to the four tables."""
+    """What a batch does to the five tables."""
 
     changes: dict[tuple[str, str], _Change] = field(default_factory=dict)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
     trued_up: list[tuple[Any, ...]] = field(default_factory=list)
     payments: list[tuple[Any, ...]] = field(default_factory=list)
     adjustments: list[tuple[Any, ...]] = field(default_factory=list)
+    reminders: list[tuple[Any, ...]] = field(default_factory=list)
     voided: list[tuple[str, str]] = field(default_factory=list)
 
     def change(self, recorded: Recorded, invoice_id: str) -> _Change:
@@ -100,6 +105,8 @@ async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
         await connection.execute(_RELEASE_PAYMENTS, *columns(work.voided, "tt"))
     if work.adjustments:
         await connection.execute(_ADD_ADJUSTMENTS, *columns(work.adjustments, "ttntttndd"))
+    if work.reminders:
+        await connection.execute(_ADD_REMINDERS, *columns(work.reminders, "ttnnttnt"))
 
 
 def owed(recorded: Recorded) -> list[tuple[str, int, date | None]]:
@@ -216,6 +223,25 @@ def _voided(work: _Batch, recorded: Recorded, event: InvoiceVoided) -> None:
     work.voided.append((recorded.tenant, event.invoice_id))
 
 
+def _pursued(
+    work: _Batch, recorded: Recorded, event: InvoiceReminded | InvoiceSentToCollections
+) -> None:
+    work.change(recorded, event.invoice_id)
+    reminder = event if isinstance(event, InvoiceReminded) else None
+    work.reminders.append(
+        (
+            recorded.tenant,
+            event.invoice_id,
+            recorded.position,
+            event.day,
+            reminder.channel if reminder else None,
+            reminder.delivery_id if reminder else None,
+            event.outstanding.minor,
+            recorded.recorded_at.isoformat(),
+        )
+    )
+
+
 _TAKES: Final[dict[type, Callable[[_Batch, Recorded, Any], None]]] = {
     InvoiceDrafted: _drafted,
     InvoiceLinesAdded: _lines_added,
@@ -226,6 +252,8 @@ _TAKES: Final[dict[type, Callable[[_Batch, Recorded, Any], None]]] = {
     AdjustmentApplied: _adjusted,
     InvoicePaid: _paid,
     InvoiceVoided: _voided,
+    InvoiceReminded: _pursued,
+    InvoiceSentToCollections: _pursued,
 }
 
 

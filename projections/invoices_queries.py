@@ -1,7 +1,7 @@
 """Queries about invoices, for a connection that reads one tenant (`daybook.tenants`)."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -11,12 +11,14 @@ from contracts.ids import AdjustmentId, ChargeId
 from contracts.money import Money
 from contracts.payment import PaymentMethod
 from contracts.private import Private
+from contracts.statement import DeliveryChannel
 from contracts.views import (
     InvoiceAdjustment,
     InvoiceDetail,
     InvoiceLineDetail,
     InvoicePage,
     InvoicePayment,
+    InvoiceReminder,
     InvoiceStatus,
     InvoiceSummary,
 )
@@ -56,14 +58,23 @@ class _Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     booked_on: date
 
 
+class _Reminder(msgspec.Struct, frozen=True, kw_only=True):
+    day: int
+    channel: DeliveryChannel | None
+    delivery_id: str | None
+    outstanding_minor: int
+    recorded_at: datetime
+
+
 _decode_reason: Final = msgspec.json.Decoder(Private).decode
 _decode_lines: Final = msgspec.json.Decoder(list[_Line]).decode
 _decode_payments: Final = msgspec.json.Decoder(list[_Payment]).decode
 _decode_adjustments: Final = msgspec.json.Decoder(list[_Adjustment]).decode
+_decode_reminders: Final = msgspec.json.Decoder(list[_Reminder]).decode
 
 
 async def find_invoice(connection: AnyConnection, invoice_id: str) -> InvoiceDetail | None:
-    """One invoice with its lines, payments and adjustments, all of one moment; None: no such."""
+    """One invoice with all that belongs to it, everything of one moment; None: no such."""
     row = await connection.fetchrow(_DETAIL, invoice_id)
     if row is None:
         return None
@@ -79,6 +90,7 @@ async def find_invoice(connection: AnyConnection, invoice_id: str) -> InvoiceDet
         adjustments=tuple(
             _adjustment(part, currency) for part in _decode_adjustments(row["adjustments"])
         ),
+        reminders=tuple(_reminder(part, currency) for part in _decode_reminders(row["reminders"])),
     )
 
 
@@ -164,4 +176,14 @@ def _adjustment(part: _Adjustment, currency: str) -> InvoiceAdjustment:
         amount=Money.of(part.amount_minor, currency),
         effective_on=part.effective_on,
         booked_on=part.booked_on,
+    )
+
+
+def _reminder(part: _Reminder, currency: str) -> InvoiceReminder:
+    return InvoiceReminder(
+        day=part.day,
+        channel=part.channel,
+        delivery_id=part.delivery_id,
+        outstanding=Money.of(part.outstanding_minor, currency),
+        recorded_at=part.recorded_at.astimezone(UTC),
     )

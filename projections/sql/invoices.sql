@@ -80,3 +80,17 @@ CREATE TABLE invoice_adjustments (
     booked_on     date   NOT NULL,
     CONSTRAINT invoice_adjustments_are_applied_once PRIMARY KEY (tenant, invoice_id, position)
 );
+
+-- What was done to have it paid: reminders by their channel, and at the end, without one, that it
+-- went to collections.
+CREATE TABLE invoice_reminders (
+    tenant            text        NOT NULL,
+    invoice_id        text        NOT NULL,
+    position          bigint      NOT NULL,
+    day               bigint      NOT NULL,  -- after the due date
+    channel           text,
+    delivery_id       text,
+    outstanding_minor bigint      NOT NULL,  -- at that time
+    recorded_at       timestamptz NOT NULL,
+    CONSTRAINT invoice_reminders_are_sent_once PRIMARY KEY (tenant, invoice_id, position)
+);

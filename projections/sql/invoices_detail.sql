@@ -13,6 +13,9 @@ SELECT i.tenant, i.invoice_id, i.account_id, i.facility, i.currency, i.status, i
          WHERE p.tenant = i.tenant AND p.invoice_id = i.invoice_id) AS payments,
        (SELECT coalesce(json_agg(a ORDER BY a.position), '[]')
           FROM read.invoice_adjustments a
-         WHERE a.tenant = i.tenant AND a.invoice_id = i.invoice_id) AS adjustments
+         WHERE a.tenant = i.tenant AND a.invoice_id = i.invoice_id) AS adjustments,
+       (SELECT coalesce(json_agg(r ORDER BY r.position), '[]')
+          FROM read.invoice_reminders r
+         WHERE r.tenant = i.tenant AND r.invoice_id = i.invoice_id) AS reminders
   FROM read.invoices i
  WHERE i.tenant = current_setting('daybook.tenants') AND i.invoice_id = $1

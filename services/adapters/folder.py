@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
+from contracts.recipients import AddressInvalid, mail_address, telephone_number
 from services.embedded.private import write_private
 from services.ports import Channel, Delivered, Dispatch, NotDelivered, Undeliverable
-from services.recipients import AddressInvalid, mail_address, telephone_number
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,8}")

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from contracts.recipients import AddressInvalid, mail_address
 from services.cannot_run import CannotRun
 from services.ports import (
     Delivered,
@@ -23,7 +24,6 @@ from services.ports import (
     NotDelivered,
     Undeliverable,
 )
-from services.recipients import AddressInvalid, mail_address
 from services.settings import Secret
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")

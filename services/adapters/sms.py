@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
+from contracts.recipients import AddressInvalid, telephone_number
 from services.adapters.outbound import Away, Outbound
 from services.cannot_run import CannotRun
 from services.ports import Delivered, DeliveryMisconfigured, Dispatch, NotDelivered, Undeliverable
-from services.recipients import AddressInvalid, telephone_number
 from services.settings import Secret
 
 _KEY_LETTERS_MIN: Final = 16

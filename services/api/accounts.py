@@ -10,8 +10,9 @@ from msgspec import Meta
 
 from contracts.account import AccountOpened
 from contracts.ids import AccountId
-from contracts.inbound import FacilityCode, Id, Language, Line
+from contracts.inbound import Address, FacilityCode, Id, Language, Line, Telephone
 from contracts.money import Currency
+from contracts.recipients import AddressInvalid, mail_address, telephone_number
 from contracts.statement import DeliveryChannel
 from contracts.views import AccountBalance, AccountLedger
 from domain import naming
@@ -24,7 +25,6 @@ from services.api.parameters import STORABLE, AccountPath, Cursor, Limit
 from services.api.problems import Problem, invalid
 from services.api.reading import Reading, tagged, today
 from services.api.routes import command, created, query
-from services.recipients import AddressInvalid, mail_address, telephone_number
 
 
 class OpenAccountRequest(
@@ -37,13 +37,10 @@ class OpenAccountRequest(
     facility: FacilityCode
     currency: Currency
     language: Language = "en"
-    email: (
-        Annotated[str, Meta(max_length=254, description="where documents are sent; kept sealed")]
-        | None
-    ) = None
-    phone: (
-        Annotated[str, Meta(max_length=40, description="+995 555 12 34 56; kept sealed")] | None
-    ) = None
+    email: Annotated[Address | None, Meta(description="where documents are sent; kept sealed")] = (
+        None
+    )
+    phone: Annotated[Telephone | None, Meta(description="+995 555 12 34 56; kept sealed")] = None
     delivery: Annotated[
         DeliveryChannel | None,
         Meta(description="how the customer wants documents; else the first that there is"),

@@ -15,6 +15,8 @@ _WHERE: Final = {
     "invoice": "invoices:invoice",
     "statement": "statements:statement",
     "refund": "refunds:refund",
+    "tax": "tax:tax",
+    "zone": "zone:zone",
     "letterhead": "letterheads:letterhead",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",

@@ -27,7 +27,7 @@ from services.execute.rows import (
     rejected_row,
 )
 from services.execute.statements import AnyConnection
-from services.execute.versions import check_version
+from services.execute.versions import decide
 from services.execute.writing import Writing
 
 
@@ -113,11 +113,8 @@ class Decisions:
 
     def _decide(self, envelope: Envelope) -> Done:
         book, command = self._books[envelope.tenant], envelope.command
-        spec = BY_COMMAND[type(command)]
-        stream_id = spec.stream(command)
-        if envelope.expected_version is not None:
-            check_version(envelope.expected_version, spec.account(command), stream_id, book)
-        decided = spec.decider.decide(command, book)
+        stream_id = BY_COMMAND[type(command)].stream(command)
+        decided = decide(envelope, book)
         if not decided:
             version = book.versions[stream_id]
             return Done(stream_id=stream_id, version=version, token=event_id(stream_id, version))

@@ -12,13 +12,14 @@ from contracts.event import Event
 from domain.book import Book
 from domain.decider import Rejected
 from domain.write_side import AccountHead
-from services.commands import BY_COMMAND, decider_of
+from services.commands import decider_of
 from services.execute.attempt import LedgerUnavailable, utc_now
 from services.execute.envelope import Envelope, Refused
 from services.execute.faults import StreamMoved, is_away
 from services.execute.load import Account, account_head, load_books
 from services.execute.rows import bodies_of
 from services.execute.statements import AnyConnection, sql
+from services.execute.versions import decide
 
 _ACCOUNTS: Final = sql("read_accounts.sql")
 
@@ -70,9 +71,8 @@ async def _read_accounts(
 
 
 def _decided(envelope: Envelope, book: Book) -> Preview:
-    decider = BY_COMMAND[type(envelope.command)].decider
     try:
-        decided = decider.decide(envelope.command, book)
+        decided = decide(envelope, book)
         bodies_of(decided)
     except Rejected as rejected:
         return Refused(code=rejected.code, detail=rejected.detail)

@@ -50,7 +50,7 @@ def subjects_of(message: InboundMessage) -> set[str]:
         case EncounterClosed():
             named = message.patient.name is not None or _details(message)
             return {message.patient.patient_id} if named else set()
-        case OpenAccountMessage(name=str()):
+        case OpenAccountMessage(name=name, email=email, phone=phone) if name or email or phone:
             return {message.patient_id}
         case RemittanceReceived():
             return {claim_subject(claim) for claim in message.claims if claim.denial_reason}
@@ -108,6 +108,9 @@ def _open(readable: Readable, message: OpenAccountMessage, keys: Keys) -> OpenAc
         facility=message.facility,
         currency=message.currency,
         language=message.language,
+        email=_sealed(tenant, patient_id, message.email, keys),
+        phone=_sealed(tenant, patient_id, message.phone, keys),
+        delivery=message.delivery,
     )
 
 

@@ -19,7 +19,7 @@ _BEYOND_SCHEMAS: Final = tuple(
         ),  # nobody was given it
         (r"query:cursor", r"is no cursor"),  # no page answered it
         (r"header:If-Match", r"send the ETag"),  # the tool makes up ETags that the schema excludes
-        (r"\$", r"overlaps a price valid"),  # one that is in force
+        (r"\$", r"overlaps a price valid"),  # another one of the same list
         (r"\$", r"amount must be positive"),  # one shape of amounts serves prices of 0 too
         (r"\$\..*amount", r"has more digits than|is beyond"),  # as its currency has it
         (r"\$\..*", r"Expected `int.*, got `float`"),  # 45.0 is an integer to JSON Schema alone

@@ -95,6 +95,11 @@ async def test_a_dry_run_is_refused_as_the_command_would_be(api: Api) -> None:
         (charge_body(account_id, currency="EUR"), 400, "CURRENCY_UNSUPPORTED"),
     ):
         check(await api.post("/v1/charges?dry_run=true", body), status, code)
+    for version, status in ((1, 200), (2, 409)):
+        etag = {"If-Match": f'W/"{version}-1"'}
+        dry = await api.post("/v1/charges?dry_run=true", charge_body(account_id), **etag)
+        assert dry.status_code == status
+    check(dry, 409, "ACCOUNT_VERSION_CONFLICT")
     atomic = {"charges": [charge_body(account_id), unpriced], "atomic": True}
     response = await api.post("/v1/charges:batch?dry_run=true", atomic, key="b")
     problem = check(response, 400, "PRICE_NOT_FOUND")

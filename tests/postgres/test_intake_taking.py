@@ -1,6 +1,5 @@
 """What the intake does with a batch of messages, over a real Postgres."""
 
-import json
 from typing import Any
 
 import asyncpg
@@ -9,7 +8,6 @@ import pytest
 from contracts import inbound
 from contracts.catalogue import decode
 from domain import naming
-from domain.account import OpenAccount
 from services.execute.attempt import LedgerUnavailable
 from services.intake import rejecting, translation
 from services.intake.reading import NOBODY, Arrived
@@ -17,28 +15,9 @@ from services.intake.rejected import NoSuchRejection, list_rejected
 from services.intake.rejecting import Rejection
 from services.intake.taking import Taking
 from services.sealing import find_keys, open_sealed
-from tests.fixtures.intake import Write
-from tests.fixtures.tenants import envelope
+from tests.fixtures.intake import Write, arrived, rejected_codes
 
 PATIENT = "p-1"
-
-
-def arrived(
-    sequence: int,
-    data: object,
-    *,
-    type_: str = inbound.ENCOUNTER_CLOSED,
-    id_: str | None = None,
-    tenant: str = "demo",
-) -> Arrived:
-    headers = {
-        "ce-specversion": "1.0",
-        "ce-id": id_ or f"m-{sequence}",
-        "ce-source": "/clinic",
-        "ce-type": type_,
-    }
-    payload = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return Arrived(f"intake.{tenant}.{type_}", headers, payload, sequence)
 
 
 def encounter(number: int = 1, **changes: Any) -> dict[str, Any]:
@@ -101,50 +80,6 @@ async def test_what_a_payer_says_of_a_claim_is_sealed_under_what_names_the_claim
     assert await write.admin.fetchval("SELECT count(*) FROM subject_keys") == 1
 
 
-def account(**changes: Any) -> dict[str, Any]:
-    return {
-        "patient_id": PATIENT,
-        "name": "Ketevan Maisuradze",
-        "facility": "north",
-        "currency": "GEL",
-        **changes,
-    }
-
-
-async def test_an_account_is_opened_by_a_message_and_charged_by_the_next(write: Write) -> None:
-    account_id = naming.account_id("demo", PATIENT, "GEL")
-    charge = {
-        "account_id": account_id,
-        "facility": "north",
-        "code": "99213",
-        "system": "urn:cpt",
-        "service_date": "2026-03-02",
-        "currency": "GEL",
-        "unit_price": {"amount": "12", "currency": "GEL"},
-    }
-    opening = arrived(1, account(), type_=inbound.OPEN_ACCOUNT)
-    taken = await write.taking.take([opening, arrived(2, charge, type_=inbound.CAPTURE_CHARGE)])
-    assert (taken.taken_count, taken.rejected_count) == (2, 0)
-    rows = await write.admin.fetch("SELECT type, body, metadata FROM events ORDER BY type")
-    assert [row["type"] for row in rows] == [
-        "billing.account.opened.v1",
-        "billing.charge.captured.v1",
-    ]
-    assert not any(b"Maisuradze" in row["body"] + row["metadata"] for row in rows)
-
-
-async def test_an_account_that_is_there_is_refused_and_the_message_kept(write: Write) -> None:
-    await write.taking.take([arrived(1, account(), type_=inbound.OPEN_ACCOUNT)])
-    again = await write.taking.take(
-        [
-            arrived(2, account(), type_=inbound.OPEN_ACCOUNT),
-            arrived(3, account(currency="XXX"), type_=inbound.OPEN_ACCOUNT),
-        ]
-    )
-    assert again.rejected_count == 2
-    assert sorted(await _codes(write)) == ["ALREADY_EXISTS", "VALIDATION_FAILED"]
-
-
 async def test_the_same_message_again_changes_nothing(write: Write) -> None:
     message = arrived(1, encounter())
     await write.taking.take([message, message])
@@ -157,14 +92,14 @@ async def test_the_same_id_with_other_data_is_rejected_as_reused(write: Write) -
     await write.taking.take([arrived(1, encounter(), id_="m")])
     taken = await write.taking.take([arrived(2, encounter(facility="south"), id_="m")])
     assert taken.rejected_count == 1
-    assert await _codes(write) == ["IDEMPOTENCY_KEY_REUSED"]
+    assert await rejected_codes(write) == ["IDEMPOTENCY_KEY_REUSED"]
 
 
 async def test_a_namesake_with_other_content_is_rejected_and_not_dropped(write: Write) -> None:
     await write.taking.take([arrived(1, encounter())])
     taken = await write.taking.take([arrived(2, encounter(facility="south"))])
     assert taken.rejected_count == 1
-    assert await _codes(write) == ["ALREADY_EXISTS"]
+    assert await rejected_codes(write) == ["ALREADY_EXISTS"]
 
 
 async def test_what_cannot_be_read_is_kept_whole_and_the_rest_goes_on(write: Write) -> None:
@@ -291,7 +226,7 @@ async def test_instants_beyond_the_calendar_harm_nobody_else(time: str, write: W
     ]
     taken = await write.taking.take(batch)
     assert (taken.settled, taken.taken_count, taken.rejected_count) == ([0, 1, 2, 3], 2, 2)
-    assert await _codes(write) == ["VALIDATION_FAILED"] * 2
+    assert await rejected_codes(write) == ["VALIDATION_FAILED"] * 2
 
 
 @pytest.mark.parametrize("failing", ["envelope_of", "decode", "seal"])
@@ -317,7 +252,7 @@ async def test_a_message_that_we_fail_at_is_rejected_and_the_others_are_taken(
     batch = [arrived(1, encounter(1)), arrived(2, bad), arrived(3, encounter(3))]
     taken = await write.taking.take(batch)
     assert (taken.settled, taken.taken_count, taken.rejected_count) == ([0, 1, 2], 2, 1)
-    assert await _codes(write) == ["INTERNAL"]
+    assert await rejected_codes(write) == ["INTERNAL"]
 
 
 async def test_a_rejection_that_cannot_be_kept_comes_again_and_stops_nobody(
@@ -369,32 +304,3 @@ async def test_headers_of_any_kind_are_kept(write: Write) -> None:
     odd = {"\udcff": "\udcfe\0", "ce-id": "\ud800", "ce-" + "x" * 5_000: "1", "": ""}
     taken = await write.taking.take([Arrived("intake.demo.a.b\ufffd.v1", odd, b"{}", 1)])
     assert (taken.settled, taken.rejected_count) == ([0], 1)
-
-
-async def _codes(write: Write) -> list[str]:
-    rows = await write.admin.fetch("SELECT code FROM billing_intake_rejected ORDER BY rejection_id")
-    return [row["code"] for row in rows]
-
-
-async def test_commands_about_money_are_taken_once_each(write: Write) -> None:
-    """A message that comes again, alone or with the others, books nothing a second time."""
-    account_id = naming.account_id("demo", PATIENT, "GEL")
-    opening = OpenAccount(
-        account_id=account_id, patient_id=PATIENT, name=None, facility="north", currency="GEL"
-    )
-    await write.executor.execute(envelope("demo", opening))
-    gel = {"amount": "10", "currency": "GEL"}
-    pay = {"account_id": account_id, "amount": gel, "method": "bank", "payer": "payer-1"}
-    adjust = {"account_id": account_id, "amount": gel, "reason": "CHARITY", "direction": "credit"}
-    batch = [
-        arrived(1, pay, type_=inbound.POST_PAYMENT),
-        arrived(2, adjust, type_=inbound.APPLY_ADJUSTMENT),
-        arrived(3, {"account_id": account_id}, type_=inbound.ALLOCATE_CREDIT),
-    ]
-    for taken_count, repeated_count in ((2, 0), (0, 2)):
-        taken = await write.taking.take(batch)
-        # Nothing is outstanding, so there is nothing to allocate credit to.
-        assert (taken.taken_count, taken.repeated_count) == (taken_count, repeated_count)
-        assert taken.rejected_count == 1
-    heads = await write.admin.fetch("SELECT receivable_minor, credit_minor FROM account_heads")
-    assert [tuple(head) for head in heads] == [(-1_000, 1_000)]

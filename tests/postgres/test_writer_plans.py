@@ -10,9 +10,10 @@ import pytest
 from contracts.columns import columns
 from services import sealing
 from services.adapters import codes
-from services.api import openings
+from services.api import openings, price_lists
 from services.execute.statements import sql as write_path
 from services.gl_export import found
+from services.intake import rejected
 from services.sagas import ledger, waits
 from services.sagas.ledger import sql
 from tests.fixtures.databases import Database
@@ -34,6 +35,11 @@ FILLING = (
     "INSERT INTO subject_keys SELECT 'demo', 's' || n, ''",
     "INSERT INTO saga_waits SELECT 'demo', 'a' || n, 'w' || n",
     "INSERT INTO open_items SELECT 'demo', 'acc_' || n / 1000, 'charge', 'chg_' || n, 1",
+    "INSERT INTO stream_heads SELECT 'demo', 'prl_' || n, 1, NULL, '{}'",
+    "INSERT INTO prices SELECT 'demo', '*', 'c' || n, 'USD', '[2026-01-01,)', 1, 'prl_' || n",
+    "INSERT INTO stream_heads SELECT 'demo', 'rej_' || n, 1, NULL, '{}'",
+    "INSERT INTO billing_intake_rejected SELECT 'demo', 'rej_' || n, '', NULL, NULL, NULL, '', '',"
+    " '', '', now(), CASE WHEN n % 100 = 1 THEN 'open' ELSE 'retried' END",
     "INSERT INTO billing_codes (tenant, system, code, version) SELECT 'demo', 's', 'c' || n, 'v'",
 )
 SYSTEM = "INSERT INTO billing_code_systems (tenant, system, version, code_count)"
@@ -61,6 +67,9 @@ STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "lines": (write_path("load_lines.sql"), columns([("demo", i) for i in some("chg_")], "tt")),
     "accounts": (write_path("read_accounts.sql"), columns([("demo", i) for i in some("o")], "tt")),
     "export": (found._FIND, ("demo", "chg_1")),
+    "forgotten workflow": (waits._FORGET_WORKFLOW, ("demo", "w2")),
+    "rejected": (rejected._LIST, ("demo", "open", None, 20)),
+    "price lists": (price_lists._PAGE, ("", 51, None, None, None, None)),
     "codes": (codes._WINDOWS, (["demo"] * ASKED, ["s"] * ASKED, some("c"))),
 }
 # Two tables a row are read, and the few of a kind are looked through whole.

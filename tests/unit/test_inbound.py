@@ -85,6 +85,11 @@ def test_defaults_are_what_the_spec_says() -> None:
     assert (remittance.claims[0].denied, remittance.claims[0].adjustments) == (False, ())
 
 
+def test_addresses_are_read_as_they_are_sent_to() -> None:
+    account = read(OPEN_ACCOUNT, {**ACCOUNT, "email": "a@exämple.org", "phone": "+995 (555) 12-34"})
+    assert (account.email, account.phone) == ("a@xn--exmple-cua.org", "+9955551234")
+
+
 def test_unknown_fields_are_ignored_at_every_level() -> None:
     service = {**SERVICE, "colour": "red"}
     assert read(ENCOUNTER_CLOSED, {**ENCOUNTER, "services": [service], "new": {}}) == read(
@@ -117,6 +122,9 @@ def test_an_amount_becomes_canonical_while_it_is_read(
         (OPEN_ACCOUNT, {"patient_id": ""}, "$.patient_id"),
         (OPEN_ACCOUNT, {"currency": "XXX"}, "XXX"),
         (OPEN_ACCOUNT, {"facility": "*"}, "$.facility"),
+        (OPEN_ACCOUNT, {"email": "ana at example.org"}, "no e-mail address"),
+        (OPEN_ACCOUNT, {"phone": "555 12 34"}, "no telephone number"),
+        (OPEN_ACCOUNT, {"delivery": "fax"}, "$.delivery"),
         (CAPTURE_CHARGE, {"code": ""}, "$.code"),
         (POST_PAYMENT, {"method": "card"}, "$.method"),
         (POST_PAYMENT, {"allocations": [{"invoice_id": "inv_1"}]}, "$.allocations[0]"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.recipients import AddressInvalid, mail_address, telephone_number
+from contracts.recipients import AddressInvalid, mail_address, telephone_number
 
 
 @pytest.mark.parametrize(
