@@ -15,6 +15,7 @@ _WHERE: Final = {
     "invoice": "invoices:invoice",
     "statement": "statements:statement",
     "refund": "refunds:refund",
+    "collection": "collections:collection",
     "letterhead": "letterheads:letterhead",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
