@@ -1,6 +1,6 @@
 """Accounts over HTTP: open one, read its balance and its ledger."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
@@ -12,7 +12,6 @@ from contracts.account import AccountOpened
 from contracts.ids import AccountId
 from contracts.inbound import FacilityCode, Id, Language, Line
 from contracts.money import Currency
-from contracts.statement import DeliveryChannel
 from contracts.views import AccountBalance, AccountLedger
 from domain import naming
 from domain.account import OpenAccount
@@ -20,11 +19,11 @@ from domain.write_side import AccountStatus
 from projections.account_balances_queries import find_account, find_accounts, has_account
 from projections.general_ledger_queries import account_ledger
 from services.api.calls import Call
+from services.api.contacts import Email, Phone, Preferred, checked_address
 from services.api.parameters import STORABLE, AccountPath, Cursor, Limit
-from services.api.problems import Problem, invalid
+from services.api.problems import Problem
 from services.api.reading import Reading, tagged, today
 from services.api.routes import command, created, query
-from services.recipients import AddressInvalid, mail_address, telephone_number
 
 
 class OpenAccountRequest(
@@ -37,17 +36,9 @@ class OpenAccountRequest(
     facility: FacilityCode
     currency: Currency
     language: Language = "en"
-    email: (
-        Annotated[str, Meta(max_length=254, description="where documents are sent; kept sealed")]
-        | None
-    ) = None
-    phone: (
-        Annotated[str, Meta(max_length=40, description="+995 555 12 34 56; kept sealed")] | None
-    ) = None
-    delivery: Annotated[
-        DeliveryChannel | None,
-        Meta(description="how the customer wants documents; else the first that there is"),
-    ] = None
+    email: Email | None = None
+    phone: Phone | None = None
+    delivery: Preferred = None
 
 
 class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +80,7 @@ async def open_account(
     call: NamedDependency[Call],
 ) -> Response[OpenedAccount]:
     """Opens the account of a patient in a currency; a second one is refused."""
-    email, phone = _checked("email", data.email), _checked("phone", data.phone)
+    email, phone = checked_address("email", data.email), checked_address("phone", data.phone)
     opened = await call.execute(
         data,
         OpenAccount(
@@ -187,16 +178,6 @@ async def get_account_ledger(
         if not page.items and not await has_account(connection, account_id):
             raise Problem("NOT_FOUND", f"there is no account {account_id}")
     return page
-
-
-def _checked(field: Literal["email", "phone"], text: str | None) -> str | None:
-    """An address as it is dialled or mailed to; raises Problem."""
-    if text is None:
-        return None
-    try:
-        return mail_address(text) if field == "email" else telephone_number(text)
-    except AddressInvalid as wrong:
-        raise invalid(f"$.{field}", str(wrong)) from wrong
 
 
 def _opened(account: AccountBalance, name: str | None) -> Account:

@@ -95,6 +95,7 @@ async def test_a_customer_is_reminded_by_the_schedule_and_then_it_goes_to_collec
     paper = await owing(sends, "p2")
     async with worker(sends):
         handle = await begun(sends)
+        await sends.moves("p1", email="ana@elsewhere.example")
         await end(handle, skipping)
     reminded = await idle_clinic.events(InvoiceReminded)
     days = [7, 21, 45]
@@ -105,6 +106,7 @@ async def test_a_customer_is_reminded_by_the_schedule_and_then_it_goes_to_collec
     assert {(each.invoice_id, each.day) for each in sent} == {(owed, 60), (paper, 60)}
     assert [given.delivery_id for given in mail.given] == [f"{owed}-{day}" for day in days]
     assert all(given.link and given.attachment for given in mail.given)
+    assert {given.to for given in mail.given} == {"ana@elsewhere.example"}
     assert "125.00" in mail.given[0].text
     size = (await handle.describe()).history_length
     assert size < 80
