@@ -25,6 +25,16 @@ class AccountOpened(AccountEvent, frozen=True, kw_only=True):
     ] = None
 
 
+class AccountContactRecorded(AccountEvent, frozen=True, kw_only=True):
+    """How the customer is reached from now on; what is null is not used any more."""
+
+    email: Annotated[Private | None, Meta(description="where documents are sent")]
+    phone: Annotated[Private | None, Meta(description="where text messages go")]
+    delivery: Annotated[
+        DeliveryChannel | None, Meta(description="how the customer wants documents")
+    ]
+
+
 class AccountSuspended(AccountEvent, frozen=True, kw_only=True):
     """An account takes no new charges until it is reinstated; it goes on taking payments."""
 

@@ -46,6 +46,7 @@ class Entry(NamedTuple):
 
 CATALOGUE: Final = (
     Entry("billing.account.opened", 1, account.AccountOpened),
+    Entry("billing.account.contact_recorded", 1, account.AccountContactRecorded),
     Entry("billing.account.suspended", 1, account.AccountSuspended),
     Entry("billing.account.reinstated", 1, account.AccountReinstated),
     Entry("billing.adjustment.applied", 1, adjustment.AdjustmentApplied),

@@ -19,6 +19,7 @@ from contracts.ids import (
     EventId,
     InvoiceId,
     PaymentId,
+    PaymentMethodId,
     RefundId,
     RemittanceId,
 )
@@ -230,6 +231,9 @@ class PaymentSummary(View, frozen=True, kw_only=True):
     reference: str | None
     payment_ref: Annotated[
         str | None, Meta(description="the gateway's own identifier of a card payment")
+    ]
+    payment_method_id: Annotated[
+        PaymentMethodId | None, Meta(description="the saved card that it is charged to")
     ]
     failure: Annotated[
         str | None, Meta(description="why a card payment failed", examples=["card_declined"])

@@ -2,7 +2,12 @@
 
 import msgspec
 
-from contracts.account import AccountOpened, AccountReinstated, AccountSuspended
+from contracts.account import (
+    AccountContactRecorded,
+    AccountOpened,
+    AccountReinstated,
+    AccountSuspended,
+)
 from contracts.ids import AccountId
 from contracts.money import exponent
 from contracts.private import Private
@@ -33,6 +38,21 @@ class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
     unless_open: bool = False
 
 
+class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a customer is reached, sealed."""
+
+    email: Private | None = None
+    phone: Private | None = None
+    delivery: DeliveryChannel | None = None
+
+
+class RecordContact(msgspec.Struct, frozen=True, kw_only=True):
+    """Reach a customer this way from now on, instead of any other."""
+
+    account_id: AccountId
+    contact: Contact
+
+
 class SuspendAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Take no new charges on an account."""
 
@@ -47,27 +67,29 @@ class ReinstateAccount(msgspec.Struct, frozen=True, kw_only=True):
     reason: Private
 
 
-AccountCommand = OpenAccount | SuspendAccount | ReinstateAccount
+AccountCommand = OpenAccount | RecordContact | SuspendAccount | ReinstateAccount
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="open"):
-    """An account that takes charges and payments. `reinstated` tells a repeat."""
+    """An account that takes charges and payments; `reinstated` and `contact` tell a repeat."""
 
     patient_id: str
     currency: str
     reinstated: Private | None = None
+    contact: Contact | None = None
 
 
-class Suspended(msgspec.Struct, frozen=True, kw_only=True, tag="suspended"):
-    """An account that takes payments alone. The reason, sealed, tells a repeat."""
+class Suspended(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="suspended"):
+    """An account that takes payments alone; the reason, sealed, tells a repeat."""
 
     patient_id: str
     currency: str
     reason: Private
+    contact: Contact | None = None
 
 
 AccountState = Open | Suspended
-AccountEvents = AccountOpened | AccountSuspended | AccountReinstated
+AccountEvents = AccountOpened | AccountContactRecorded | AccountSuspended | AccountReinstated
 
 
 def decide(command: AccountCommand, book: Book) -> Decision:
@@ -84,12 +106,16 @@ def decide(command: AccountCommand, book: Book) -> Decision:
             )
         case _, None:
             raise NotFound(f"there is no account {command.account_id}")
+        case RecordContact(contact=contact), known if contact == known.contact:
+            return []  # The very same command again.
+        case RecordContact(), _:
+            return [(command.account_id, _record(command))]
         case SuspendAccount(), Open():
             return [(command.account_id, _suspend(command))]
         case ReinstateAccount(), Suspended():
             return [(command.account_id, _reinstate(command))]
         case SuspendAccount(reason=reason), Suspended(reason=known) if reason == known:
-            return []  # The very same command again.
+            return []
         case ReinstateAccount(reason=reason), Open(reinstated=known) if reason == known:
             return []
         case SuspendAccount(), _:
@@ -116,6 +142,15 @@ def _open(command: OpenAccount) -> AccountOpened:
     )
 
 
+def _record(command: RecordContact) -> AccountContactRecorded:
+    return AccountContactRecorded(
+        account_id=command.account_id,
+        email=command.contact.email,
+        phone=command.contact.phone,
+        delivery=command.contact.delivery,
+    )
+
+
 def _suspend(command: SuspendAccount) -> AccountSuspended:
     return AccountSuspended(account_id=command.account_id, reason=command.reason)
 
@@ -131,12 +166,21 @@ def evolve(state: AccountState | None, event: AccountEvents) -> AccountState | N
             return Open(patient_id=event.patient_id, currency=event.currency)
         case AccountSuspended(), Open() | Suspended():
             return Suspended(
-                patient_id=state.patient_id, currency=state.currency, reason=event.reason
+                patient_id=state.patient_id,
+                currency=state.currency,
+                reason=event.reason,
+                contact=state.contact,
             )
         case AccountReinstated(), Open() | Suspended():
             return Open(
-                patient_id=state.patient_id, currency=state.currency, reinstated=event.reason
+                patient_id=state.patient_id,
+                currency=state.currency,
+                reinstated=event.reason,
+                contact=state.contact,
             )
+        case AccountContactRecorded(), Open() | Suspended():
+            contact = Contact(email=event.email, phone=event.phone, delivery=event.delivery)
+            return msgspec.structs.replace(state, contact=contact)
         case _:
             return state
 

@@ -193,7 +193,9 @@ def _is_repeat(command: RequestRefund, known: RefundState) -> bool:
 def _request(command: RequestRefund, book: Book) -> Decision:
     payment = _payment(command, book)
     account = book.account(command.account_id)
-    _check(command, payment, account, book)
+    given = book.item(command.account_id, ItemKind.REFUND, command.payment_id)
+    given_minor = given.outstanding_minor if given else 0
+    _check(command, payment, account, given_minor)
     requested = RefundRequested(
         refund_id=command.refund_id,
         payment_id=command.payment_id,
@@ -208,7 +210,8 @@ def _request(command: RequestRefund, book: Book) -> Decision:
         payment_ref=payment.payment_ref,
     )
     stream = command.refund_id
-    if command.amount.minor >= book.refund_thresholds.get(account.currency, 0):
+    # With what was given back before: parts of a payment are no way around the second person.
+    if given_minor + command.amount.minor >= book.refund_thresholds.get(account.currency, 0):
         return [(stream, requested)]
     asked = evolve(None, requested)
     assert asked is not None, "a request makes a refund"
@@ -227,7 +230,7 @@ def _payment(command: RequestRefund, book: Book) -> Posted:
             )
 
 
-def _check(command: RequestRefund, payment: Posted, account: AccountHead, book: Book) -> None:
+def _check(command: RequestRefund, payment: Posted, account: AccountHead, given_minor: int) -> None:
     currency = account.currency
     if command.amount.currency != currency:
         raise CurrencyUnsupported(
@@ -236,8 +239,7 @@ def _check(command: RequestRefund, payment: Posted, account: AccountHead, book: 
         )
     if command.amount.minor <= 0:
         raise Invalid("a refund's amount must be positive")
-    given = book.item(command.account_id, ItemKind.REFUND, command.payment_id)
-    left_minor = payment.amount_minor - (given.outstanding_minor if given else 0)
+    left_minor = payment.amount_minor - given_minor
     if command.amount.minor > left_minor:
         raise AmountExceedsRefundable(
             f"{format_minor(left_minor, currency)} {currency} of payment {command.payment_id} "

@@ -12,7 +12,7 @@ from contracts.views import PaymentStatus
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _WRITE: Final = sql("payments_write")
 _ADD_ALLOCATIONS: Final = sql("payment_allocations_add")
@@ -67,7 +67,7 @@ async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
             take(work, recorded, recorded.event)
     if work.changes:
         rows = [_row(*key, change) for key, change in work.changes.items()]
-        written = await connection.fetchval(_WRITE, *columns(rows, "tttttttnnntttttddtnnnnn"))
+        written = await connection.fetchval(_WRITE, *columns(rows, "tttttttnnnttttttddtnnnnn"))
         if written != len(work.changes):
             raise UnknownPayment(f"{len(work.changes) - written} of these were never made")
     if work.allocations:
@@ -149,6 +149,7 @@ def _row(tenant: str, payment_id: str, change: _Change) -> tuple[Any, ...]:
         posted.payer if posted else None,
         sent_by.reference if sent_by else None,
         posted.reference if posted and change.by_gateway else None,
+        initiated.payment_method_id if initiated else None,
         failed.code if failed else None,
         posted.remittance_id if posted else None,
         posted.effective_on if posted else None,

@@ -1,6 +1,7 @@
 """Queries about payments, for a connection that reads one tenant (`daybook.tenants`)."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -37,13 +38,30 @@ async def find_payments(
     *,
     account_id: str | None = None,
     remittance_id: str | None = None,
+    status: PaymentStatus | None = None,
+    method: PaymentMethod | None = None,
+    date_from: date | None = None,
+    date_to: date | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> PaymentPage:
-    """Payments, the latest first; raises CursorInvalid."""
+    """Payments, the latest first; dates are of posting, so one that is not posted is in no period.
+
+    Raises CursorInvalid.
+    """
     before = decode_cursor(_CURSOR, cursor, int)[0] if cursor else POSITION_MAX
     size = page_size(limit)
-    rows = await connection.fetch(_PAGE, before, size + 1, account_id, remittance_id)
+    rows = await connection.fetch(
+        _PAGE,
+        before,
+        size + 1,
+        account_id,
+        remittance_id,
+        status,
+        method,
+        date_from,
+        date_to,
+    )
     return _page(rows, size)
 
 
@@ -72,6 +90,7 @@ def _payment(row: Any) -> PaymentSummary:
         payer=row["payer"],
         reference=row["reference"],
         payment_ref=row["payment_ref"],
+        payment_method_id=row["payment_method_id"],
         failure=row["failure"],
         remittance_id=row["remittance_id"],
         effective_on=row["effective_on"],

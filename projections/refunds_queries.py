@@ -1,5 +1,6 @@
 """Queries about refunds, for a connection that reads one tenant (`daybook.tenants`)."""
 
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -29,13 +30,17 @@ async def find_refunds(
     account_id: str | None = None,
     payment_id: str | None = None,
     status: RefundStatus | None = None,
+    date_from: date | None = None,
+    date_to: date | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> RefundPage:
-    """Refunds, the latest asked for first; raises CursorInvalid."""
+    """Refunds, the latest asked for first; dates are of the request. Raises CursorInvalid."""
     before = decode_cursor(_CURSOR, cursor, int)[0] if cursor else POSITION_MAX
     size = page_size(limit)
-    rows = await connection.fetch(_PAGE, before, size + 1, account_id, payment_id, status)
+    rows = await connection.fetch(
+        _PAGE, before, size + 1, account_id, payment_id, status, date_from, date_to
+    )
     more = len(rows) > size
     return RefundPage(
         items=tuple(_refund(row) for row in rows[:size]),

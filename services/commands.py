@@ -71,6 +71,14 @@ COMMANDS: Final = (
         "billing:account:write",
     ),
     Spec(
+        account.RecordContact,
+        account.ACCOUNT,
+        lambda command: command.account_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:write",
+    ),
+    Spec(
         account.SuspendAccount,
         account.ACCOUNT,
         lambda command: command.account_id,

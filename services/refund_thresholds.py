@@ -14,7 +14,7 @@ _LIST: Final = "SELECT currency, below_minor FROM refund_thresholds WHERE tenant
 
 
 class Threshold(NamedTuple):
-    """Refunds of less than this approve themselves."""
+    """Refunds approve themselves while all of their payment together are less than this."""
 
     currency: str
     below: str

@@ -279,25 +279,17 @@ async def serve_projector(wired: Wiring, stopping: asyncio.Event) -> None:
 async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
-    from services.sagas.collecting import Collecting
     from services.sagas.consumer import WAIT_SECONDS
-    from services.sagas.exporting import Exporting
-    from services.sagas.stating import Stating
+    from services.sagas.outside import outside_activities
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
-    from services.statements.making import Making
-    from services.statements.reminding import Reminding
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
     executor = await wired.executor(pool)
     reader = await wired.pool("daybook_reader", 6)
     objects = wired.object_store()
-    exporting = Exporting(executor, pool, reader, objects)
-    post = make_post(wired, objects)
-    render = wired.renderer().render
-    stating = Stating(executor, pool, reader, Making(pool, reader, render, post))
-    collecting = Collecting(executor, reader, Reminding(reader, render, post))
+    post, render = make_post(wired, objects), wired.renderer().render
     client = await wired.bus("worker")
     consumer = DurableConsumer(
         stream=wired.streams.events,
@@ -314,7 +306,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             gateway=wired.ports.payment_gateway(pool),
             deliveries=feed,
             stopping=stopping,
-            outside=(exporting.export, *stating.activities, *collecting.activities),
+            outside=outside_activities(executor, pool, reader, objects, post, render),
         )
 
 

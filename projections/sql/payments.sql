@@ -13,6 +13,7 @@ CREATE TABLE payments (
     payer           text,
     reference       text,
     payment_ref     text,                   -- the gateway's, of a card payment
+    payment_method_id text,                 -- the saved card that was charged
     failure         text,                   -- why a card payment failed
     remittance_id   text,
     effective_on    date,                   -- this and the next from the day it is posted
@@ -33,6 +34,10 @@ CREATE TABLE payments (
 -- GET /v1/payments, latest first: of a tenant, of an account, of a remittance.
 CREATE INDEX payments_by_position ON payments (tenant, listed_position);
 CREATE INDEX payments_by_account ON payments (tenant, account_id, listed_position);
+-- The few that wait for their gateway, or that it declined.
+CREATE INDEX payments_unposted ON payments (tenant, status, listed_position)
+    WHERE status <> 'posted';
+CREATE INDEX payments_by_booking ON payments (tenant, booked_on);
 CREATE INDEX payments_by_remittance ON payments (tenant, remittance_id)
     WHERE remittance_id IS NOT NULL;
 

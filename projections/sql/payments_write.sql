@@ -6,25 +6,25 @@ WITH changed AS (
                          $8::text::bigint[], $9::text::bigint[],
                          $10::text::bigint[], $11::text::text[],
                          $12::text::text[], $13::text::text[],
-                         $14::text::text[], $15::text::text[],
-                         $16::text::date[], $17::text::date[],
-                         $18::text::timestamptz[], $19::text::bigint[],
-                         $20::text::bigint[], $21::text::bigint[],
-                         $22::text::bigint[], $23::text::bigint[])
+                         $14::text::text[], $15::text::text[], $16::text::text[],
+                         $17::text::date[], $18::text::date[],
+                         $19::text::timestamptz[], $20::text::bigint[],
+                         $21::text::bigint[], $22::text::bigint[],
+                         $23::text::bigint[], $24::text::bigint[])
         AS c (tenant, payment_id, account_id, facility, currency, status, method, amount_minor,
               allocated_minor, credited_minor, payer, reference, payment_ref,
-              failure, remittance_id, effective_on, booked_on, recorded_at,
+              payment_method_id, failure, remittance_id, effective_on, booked_on, recorded_at,
               refunded_minor, reserved_minor, listed_position, version, position)
 ), added AS (
     INSERT INTO payments
         (tenant, payment_id, account_id, facility, currency, status, method, amount_minor,
-         allocated_minor, credited_minor, payer, reference, payment_ref, failure,
-         remittance_id, effective_on, booked_on, recorded_at, refunded_minor,
-         reserved_minor, listed_position, version, position)
+         allocated_minor, credited_minor, payer, reference, payment_ref,
+         payment_method_id, failure, remittance_id, effective_on, booked_on, recorded_at,
+         refunded_minor, reserved_minor, listed_position, version, position)
     SELECT tenant, payment_id, account_id, facility, currency, status, method, amount_minor,
            coalesce(allocated_minor, 0), coalesce(credited_minor, 0), payer,
-           reference, payment_ref, failure, remittance_id, effective_on, booked_on,
-           recorded_at, refunded_minor, reserved_minor, listed_position, version,
+           reference, payment_ref, payment_method_id, failure, remittance_id, effective_on,
+           booked_on, recorded_at, refunded_minor, reserved_minor, listed_position, version,
            position
       FROM changed WHERE listed_position IS NOT NULL
     RETURNING 1

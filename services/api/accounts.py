@@ -1,6 +1,6 @@
 """Accounts over HTTP: open one, read its balance and its ledger."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
@@ -10,10 +10,8 @@ from msgspec import Meta
 
 from contracts.account import AccountOpened
 from contracts.ids import AccountId
-from contracts.inbound import Address, FacilityCode, Id, Language, Line, Telephone
+from contracts.inbound import FacilityCode, Id, Language, Line
 from contracts.money import Currency
-from contracts.recipients import AddressInvalid, mail_address, telephone_number
-from contracts.statement import DeliveryChannel
 from contracts.views import AccountBalance, AccountLedger
 from domain import naming
 from domain.account import OpenAccount
@@ -21,8 +19,9 @@ from domain.write_side import AccountStatus
 from projections.account_balances_queries import find_account, find_accounts, has_account
 from projections.general_ledger_queries import account_ledger
 from services.api.calls import Call
+from services.api.contacts import Email, Phone, Preferred, checked_address
 from services.api.parameters import STORABLE, AccountPath, Cursor, Limit
-from services.api.problems import Problem, invalid
+from services.api.problems import Problem
 from services.api.reading import Reading, tagged, today
 from services.api.routes import command, created, query
 
@@ -37,14 +36,9 @@ class OpenAccountRequest(
     facility: FacilityCode
     currency: Currency
     language: Language = "en"
-    email: Annotated[Address | None, Meta(description="where documents are sent; kept sealed")] = (
-        None
-    )
-    phone: Annotated[Telephone | None, Meta(description="+995 555 12 34 56; kept sealed")] = None
-    delivery: Annotated[
-        DeliveryChannel | None,
-        Meta(description="how the customer wants documents; else the first that there is"),
-    ] = None
+    email: Email | None = None
+    phone: Phone | None = None
+    delivery: Preferred = None
 
 
 class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +80,7 @@ async def open_account(
     call: NamedDependency[Call],
 ) -> Response[OpenedAccount]:
     """Opens the account of a patient in a currency; a second one is refused."""
-    email, phone = _checked("email", data.email), _checked("phone", data.phone)
+    email, phone = checked_address("email", data.email), checked_address("phone", data.phone)
     opened = await call.execute(
         data,
         OpenAccount(
@@ -184,16 +178,6 @@ async def get_account_ledger(
         if not page.items and not await has_account(connection, account_id):
             raise Problem("NOT_FOUND", f"there is no account {account_id}")
     return page
-
-
-def _checked(field: Literal["email", "phone"], text: str | None) -> str | None:
-    """An address as it is dialled or mailed to; raises Problem."""
-    if text is None:
-        return None
-    try:
-        return mail_address(text) if field == "email" else telephone_number(text)
-    except AddressInvalid as wrong:
-        raise invalid(f"$.{field}", str(wrong)) from wrong
 
 
 def _opened(account: AccountBalance, name: str | None) -> Account:

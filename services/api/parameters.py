@@ -12,6 +12,7 @@ from services.api.problems import invalid
 _TYPEID: Final = "_[0-7][0-9a-z]{25}$"
 _ACCOUNT: Final = f"^acc{_TYPEID}"
 _PAYMENT: Final = f"^pay{_TYPEID}"
+_REMITTANCE: Final = f"^rem{_TYPEID}"
 _TOKEN: Final = "[a-z]{3,63}" + _TYPEID.removesuffix("$") + "-[1-9][0-9]{0,17}"
 TOKEN: Final = f"^{_TOKEN}$"
 TOKEN_OR_PLACE: Final = f"^({_TOKEN}|head|[0-9]{{1,19}})$"
@@ -23,6 +24,7 @@ FACILITY_OR_ALL: Final = r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$"
 MEANINGS: Final = inbound.MEANINGS | {
     _ACCOUNT: "the id of an account, such as acc_01h455vb4pex5vsknk084sn02q",
     _PAYMENT: "the id of a payment, such as pay_01h455vb4pex5vsknk084sn02q",
+    _REMITTANCE: "the id of a remittance, such as rem_01h455vb4pex5vsknk084sn02q",
     _CURSOR: "the `cursor` of the page before",
     _RUN: "the id of a run of statements, such as run_01h455vb4pex5vsknk084sn02q-1",
     STORABLE: "text without control characters",
@@ -88,6 +90,15 @@ OfPayment = Annotated[
         pattern=_PAYMENT,
     ),
 ]
+OfRemittance = Annotated[
+    str | None,
+    QueryParameter(
+        name="remittance_id",
+        required=False,
+        description="only those of this remittance",
+        pattern=_REMITTANCE,
+    ),
+]
 OfFacility = Annotated[
     str | None,
     QueryParameter(
@@ -128,6 +139,26 @@ DateFrom = Annotated[
 DateTo = Annotated[
     date | None,
     QueryParameter(name="date_to", required=False, description="last day of issue, inclusive"),
+]
+BookedFrom = Annotated[
+    date | None,
+    QueryParameter(name="date_from", required=False, description="first posting date, inclusive"),
+]
+BookedTo = Annotated[
+    date | None,
+    QueryParameter(name="date_to", required=False, description="last posting date, inclusive"),
+]
+AskedFrom = Annotated[
+    date | None,
+    QueryParameter(
+        name="date_from", required=False, description="first day of the request, inclusive"
+    ),
+]
+AskedTo = Annotated[
+    date | None,
+    QueryParameter(
+        name="date_to", required=False, description="last day of the request, inclusive"
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from contracts.ids import AccountId, PaymentId, PaymentMethodId
@@ -26,7 +26,16 @@ from services.api.calls import Call
 from services.api.card_payments import initiation, outcome
 from services.api.dependencies import Dependencies
 from services.api.ledger import Ledger, Recorded
-from services.api.parameters import Cursor, Limit, OfAccount, PaymentPath
+from services.api.parameters import (
+    BookedFrom,
+    BookedTo,
+    Cursor,
+    Limit,
+    OfAccount,
+    OfRemittance,
+    PaymentPath,
+    check_period,
+)
 from services.api.payment_bodies import PostPaymentRequest, wanted_allocations
 from services.api.reading import Reading
 from services.api.routes import command, created, query
@@ -135,12 +144,32 @@ async def get_payment(
 async def list_payments(
     reading: NamedDependency[Reading],
     account_id: OfAccount = None,
+    remittance_id: OfRemittance = None,
+    status: Annotated[
+        PaymentStatus | None, QueryParameter(required=False, description="only those in this state")
+    ] = None,
+    method: Annotated[
+        PaymentMethod | None, QueryParameter(required=False, description="only those that came so")
+    ] = None,
+    date_from: BookedFrom = None,
+    date_to: BookedTo = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PaymentPage:
-    """Payments with their allocations, the latest first."""
+    """Payments, the latest first. One that is not posted has no posting date, is in no period."""
+    check_period(("date_from", date_from), ("date_to", date_to))
     async with reading.connection() as connection:
-        return await find_payments(connection, account_id=account_id, cursor=cursor, limit=limit)
+        return await find_payments(
+            connection,
+            account_id=account_id,
+            remittance_id=remittance_id,
+            status=status,
+            method=method,
+            date_from=date_from,
+            date_to=date_to,
+            cursor=cursor,
+            limit=limit,
+        )
 
 
 def _command(data: PostPaymentRequest, payment_id: PaymentId) -> PostPayment:

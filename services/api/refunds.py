@@ -27,7 +27,16 @@ from projections.refunds_queries import find_refund, find_refunds
 from services.api.body import Amount
 from services.api.calls import Call
 from services.api.ledger import Recorded
-from services.api.parameters import Cursor, Limit, OfAccount, OfPayment, RefundPath
+from services.api.parameters import (
+    AskedFrom,
+    AskedTo,
+    Cursor,
+    Limit,
+    OfAccount,
+    OfPayment,
+    RefundPath,
+    check_period,
+)
 from services.api.problems import Problem
 from services.api.reading import Reading
 from services.api.routes import command, created, query
@@ -100,19 +109,18 @@ class Refunds(msgspec.Struct, frozen=True, kw_only=True):
     RequestRefund,
     summary="Request a refund",
     codes=(
-        "IDEMPOTENCY_KEY_REQUIRED",
-        "NOT_FOUND",
-        "CURRENCY_UNSUPPORTED",
-        "STATE_CONFLICT",
-        "ALREADY_EXISTS",
-        "AMOUNT_EXCEEDS_REFUNDABLE",
+        *("IDEMPOTENCY_KEY_REQUIRED", "NOT_FOUND", "CURRENCY_UNSUPPORTED", "STATE_CONFLICT"),
+        *("ALREADY_EXISTS", "AMOUNT_EXCEEDS_REFUNDABLE"),
     ),
     key_required=True,
 )
 async def request_refund(
     data: JSONBody[RequestRefundRequest], call: NamedDependency[Call]
 ) -> Response[RequestedRefund]:
-    """Reserves the amount and waits for somebody else, unless it is under the threshold."""
+    """Reserves the amount and waits for somebody else.
+
+    It approves itself where all refunds of the payment together stay below the threshold.
+    """
     payment = await call.ledger.find(call.tenant, data.payment_id)
     account_id = getattr(payment.event, "account_id", None)
     if account_id is None or not data.payment_id.startswith("pay_"):
@@ -188,16 +196,21 @@ async def list_refunds(
     status: Annotated[
         RefundStatus | None, QueryParameter(required=False, description="only those in this state")
     ] = None,
+    date_from: AskedFrom = None,
+    date_to: AskedTo = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Refunds:
     """Refunds, the latest asked for first."""
+    check_period(("date_from", date_from), ("date_to", date_to))
     async with reading.connection() as connection:
         page = await find_refunds(
             connection,
             account_id=account_id,
             payment_id=payment_id,
             status=status,
+            date_from=date_from,
+            date_to=date_to,
             cursor=cursor,
             limit=limit,
         )

@@ -17,6 +17,7 @@ _WHERE: Final = {
     "refund": "refunds:refund",
     "tax": "tax:tax",
     "zone": "zone:zone",
+    "collection": "collections:collection",
     "letterhead": "letterheads:letterhead",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",

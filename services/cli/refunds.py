@@ -28,7 +28,7 @@ def refund() -> None:
 
 @refund.group()
 def threshold() -> None:
-    """The amounts below which refunds approve themselves, one a currency."""
+    """The amounts below which refunds of a payment approve themselves, one a currency."""
 
 
 @threshold.command(name="set")
@@ -37,7 +37,7 @@ def threshold() -> None:
 @tenant_option
 @data_dir_option
 def set_command(amount: str, currency: str, tenant: str, data_dir: Path | None) -> None:
-    """Let refunds of less than AMOUNT approve themselves; with 0 none does."""
+    """Let refunds approve themselves while all of a payment are below AMOUNT; with 0 none does."""
     try:
         below = parse_money(amount, currency)
     except MoneyInvalid as invalid:

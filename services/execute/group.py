@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.decider import Rejected
-from services.execute.envelope import Done, Envelope, Outcome, Refused, is_kept
+from services.execute.envelope import BusIdentity, Done, Envelope, Outcome, Refused, is_kept
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +70,11 @@ def is_kept_of_group(done: Done) -> bool:
     """Whether a group's outcome is the answer to its key from now on: unless nothing came of it
     and all of it may be sent again."""
     return any(isinstance(item, Done) or is_kept(item) for item in done.items)
+
+
+def is_answered_whole(envelope: Envelope) -> bool:
+    """Whether the last command of a group stands for all: a saga asks for no item's answer."""
+    return isinstance(envelope.identity, BusIdentity) and bool(envelope.command.atomic)
 
 
 def encode_items(items: Sequence[Outcome]) -> bytes:

@@ -13,7 +13,7 @@ from domain.book import Book
 from domain.rejections import Invalid
 from domain.write_side import claims_of, prices_of
 from services.execute.envelope import BusIdentity, Done, Envelope, HttpIdentity, Refused
-from services.execute.group import encode_items
+from services.execute.group import encode_items, is_answered_whole
 
 _encode_metadata: Final = msgspec.json.Encoder().encode
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -116,7 +116,7 @@ class Rows:
 
     def add_done(self, envelope: Envelope, done: Done) -> None:
         """The result under the command's identity, for whoever repeats it."""
-        if done.items:
+        if done.items and not is_answered_whole(envelope):
             self._add_items(envelope, done)
             return
         token = None if done.token == f"{done.stream_id}-{done.version}" else done.token
@@ -128,10 +128,9 @@ class Rows:
 
     def _add_items(self, envelope: Envelope, done: Done) -> None:
         if not isinstance(envelope.identity, HttpIdentity):
-            raise TypeError("only a request has an identity that answers a group")
-        unnamed = (envelope.payload_hash, None, None, None, None)
-        items = encode_items(done.items)
-        self.answers.append((envelope.tenant, *envelope.identity, *unnamed, items))
+            raise TypeError("only a request has an identity that answers item by item")
+        result = (envelope.payload_hash, None, None, None, None, encode_items(done.items))
+        self.answers.append((envelope.tenant, *envelope.identity, *result))
 
     def add_refused(self, envelope: Envelope, refused: Refused) -> None:
         """A domain refusal under an Idempotency-Key; a message that is refused holds no claim."""

@@ -72,7 +72,9 @@ class Collecting:
         async with heartbeats():
             async with tenant_view(self._reader, work.tenant) as connection:
                 schedule = await read_schedule(connection)
-            is_handover = work.day == schedule.handover_day
+            is_handover = schedule.is_handover(work.day)
+            if not (is_handover or work.day in schedule.reminder_days):
+                return  # The schedule was changed after this day was chosen.
             while True:
                 async with tenant_view(self._reader, work.tenant) as connection:
                     page = await read_overdue(connection, work.due_on, after, self._invoices_max)

@@ -97,6 +97,28 @@ async def reaching_temporal(
         raise Unreachable(f"Temporal at {address}: {away or 'it does not answer'}") from away
 
 
+def ledger_activities(
+    executor: Executor, pool: asyncpg.Pool, reporter: asyncpg.Pool | None
+) -> tuple[Callable[..., Any], ...]:
+    """The activities that work with Postgres alone."""
+    activities = (Charging(executor, pool).charge, Posting(executor, pool).post)
+    if reporter is None:
+        return activities
+    aging = Aging(reporter)
+    return (*activities, aging.find_due, aging.refresh)
+
+
+def gateway_activities(
+    executor: Executor, pool: asyncpg.Pool, gateway: PaymentGateway
+) -> tuple[Callable[..., Any], ...]:
+    """The activities that ask the payment gateway."""
+    return (
+        CardCharging(executor, pool, gateway).charge,
+        Refunding(executor, pool, gateway).settle,
+        Forgetting(pool, gateway).forget,
+    )
+
+
 def make_worker(
     client: Client,
     executor: Executor,
@@ -111,19 +133,11 @@ def make_worker(
 
     `outside` are the activities that work with other systems than Postgres.
     """
-    activities: list[Callable[..., Any]] = [
-        Charging(executor, pool).charge,
-        Posting(executor, pool).post,
-        *outside,
-    ]
-    if reporter is not None:
-        aging = Aging(reporter)
-        activities += [aging.find_due, aging.refresh]
     return Worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        activities=activities,
+        activities=(*ledger_activities(executor, pool, reporter), *outside),
         workflow_runner=RUNNER,
         max_concurrent_activities=ACTIVITIES_MAX,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
@@ -145,11 +159,7 @@ def make_gateway_worker(
     return Worker(
         client,
         task_queue=GATEWAY_QUEUE.format(task_queue),
-        activities=[
-            CardCharging(executor, pool, gateway).charge,
-            Refunding(executor, pool, gateway).settle,
-            Forgetting(pool, gateway).forget,
-        ],
+        activities=gateway_activities(executor, pool, gateway),
         max_concurrent_activities=GATEWAY_ACTIVITIES_MAX,
         max_heartbeat_throttle_interval=PULSE,
         graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),

@@ -16,6 +16,12 @@ _SCHEDULE: Final = (
     "SELECT reminder_days, handover_day FROM daybook.collection_schedules"
     " WHERE tenant = current_setting('daybook.tenants')"
 )
+_SET_SCHEDULE: Final = (
+    "INSERT INTO daybook.collection_schedules (tenant, reminder_days, handover_day)"
+    " VALUES (current_setting('daybook.tenants'), $1, $2)"
+    " ON CONFLICT (tenant) DO UPDATE SET reminder_days = excluded.reminder_days,"
+    " handover_day = excluded.handover_day"
+)
 _IS_OPEN: Final = (
     "SELECT EXISTS (SELECT FROM daybook.open_items o"
     " WHERE o.tenant = current_setting('daybook.tenants') AND o.kind = 'invoice' AND o.due_on = $1)"
@@ -27,6 +33,10 @@ class CollectionSchedule(msgspec.Struct, frozen=True, kw_only=True):
 
     reminder_days: tuple[int, ...] = (7, 21, 45)
     handover_day: int | None = 60
+
+    def is_handover(self, day: int) -> bool:
+        """Whether collections take over on a day; it may be an earlier schedule's day."""
+        return self.handover_day is not None and day >= self.handover_day
 
     def next_day(self, done_day: int, due_on: date, today: date) -> int | None:
         """The next day; of reminders that were missed the last one alone."""
@@ -56,6 +66,14 @@ async def read_schedule(connection: Any) -> CollectionSchedule:
     return CollectionSchedule(
         reminder_days=tuple(row["reminder_days"]), handover_day=row["handover_day"]
     )
+
+
+async def set_schedule(connection: Any, schedule: CollectionSchedule) -> None:
+    """Keep a schedule, instead of the one there is; for a writer that acts for one tenant.
+
+    What is under way goes by it from its next day on.
+    """
+    await connection.execute(_SET_SCHEDULE, list(schedule.reminder_days), schedule.handover_day)
 
 
 async def is_anything_outstanding(connection: Any, due_on: date) -> bool:

@@ -1,11 +1,12 @@
-"""How customers are reached: what their account was opened with, opened at this edge."""
+"""How customers are reached: what their account holds of that, opened at this edge."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import structlog
 
-from contracts.account import AccountOpened
+from contracts.account import AccountContactRecorded, AccountOpened
 from contracts.catalogue import decode
 from contracts.private import Private
 from contracts.statement import DeliveryChannel
@@ -25,13 +26,22 @@ class Contact(NamedTuple):
 
 
 async def read_accounts(connection: Any, account_ids: Sequence[str]) -> dict[str, AccountOpened]:
-    """What accounts were opened with, for a connection that reads one tenant."""
-    found = {}
+    """What accounts were opened with, and are reached by now, for one tenant's connection."""
+    found: dict[str, AccountOpened] = {}
     for row in await connection.fetch(_CONTACTS, list(account_ids)):
-        event = decode(row["type"], row["body"])
+        account_id, event = row["account_id"], decode(row["type"], row["body"])
         if isinstance(event, AccountOpened):
-            found[row["account_id"]] = event
+            found[account_id] = event
+        elif isinstance(event, AccountContactRecorded):
+            found[account_id] = with_contact(found[account_id], event)
     return found
+
+
+def with_contact(opened: AccountOpened, recorded: AccountContactRecorded) -> AccountOpened:
+    """An account as if it had been opened with what was recorded later."""
+    return msgspec.structs.replace(
+        opened, email=recorded.email, phone=recorded.phone, delivery=recorded.delivery
+    )
 
 
 def subjects_of(accounts: Mapping[str, AccountOpened]) -> list[str]:

@@ -131,6 +131,12 @@ STEPS = (
         of="card",
     ),
     Step("run", "/v1/statement-runs", lambda made: {"as_of_date": "2026-01-31"}),
+    Step(
+        "contact",
+        "/v1/accounts/{account_id}/contact",
+        lambda made: {"email": "nino@example.org"},
+        of="account",
+    ),
     Step("suspended", "/v1/accounts/{account_id}/suspend", lambda made: WHY, of="account"),
     Step("reinstated", "/v1/accounts/{account_id}/reinstate", lambda made: WHY, of="account"),
     Step(

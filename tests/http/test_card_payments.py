@@ -156,6 +156,9 @@ async def test_a_saved_card_is_listed_charged_and_removed(api: Api) -> None:
     await charge_card(api, begun.json()["payment_id"])
     found = (await api.client.get(begun.headers["location"])).json()
     assert (found["status"], found["payment_method_id"]) == ("posted", named["payment_method_id"])
+    await api.catch_up()
+    (listed_payment,) = (await api.client.get("/v1/payments")).json()["items"]
+    assert listed_payment["payment_method_id"] == named["payment_method_id"]
 
     remove = f"{place}/{saved['payment_method_id']}/remove"
     for _ in range(2):
@@ -231,6 +234,35 @@ async def test_a_card_number_or_a_setup_that_the_gateway_refuses_is_not_saved(ap
     other = await save(api, account_id, "pm_card_mastercard", key="pm_no")
     assert code(other) == (409, "IDEMPOTENCY_KEY_REUSED")
     assert code(await save(api, account_id, key=None)) == (400, "IDEMPOTENCY_KEY_REQUIRED")
+
+
+async def test_payments_are_listed_by_state_way_and_day(api: Api) -> None:
+    account_id = await open_account(api)
+    cash = (await api.post("/v1/payments", payment_body(account_id), "cash")).json()
+    declined, begun = [
+        (await api.post("/v1/payments", card_body(account_id, token), token)).json()
+        for token in (DECLINED, PAYS)
+    ]
+    await charge_card(api, declined["payment_id"])
+    await api.catch_up()
+    day = cash["booked_on"]
+    for asked_for, expected in (
+        ("status=posted", [cash]),
+        ("status=failed", [declined]),
+        ("status=initiated&method=card", [begun]),
+        ("method=card", [begun, declined]),
+        ("method=bank", []),
+        (f"date_from={day}&date_to={day}", [cash]),
+        ("date_to=2020-01-01", []),
+        (f"remittance_id=rem_{account_id[4:]}", []),
+    ):
+        found = (await api.client.get(f"/v1/payments?{asked_for}")).json()["items"]
+        ids = [each["payment_id"] for each in found]
+        assert ids == [each["payment_id"] for each in expected], asked_for
+    (failed,) = (await api.client.get("/v1/payments?status=failed")).json()["items"]
+    assert (failed["failure"], failed["booked_on"]) == ("generic_decline", None)
+    period = "/v1/payments?date_from=2026-01-02&date_to=2026-01-01"
+    assert code(await api.client.get(period)) == (400, "VALIDATION_FAILED")
 
 
 class Killed(BaseException):

@@ -1,5 +1,6 @@
 """Voids, credit, refunds and adjustments over HTTP: what they answer, refuse, and leave to read."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +48,10 @@ async def system(api: Api, command: Any) -> None:
     """What a saga sends."""
     envelope = Envelope(tenant="demo", command=command, actor="saga:x", correlation_id="c")
     assert isinstance(await api.dependencies.executor.execute(envelope), Done)
+
+
+def _beside(day: str, days: int) -> str:
+    return str(date.fromisoformat(day) + timedelta(days=days))
 
 
 def code(response: Any) -> tuple[int, str]:
@@ -164,6 +169,13 @@ async def test_a_refund_is_asked_for_approved_by_another_issued_and_read(api: Ap
     assert (await read(api, f"/v1/refunds?payment_id={payment_id}&status=issued"))["items"] == [
         found
     ]
+    day = found["requested_on"]
+    for period, items in (
+        (f"date_from={day}&date_to={day}", [found]),
+        (f"date_from={_beside(day, 1)}", []),
+        (f"date_to={_beside(day, -1)}", []),
+    ):
+        assert (await read(api, f"/v1/refunds?{period}"))["items"] == items
     account = await read(api, f"/v1/accounts/{account_id}")
     assert (account["refunded"], account["credit"]) == (usd("15.00"), usd("25.00"))
     # The answer to the first request is what it was then.
@@ -197,6 +209,9 @@ async def test_a_refund_under_the_threshold_approves_itself(api: Api) -> None:
     payment_id = await paid(api, await open_account(api))
     assert (await asked(api, payment_id, "9.99", "r1")).json()["status"] == "approved"
     assert (await asked(api, payment_id, "10.00", "r2")).json()["status"] == "requested"
+    other = await paid(api, await open_account(api, "p2"), key="p2")
+    assert (await asked(api, other, "6.00", "r3")).json()["status"] == "approved"
+    assert (await asked(api, other, "6.00", "r4")).json()["status"] == "requested"
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,12 @@ async def open_account(clinic: Clinic, patient: str, **changes: Any) -> str:
 
 
 async def suspend_and_reinstate(clinic: Clinic, account_id: str) -> None:
-    """No charge is taken meanwhile, and a payment is."""
+    """No charge is taken meanwhile, and a payment is; letters go elsewhere then."""
     place, reason = f"/v1/accounts/{account_id}", {"reason": "letters come back"}
     await clinic.does("head", f"{place}/suspend", reason)
     await clinic.is_refused("clerk", "/v1/charges", service(account_id), "STATE_CONFLICT")
     await pay(clinic, account_id, "5.00")
+    await clinic.does("clerk", f"{place}/contact", {"email": "zahra@example.org"})
     await clinic.does("head", f"{place}/reinstate", {"reason": "a new address"})
 
 

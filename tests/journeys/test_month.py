@@ -25,7 +25,8 @@ from tests.journeys import month_steps as does
 KILLED = ("relay", "intake", "projector", "worker", "api", "postgres", "nats", "temporal")
 COMMANDS_BEFORE = 6
 EXPECTED = {
-    *("account.opened", "account.suspended", "account.reinstated", "price_list.published"),
+    *("account.opened", "account.suspended", "account.reinstated", "account.contact_recorded"),
+    "price_list.published",
     *("charge.captured", "charge.reversed", "charge.tax_trued_up"),
     *("invoice.drafted", "invoice.issued", "invoice.voided", "invoice.paid"),
     *("payment.posted", "credit.allocated", "adjustment.applied"),

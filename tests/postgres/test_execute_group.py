@@ -20,6 +20,7 @@ from tests.fixtures.write_path import (
     capture,
     codes,
     envelope,
+    message,
     open_account,
     request,
 )
@@ -84,6 +85,26 @@ async def test_an_atomic_group_is_refused_whole_and_names_the_item(
     assert await count(admin, "events") == 0
     assert await count(admin, "answers") == 0  # it may be mended under its key
     assert isinstance(await executor.execute(group(capture(name=1))), Done)
+    await assert_books_straight(admin)
+
+
+async def test_a_sagas_group_is_done_once_and_holds_no_claim_while_it_is_refused(
+    executor: Executor, admin: asyncpg.Pool
+) -> None:
+    def step(*commands: Any, payload: bytes = b"the same") -> Envelope:
+        wanted = Group(commands=commands, atomic=True)
+        return envelope(wanted, message("adjust"), payload=payload)
+
+    refused = await executor.execute(step(capture(name=1), bad()))
+    assert isinstance(refused, Refused)
+    first, again = [
+        await executor.execute(step(capture(name=1), capture(name=2))) for _ in range(2)
+    ]
+    assert isinstance(first, Done)
+    assert isinstance(again, Done)
+    assert (again.token, again.replayed) == (first.token, True)
+    assert await executor.execute(step(capture(name=3), payload=b"other")) == KEY_REUSED
+    assert await count(admin, "events") == 2
     await assert_books_straight(admin)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from contracts.ids import InvoiceId, PaymentId, RefundId
 from contracts.money import Money
@@ -97,6 +98,20 @@ def test_what_is_under_the_threshold_approves_itself(
     assert len(decided) == events
     if events == 2:
         assert decided[1] == RefundApproved(refund_id=RFD, payment_id=PAY, account_id=ACCOUNT_ID)
+
+
+def test_parts_of_a_payment_are_no_way_around_the_second_person(part_used: Scenario) -> None:
+    part_used.book.refund_thresholds["USD"] = 3_000
+    one, two, three = (RefundId(f"rfd_{number}") for number in (1, 2, 3))
+    first = part_used.when(ask(1_500, refund_id=one)).events
+    assert len(first) == 2
+    part_used.happened(*first)
+    second = part_used.when(ask(1_500, refund_id=two)).events
+    assert len(second) == 1
+    part_used.happened(*second)
+    # What was rejected was not given back.
+    part_used.happened(*part_used.when(structs.replace(REJECT, refund_id=two)).events)
+    assert len(part_used.when(ask(1_499, refund_id=three)).events) == 2
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from services.sagas.converter import sealed_by
 from services.sagas.worker import make_gateway_worker, make_worker
 from tests.fixtures.databases import Database
 from tests.workflows.clinic import Clinic, ServedClinic, new_tenant, serve
+from tests.workflows.stating import sending
 from tests.workflows.till import Silent, Till, open_till
 from tests.workflows.worker_process import WorkerArguments
 
@@ -61,11 +62,16 @@ def idle_clinic(skipping: WorkflowEnvironment, clinic: Clinic) -> ServedClinic:
 
 
 @pytest.fixture
-async def busy_clinic(idle_clinic: ServedClinic) -> AsyncIterator[ServedClinic]:
-    """A clinic with a worker; two codes have prices."""
-    await idle_clinic.publish(A=10_000, B=2_500)
-    async with make_worker(idle_clinic.client, idle_clinic.executor, idle_clinic.pool):
-        yield idle_clinic
+async def busy_clinic(idle_clinic: ServedClinic, database: Database) -> AsyncIterator[ServedClinic]:
+    """A clinic with a worker; two codes have prices.
+
+    It collects as well: an activity that nobody serves is tried again for all the time skipped.
+    """
+    clinic = idle_clinic
+    await clinic.publish(A=10_000, B=2_500)
+    sends = await sending(clinic, database, {})
+    async with make_worker(clinic.client, clinic.executor, clinic.pool, outside=sends.activities):
+        yield clinic
 
 
 @pytest.fixture
@@ -91,7 +97,11 @@ async def arguments(
     )
     await clinic.publish(A=10_000, B=2_500)
     yield WorkerArguments(
-        postgres_url=database.url, nats_url=stack.nats_url, temporal_address="", prefix=prefix
+        postgres_url=database.url,
+        nats_url=stack.nats_url,
+        temporal_address="",
+        prefix=prefix,
+        objects=database.objects.as_uri(),
     )
     stopping.set()
     await relay

@@ -10,14 +10,16 @@ from datetime import timedelta
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from contracts.invoice import InvoiceIssued, InvoiceSentToCollections
+from contracts.invoice import InvoiceIssued, InvoiceReminded, InvoiceSentToCollections
+from contracts.private import Private
 from domain.encounter import AttentionRequired, Billed
 from domain.gl_export import Completed as Exported
 from domain.gl_export import Failed
+from domain.invoice import VoidInvoice
 from domain.payment import Posted
 from domain.payment_method import RemovePaymentMethod
+from domain.refund import Declined, Issued
 from domain.refund import Failed as RefundHasFailed
-from domain.refund import Issued
 from domain.remittance import Completed
 from domain.statement import Ended
 from services.adapters.object_store import open_object_store
@@ -205,6 +207,29 @@ async def test_record_a_collection(
     await _keep(clinic, "collection_reminded_and_handed_over", own)
 
 
+async def test_record_a_collection_that_ends_early(
+    recorded: ServedClinic, sends: Sending, environment: WorkflowEnvironment, database: Database
+) -> None:
+    clinic = recorded
+    account_id = await sends.open("p1")
+    await sends.charge(account_id)
+    invoice_id = await sends.issue(account_id, due_days=1)
+    await catch_up(database)
+    await clinic.deliver()
+    (issued,) = await clinic.events(InvoiceIssued)
+
+    async def reminded() -> bool:
+        await environment.sleep(timedelta(days=2))
+        return bool(await clinic.count(InvoiceReminded))
+
+    await clinic.settle(reminded)
+    reason = Private(subject="p1", sealed="c2VhbGVk")
+    await clinic.execute(VoidInvoice(invoice_id=invoice_id, reason=reason))
+    await environment.sleep(timedelta(days=30))
+    own = workflow_ids.of_one("collection", "clinic", issued.due_on.isoformat())
+    await _keep(clinic, "collection_ended_early", own)
+
+
 async def test_record_gl_exports_together(recorded: ServedClinic, database: Database) -> None:
     clinic = recorded
     refused, exported = asked("refused", layout="f00"), asked("exported")
@@ -246,6 +271,16 @@ async def test_record_refunds_that_were_approved(recorded: ServedClinic) -> None
     await till.approve(late)
     await recorded.settle(recorded.are([late], RefundHasFailed))
     await _keep(recorded, "refund_approved_and_failed", _own("refund", late))
+
+
+async def test_record_a_refund_that_was_rejected(recorded: ServedClinic) -> None:
+    till = await open_till(recorded)
+    refund_id = await till.ask_back(await till.paid())
+    await recorded.deliver()
+    await till.reject(refund_id)
+    await recorded.settle(recorded.are([refund_id], Declined))
+    await recorded.deliver()
+    await _keep(recorded, "refund_rejected", _own("refund", refund_id))
 
 
 async def test_record_method_removal(recorded: ServedClinic) -> None:

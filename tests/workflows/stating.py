@@ -10,7 +10,7 @@ from contracts.ids import AccountId, ChargeId, InvoiceId, RunId, derive
 from contracts.money import Money
 from contracts.statement import DeliveryChannel, StatementStarted
 from domain import naming
-from domain.account import OpenAccount
+from domain.account import Contact, OpenAccount, RecordContact
 from domain.charge import CaptureCharge
 from domain.invoice import CreateDraftInvoice, IssueInvoice
 from domain.statement import ALL_FACILITIES, StartStatementRun
@@ -71,11 +71,8 @@ class Sending:
     async def open(self, patient: str, *, facility: str = "north", **contact: str) -> AccountId:
         """Open an account; `email` and `phone` are sealed, `delivery` is what it prefers."""
         tenant = self.clinic.tenant
-        keys = await make_keys(self.clinic.pool, tenant, [patient])
         account_id = naming.account_id(tenant, patient, "USD")
-        sealed: dict[str, Any] = {
-            name: seal(keys, tenant, patient, contact[name]) for name in _SEALED if name in contact
-        }
+        sealed = await self._sealed(patient, contact)
         delivery = DeliveryChannel(contact["delivery"]) if "delivery" in contact else None
         fields: dict[str, Any] = {"name": None, **sealed}
         await self.clinic.execute(
@@ -89,6 +86,19 @@ class Sending:
             )
         )
         return account_id
+
+    async def moves(self, patient: str, **contact: str) -> None:
+        """Record another `email` or `phone`, instead of all that was known."""
+        account_id = naming.account_id(self.clinic.tenant, patient, "USD")
+        found = Contact(**await self._sealed(patient, contact))
+        await self.clinic.execute(RecordContact(account_id=account_id, contact=found))
+
+    async def _sealed(self, patient: str, contact: dict[str, str]) -> dict[str, Any]:
+        tenant = self.clinic.tenant
+        keys = await make_keys(self.clinic.pool, tenant, [patient])
+        return {
+            name: seal(keys, tenant, patient, contact[name]) for name in _SEALED if name in contact
+        }
 
     async def charge(self, account_id: AccountId, minor: int = 12_500) -> ChargeId:
         """Charge a service to an account."""

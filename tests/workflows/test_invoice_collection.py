@@ -4,19 +4,24 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import WorkflowExecutionStatus
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
 from contracts.ids import InvoiceId, PaymentId, derive
 from contracts.invoice import InvoiceIssued, InvoiceReminded, InvoiceSentToCollections
 from contracts.money import Money
 from contracts.payment import PaymentMethod
+from contracts.private import Private
 from contracts.statement import DeliveryChannel
 from domain.collecting import RemindInvoice, SendToCollections
+from domain.invoice import VoidInvoice
 from domain.payment import PostPayment
 from services.execute.envelope import Refused
 from services.ports import Channel, Undeliverable
 from services.sagas import workflow_ids
+from services.sagas.ledger import tenant_view
+from services.sagas.messages import CollectOn
 from services.sagas.worker import make_worker
+from services.statements.collections import CollectionSchedule, set_schedule
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import catch_up
 from tests.fixtures.waiting import until
@@ -90,6 +95,7 @@ async def test_a_customer_is_reminded_by_the_schedule_and_then_it_goes_to_collec
     paper = await owing(sends, "p2")
     async with worker(sends):
         handle = await begun(sends)
+        await sends.moves("p1", email="ana@elsewhere.example")
         await end(handle, skipping)
     reminded = await idle_clinic.events(InvoiceReminded)
     days = [7, 21, 45]
@@ -100,21 +106,25 @@ async def test_a_customer_is_reminded_by_the_schedule_and_then_it_goes_to_collec
     assert {(each.invoice_id, each.day) for each in sent} == {(owed, 60), (paper, 60)}
     assert [given.delivery_id for given in mail.given] == [f"{owed}-{day}" for day in days]
     assert all(given.link and given.attachment for given in mail.given)
+    assert {given.to for given in mail.given} == {"ana@elsewhere.example"}
     assert "125.00" in mail.given[0].text
     size = (await handle.describe()).history_length
     assert size < 80
 
 
-async def test_what_is_paid_is_not_reminded_of_and_the_collection_ends_early(
+async def test_what_is_paid_or_void_is_not_reminded_of_and_the_collection_ends_early(
     idle_clinic: ServedClinic, database: Database, skipping: WorkflowEnvironment
 ) -> None:
     mail = Noting()
     sends = await sending(idle_clinic, database, {Channel.EMAIL: mail})
     paid = await owing(sends, "p1", email="ana@example.org")
     late = await owing(sends, "p2", email="b@example.org")
+    voided = await owing(sends, "p3", email="c@example.org")
     async with worker(sends):
         handle = await begun(sends)
         await pay(sends, paid)
+        reason = Private(subject="p3", sealed="c2VhbGVk")
+        await idle_clinic.execute(VoidInvoice(invoice_id=voided, reason=reason))
         await skipping.sleep(timedelta(days=9))
 
         async def one() -> bool:
@@ -180,3 +190,29 @@ async def test_a_settled_invoice_is_neither_reminded_of_nor_handed_over(
         outcome = await idle_clinic.executor.execute(idle_clinic._envelope(command))
         assert isinstance(outcome, Refused)
         assert outcome.code == "STATE_CONFLICT"
+
+
+async def test_a_schedule_that_is_changed_meanwhile_counts_from_its_next_day_on(
+    idle_clinic: ServedClinic, database: Database
+) -> None:
+    mail = Noting()
+    sends = await sending(idle_clinic, database, {Channel.EMAIL: mail})
+    await owing(sends, "p1", email="ana@example.org")
+    await catch_up(database)
+    (issued,) = await idle_clinic.events(InvoiceIssued)
+
+    async def comes(day: int, reminder_days: tuple[int, ...], handover_day: int | None) -> None:
+        """A day that was chosen by an earlier schedule."""
+        async with tenant_view(idle_clinic.pool, idle_clinic.tenant) as connection:
+            schedule = CollectionSchedule(reminder_days=reminder_days, handover_day=handover_day)
+            await set_schedule(connection, schedule)
+        work = CollectOn(tenant=idle_clinic.tenant, due_on=issued.due_on, day=day)
+        await ActivityEnvironment().run(sends.collecting.collect, work)
+
+    await comes(7, (10,), 60)
+    await comes(60, (10,), None)
+    assert mail.given == []
+    await comes(45, (10,), 30)
+    (sent,) = await idle_clinic.events(InvoiceSentToCollections)
+    assert sent.day == 45
+    assert mail.given == []
