@@ -24,7 +24,7 @@ from services.api.parameters import STORABLE, AccountPath, Cursor, Limit
 from services.api.problems import Problem, invalid
 from services.api.reading import Reading, tagged, today
 from services.api.routes import command, created, query
-from services.recipients import AddressInvalid, mail_address, telephone_number
+from services.recipients import TELEPHONE_PATTERN, AddressInvalid, mail_address, telephone_number
 
 
 class OpenAccountRequest(
@@ -38,11 +38,26 @@ class OpenAccountRequest(
     currency: Currency
     language: Language = "en"
     email: (
-        Annotated[str, Meta(max_length=254, description="where documents are sent; kept sealed")]
+        Annotated[
+            str,
+            Meta(
+                max_length=254,
+                description="where documents are sent; kept sealed",
+                extra_json_schema={"format": "email"},
+            ),
+        ]
         | None
     ) = None
     phone: (
-        Annotated[str, Meta(max_length=40, description="+995 555 12 34 56; kept sealed")] | None
+        Annotated[
+            str,
+            Meta(
+                max_length=40,
+                description="+995 555 12 34 56; kept sealed",
+                extra_json_schema={"pattern": TELEPHONE_PATTERN},
+            ),
+        ]
+        | None
     ) = None
     delivery: Annotated[
         DeliveryChannel | None,
