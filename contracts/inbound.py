@@ -11,7 +11,7 @@ from msgspec import Meta
 from contracts.calendar import DATE_SCHEMA, check_day
 from contracts.charge import QUANTITY_MAX
 from contracts.money import Currency, Money, exponent, parse_money
-from contracts.recipients import mail_address, telephone_number
+from contracts.recipients import TELEPHONE_PATTERN, mail_address, telephone_number
 from contracts.statement import DeliveryChannel
 from contracts.wording import in_words, split_path
 
@@ -83,8 +83,8 @@ Language = Annotated[
         pattern=_LANGUAGE,
     ),
 ]
-Address = Annotated[str, Meta(max_length=254)]
-Telephone = Annotated[str, Meta(max_length=40)]
+Address = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"})]
+Telephone = Annotated[str, Meta(max_length=40, extra_json_schema={"pattern": TELEPHONE_PATTERN})]
 Line = Annotated[str, Meta(min_length=1, max_length=512, pattern=_PRINTABLE)]
 Modifiers = Annotated[tuple[Code, ...], Meta(max_length=16)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]

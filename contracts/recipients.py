@@ -9,7 +9,11 @@ from typing import Final
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_TELEPHONE: Final = re.compile(r"\+[1-9]\d{6,14}")
+_TELEPHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_BETWEEN: Final = "[ ()./-]"
+TELEPHONE_PATTERN: Final = rf"^{_BETWEEN}*\+{_BETWEEN}*[1-9]({_BETWEEN}*[0-9]){{6,14}}{_BETWEEN}*$"
+"""What `telephone_number` takes, for schemas."""
+
 _ADDRESS_MAX: Final = 254
 _LOCAL_MAX: Final = 64
 
@@ -39,7 +43,7 @@ def mail_address(text: str) -> str:
 
 def telephone_number(text: str) -> str:
     """The number as E.164 writes it, +995555123456; raises AddressInvalid."""
-    number = re.sub(r"[ ()./-]", "", text)
+    number = re.sub(_BETWEEN, "", text)
     if not _TELEPHONE.fullmatch(number):
         raise AddressInvalid("that is no telephone number: write it as +995 555 12 34 56")
     return number

@@ -42,10 +42,10 @@ from services.api.crowding import Crowd
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument
 from services.api.event_feed import EventFeed
-from services.api.event_stream import HEAD_ASKED
 from services.api.failures import HANDLERS
 from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
+from services.api.methods import HEAD_ASKED
 from services.api.modules import Licensed
 from services.api.reading import provide_reading
 from services.api.reference import Reference

@@ -54,6 +54,27 @@ _COMMON: Final = {
     },
 }
 
+_HEADERS: Final = {
+    "Challenge": {
+        "description": "how to authenticate (RFC 6750), and what was wrong with the token",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="daybook"',
+    },
+    "RetryAfter": {
+        "description": "seconds to wait before the same request is sent again",
+        "schema": {"type": "integer"},
+        "example": 1,
+    },
+}
+_RETRY: Final = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+_OF_PROBLEMS: Final = {
+    "401": {"WWW-Authenticate": {"$ref": "#/components/headers/Challenge"}},
+    "409": _RETRY,  # where the same request may do later: IDEMPOTENCY_IN_FLIGHT, LOCK_TIMEOUT
+    "425": _RETRY,
+    "429": _RETRY,
+    "503": _RETRY,
+}
+"""The headers of problems, by status."""
 
 _TOKEN: Final = {
     "type": "http",
@@ -78,6 +99,7 @@ def document(app: Litestar) -> dict[str, Any]:
         components[name]["examples"] = [example]
     found["components"]["securitySchemes"] = {"token": _TOKEN}
     found["components"]["parameters"] = _COMMON
+    found["components"]["headers"] = _HEADERS
     found["components"]["examples"] = {name: problem_example(name) for name in CODES}
     for (path, method), handler in handlers.items():
         _complete(found["paths"][path][method], handler)
@@ -151,9 +173,10 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         for response in operation["responses"].values()
         for content in response.get("content", {}).values()
     ]
-    for response in operation["responses"].values():
-        if "headers" in response:  # a set in Litestar, so in another order each time
-            response["headers"] = dict(sorted(response["headers"].items()))
+    for status, response in operation["responses"].items():
+        headers = response.get("headers", {}) | _OF_PROBLEMS.get(status, {})
+        if headers:  # a set in Litestar, so in another order each time
+            response["headers"] = dict(sorted(headers.items()))
         for content in response.get("content", {}).values():
             if "examples" in content:
                 content["examples"] = {

@@ -14,12 +14,11 @@ from litestar.types import HTTPResponseBodyEvent, HTTPResponseStartEvent, Receiv
 
 from services.api.event_feed import EventFeed
 from services.api.event_pages import Frame
+from services.api.methods import HEAD_ASKED
 
 HEARTBEAT_SECONDS: Final = 15.0
 SEND_SECONDS_MAX: Final = 30.0
 RETRY_MILLISECONDS: Final = 1_000
-HEAD_ASKED: Final = "daybook.head_asked"
-"""Key of a request's scope: it is a HEAD that is answered as a GET."""
 
 Wanted = Callable[[Frame], bool]
 _log = structlog.get_logger()

@@ -121,7 +121,9 @@ async def get_events(
     when its token does, or the process: come again with the last `id` and nothing is missed.
     """
     caller = request.user
-    given = ("header:Last-Event-ID", last_event_id) if last_event_id else ("query:after", after)
+    given = ("query:after", after)
+    if last_event_id is not None:
+        given = ("header:Last-Event-ID", last_event_id)
     return EventStream(
         feed,
         caller.tenant,

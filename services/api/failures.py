@@ -12,7 +12,7 @@ from litestar.types import ExceptionHandlersMap
 from contracts.wording import in_words
 from services.api.codes import BY_STATUS
 from services.api.context import context_of
-from services.api.methods import allowed
+from services.api.methods import allowed, method_asked
 from services.api.parameters import MEANINGS
 from services.api.problems import (
     OUR_FAULT,
@@ -89,7 +89,7 @@ def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Pro
     context = context_of(request.scope)
     _log.error(
         "request failed",
-        method=request.method,
+        method=method_asked(request.scope),
         path=request.scope["path"],
         trace_id=context.trace_id,
         correlation_id=context.correlation_id,

@@ -1,13 +1,21 @@
-"""Which methods a path has: what OPTIONS and a 405 say in `Allow`."""
+"""Which methods a path has: what OPTIONS and a 405 say in `Allow`; and which one was asked."""
 
 from collections.abc import Iterable
 from typing import Any, Final
 
 from litestar import Request
 from litestar.routes import HTTPRoute
+from litestar.types import Scope
 
 IMMUTABLE: Final = ("PUT", "PATCH", "DELETE")
 """What is only there to say that the books are not changed, where all of them are."""
+HEAD_ASKED: Final = "daybook.head_asked"
+"""Key of a request's scope: it is a HEAD that is answered as a GET."""
+
+
+def method_asked(scope: Scope) -> str:
+    """The method as it was sent, whatever it is answered as."""
+    return "HEAD" if HEAD_ASKED in scope else str(scope.get("method"))
 
 
 def allowed(methods: Iterable[str]) -> str:

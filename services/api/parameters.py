@@ -19,6 +19,7 @@ TOKEN_OR_PLACE: Final = f"^({_TOKEN}|head|[0-9]{{1,19}})$"
 _CURSOR: Final = "^[A-Za-z0-9_-]+$"
 _RUN: Final = "^run_[0-7][0-9a-z]{25}-[1-9][0-9]{0,17}$"
 STORABLE: Final = r"^(?![\s\S]*[\x00-\x1f])"
+PRINTED: Final = "^([Ee][Nn]|[Pp][Ss]|[Pp][Rr][Ss]|[Ff][Aa]|[Aa][Rr])(-[A-Za-z0-9]{1,8})*$"
 FACILITY_OR_ALL: Final = r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$"
 
 MEANINGS: Final = inbound.MEANINGS | {
@@ -27,6 +28,7 @@ MEANINGS: Final = inbound.MEANINGS | {
     _REMITTANCE: "the id of a remittance, such as rem_01h455vb4pex5vsknk084sn02q",
     _CURSOR: "the `cursor` of the page before",
     _RUN: "the id of a run of statements, such as run_01h455vb4pex5vsknk084sn02q-1",
+    PRINTED: "the tag of a language that documents are printed in: en, ps, prs or fa-AF, ar",
     STORABLE: "text without control characters",
     FACILITY_OR_ALL: "a facility (letters A-Z and a-z, digits and . _ - alone), or * for all",
 }

@@ -14,7 +14,9 @@ from litestar.params import QueryParameter
 from projections.statements import AnyConnection
 from services.api.dependencies import Dependencies
 from services.api.media import JSON, PDF
+from services.api.parameters import PRINTED
 from services.api.problems import Problem, invalid
+from services.api.tagging import is_known
 from services.documents.paper import Paper
 from services.documents.rendering import PaperTooLong, RendererBusy, check_length
 from services.documents.sender import Sender
@@ -34,6 +36,7 @@ PrintLanguage = Annotated[
         description="BCP 47 tag of the PDF's language (en, ps, prs or fa-AF, ar), else the"
         " account's, else the first of Accept-Language that documents are printed in",
         max_length=35,
+        pattern=PRINTED,
     ),
 ]
 
@@ -76,8 +79,7 @@ async def printed(
         paper = await asyncio.to_thread(make_paper)
         etag = _etag(paper)
         headers = {**VARY, "ETag": etag, "Content-Language": style.tag}
-        wanted = request.headers.get("if-none-match", "")
-        if wanted.strip() == "*" or etag in (tag.strip() for tag in wanted.split(",")):
+        if is_known(etag, request.headers.get("if-none-match", "")):
             return Response(None, status_code=304, headers=headers)
         content = await dependencies.render(paper)
     except PaperTooLong as long:

@@ -22,7 +22,7 @@ from domain.statement import ALL_FACILITIES, StartStatementRun
 from projections.statement_runs_queries import find_statement_runs
 from services.api.calls import Call
 from services.api.parameters import Cursor, Limit, RunPath
-from services.api.problems import Problem
+from services.api.problems import Problem, invalid
 from services.api.reading import Reading
 from services.api.routes import command, created, query
 from services.commands import BY_COMMAND
@@ -80,6 +80,10 @@ async def start_statement_run(
     data: JSONBody[StartStatementRunRequest], call: NamedDependency[Call]
 ) -> Response[StartedStatementRun]:
     """Answers at once. One run of a facility and a day at a time; again once it has ended."""
+    if data.first_on is not None and data.first_on > data.as_of_date:
+        raise invalid(
+            "$.first_on", f"{data.first_on} is after as_of_date, which is {data.as_of_date}"
+        )
     facility, as_of = data.facility or ALL_FACILITIES, data.as_of_date.isoformat()
     recorded = await call.execute(
         data,

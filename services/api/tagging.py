@@ -44,5 +44,6 @@ def _is_taggable(message: Any) -> bool:
 
 
 def is_known(tag: str, wanted: str) -> bool:
-    """Whether an If-None-Match names this tag."""
-    return wanted.strip() == "*" or tag in (each.strip() for each in wanted.split(","))
+    """Whether an If-None-Match names this tag, weakly as RFC 9110, 13.1.2 wants: W/ or not."""
+    named = (each.strip().removeprefix("W/") for each in wanted.split(","))
+    return wanted.strip() == "*" or tag.removeprefix("W/") in named

@@ -7,6 +7,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from relay import spans
 from services.api.context import SPAN, given_traceparent
+from services.api.methods import method_asked
 
 
 async def traced(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -20,14 +21,15 @@ async def traced(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> No
         await send(message)
 
     carried: dict[str, Any] = {**scope}
-    with spans.span(carried["method"], [given_traceparent(scope)], SpanKind.SERVER) as span:
+    method = method_asked(scope)
+    with spans.span(method, [given_traceparent(scope)], SpanKind.SERVER) as span:
         carried[SPAN] = spans.traceparent_of(span)
         await app(carried, receive, noting)  # type: ignore[arg-type]  # a scope, with a key of ours
         route = carried.get("path_template", "unknown")  # never the path: it may name somebody
-        span.update_name(f"{carried['method']} {route}")
+        span.update_name(f"{method} {route}")
         span.set_attributes(
             {
-                "http.request.method": carried["method"],
+                "http.request.method": method,
                 "http.route": route,
                 "http.response.status_code": status,
             }

@@ -18,8 +18,9 @@ from services.api.event_feed import EventFeed
 from services.api.event_stream import EventStream
 from services.api.problems import Problem
 from tests.fixtures.databases import Database
-from tests.fixtures.event_streams import Received, read_until, sequenced
+from tests.fixtures.event_streams import Received, read_until, received, sequenced
 from tests.fixtures.http_api import Api
+from tests.fixtures.seeded_log import paid, seed
 from tests.fixtures.served_api import served
 from tests.fixtures.visits import account_body, open_account, payment_body
 from tests.fixtures.waiting import until
@@ -93,9 +94,16 @@ async def test_a_reader_may_want_some_events_only(api: Api) -> None:
     assert await all_of(api.client, "?entity=account&type=billing.payment.posted.v1") == []
 
 
+async def test_a_place_that_is_empty_is_none(api: Api) -> None:
+    await api.catch_up()
+    response = await api.client.get("/v1/events?follow=false", headers={"Last-Event-ID": ""})
+    assert (response.status_code, response.json()["code"]) == (400, "VALIDATION_FAILED")
+
+
 @pytest.mark.parametrize(
     "query",
     [
+        "?after=",
         "?after=-1",
         "?after=1.5",
         "?after=x",
@@ -217,6 +225,19 @@ async def test_a_reader_that_takes_nothing_is_disconnected(api: Api) -> None:
 
     await play(a_stream(feed, send_seconds_max=0.05), send)
     assert feed.ended.labels("slow")._value.get() == 1
+
+
+async def test_nothing_is_collected_for_a_reader_that_takes_nothing(database: Database) -> None:
+    """The server holds a sender back once its own buffers and the socket's are full."""
+    event = msgspec.structs.replace(paid("acc_1"), settled_by="x" * 200_000)
+    count = 80
+    await seed(database.url, [("demo", f"inv_{number}", 1, event) for number in range(count)])
+    path = "/v1/events?follow=false"
+    async with served(database) as (client, _), client.stream("GET", path, timeout=20) as slow:
+        # Another one reads the whole log meanwhile, time enough to send it to the slow one, too.
+        assert len(await all_of(client)) == count
+        assert await streams(client, 1)
+        assert len([each async for each in received(slow)]) == count
 
 
 async def test_an_idle_stream_says_that_it_is_alive_and_ends_with_its_token(api: Api) -> None:

@@ -1,11 +1,13 @@
 """Health, metrics and the document of the API."""
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
+from jsonschema import Draft202012Validator
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -18,6 +20,8 @@ from services.api.examples import EXAMPLES
 from services.links import PATH as DOCUMENTS
 from tests.fixtures.databases import with_database
 from tests.fixtures.http_api import Api
+
+_FORMATS: Final = Draft202012Validator.FORMAT_CHECKER
 
 
 async def test_a_live_process_says_so_even_without_postgres(api: Api) -> None:
@@ -134,6 +138,33 @@ async def test_every_operation_says_what_it_does_with_examples(api: Api) -> None
             for media_type, content in body.get("content", {}).items():
                 if media_type != "text/plain":
                     assert "example" in content or "examples" in content, (name, media_type)
+
+
+async def test_every_example_is_valid_by_the_schema_beside_it(api: Api) -> None:
+    found = document(api.app)
+    components = found["components"]
+    pairs: set[tuple[str, str]] = set()  # many operations share theirs
+    for _, operation in _operations(found):
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        contents = [each for body in bodies for each in body.get("content", {}).values()]
+        for each in (*contents, *operation["parameters"], *components["parameters"].values()):
+            for example in _examples(each, components):
+                pairs.add((json.dumps(each["schema"]), json.dumps(example)))
+    assert len(pairs) > 100
+    for schema, example in pairs:
+        whole = json.loads(schema) | {"components": components}
+        validator = Draft202012Validator(whole, format_checker=_FORMATS)
+        assert list(validator.iter_errors(json.loads(example))) == [], (schema, example)
+
+
+def _examples(content: dict[str, Any], components: dict[str, Any]) -> Iterator[Any]:
+    """What stands beside a schema as an example of it, references followed."""
+    if "example" in content:
+        yield content["example"]
+    for example in content.get("examples", {}).values():
+        if "$ref" in example:
+            example = components["examples"][example["$ref"].rpartition("/")[2]]
+        yield example["value"]
 
 
 async def test_the_document_keeps_what_the_structs_say(api: Api) -> None:

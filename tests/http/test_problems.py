@@ -99,6 +99,24 @@ async def test_a_body_that_cannot_be_read(api: Api) -> None:
         assert problem["errors"], body
 
 
+async def test_a_name_that_stands_twice_in_a_body_is_refused(api: Api) -> None:
+    headers = {"Content-Type": "application/json"}
+    whole = json.dumps(account_body())
+    for body, path in (
+        (whole.replace("{", '{"patient_id": "p2", ', 1), "$..patient_id"),
+        (whole.replace("{", '{"patient\\u005fid": "p2", ', 1), "$..patient_id"),
+    ):
+        response = await api.client.post("/v1/accounts", content=body, headers=headers)
+        problem = check(response, 400, "VALIDATION_FAILED")
+        assert [error["path"] for error in problem["errors"]] == [path]
+    euro = {"amount": "1", "currency": "EUR"}
+    nested = json.dumps(payment_body("acc_" + "0" * 26) | {"amount": euro})
+    doubled = nested.replace('"currency"', '"amount": "2", "currency"', 1)
+    headers["Idempotency-Key"] = "k"
+    response = await api.client.post("/v1/payments", content=doubled, headers=headers)
+    assert check(response, 400, "VALIDATION_FAILED")["errors"][0]["path"] == "$..amount"
+
+
 async def test_a_query_parameter_that_is_wrong_is_named(api: Api) -> None:
     await api.catch_up()
     for query, path in (

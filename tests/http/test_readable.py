@@ -152,7 +152,9 @@ async def test_invented_methods_share_a_series(api: Api) -> None:
     assert 'method="other"' in text
     assert "BREW" not in text
     assert "MELT" not in text
-    assert 'method="GET"' in text
+    for method in ("GET", "HEAD"):
+        route = 'route="/v1/payments/{payment_id}"'
+        assert f'{{method="{method}",{route},status="404"}} 1.0' in text
 
 
 async def test_a_halted_read_model_is_named_and_leaves_the_process_ready(api: Api) -> None:

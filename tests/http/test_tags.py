@@ -23,7 +23,7 @@ async def test_every_answer_to_a_query_has_a_tag_and_is_not_sent_twice(api: Api)
             continue
         assert first.status_code == 200, (str(call), first.text)
         tag = first.headers["etag"]
-        for known in (tag, f'"x", {tag}', "*"):
+        for known in (tag, f'"x", {tag}', tag.removeprefix("W/"), "*"):
             again = await make(api.client, call, ids, "k", **{"If-None-Match": known})
             assert (again.status_code, again.content) == (304, b""), str(call)
             assert again.headers["etag"] == tag
