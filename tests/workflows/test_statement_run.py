@@ -1,9 +1,11 @@
 """StatementRun on a real Temporal server: everybody once, whatever stops in the middle."""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
 from contracts.statement import StatementCompleted, StatementStarted
@@ -11,17 +13,24 @@ from domain.statement import FailStatementRun
 from services.adapters.mail import Mail, sender_of
 from services.adapters.mail import smtp_server as server_at
 from services.execute.envelope import Refused
-from services.ports import Channel, NotDelivered, Undeliverable
+from services.ports import (
+    Channel,
+    DeliveryMisconfigured,
+    Dispatch,
+    NotDelivered,
+    Undeliverable,
+)
 from services.sagas import statement_run, workflow_ids
 from services.sagas.messages import StatementPage
 from services.sagas.worker import make_worker
 from services.settings import Secret
+from services.statements.making import AT_ONCE_MAX
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import catch_up
 from tests.fixtures.smtp_server import smtp_server
 from tests.fixtures.waiting import until
 from tests.workflows.clinic import ServedClinic
-from tests.workflows.stating import Noting, Sending, sending
+from tests.workflows.stating import Answer, Noting, Sending, sending
 
 
 def worker(sends: Sending) -> Any:
@@ -115,6 +124,49 @@ async def test_who_is_away_for_a_while_is_tried_again_and_nobody_else_gets_two(
     ids = [given.delivery_id for given in mail.given]
     assert sorted(set(ids)) == sorted(f"{run_id}-{account_id}" for account_id in accounts)
     assert len(ids) == 4
+
+
+@dataclass
+class Breaking(Noting):
+    """A channel that is set up wrongly for the first one, and slow for the others."""
+
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def deliver(self, dispatch: Dispatch) -> Answer:
+        """Note it, then fail or wait."""
+        is_first = not self.given
+        answer = await super().deliver(dispatch)
+        if is_first:
+            raise DeliveryMisconfigured("nobody knows the sender")
+        await self.go_on.wait()
+        return answer
+
+
+async def test_an_attempt_that_fails_has_left_nobody_to_be_seen_to_by_two_at_once(
+    idle_clinic: ServedClinic, database: Database
+) -> None:
+    mail = Breaking()
+    sends = await sending(idle_clinic, database, {Channel.EMAIL: mail}, accounts_max=20)
+    for number in range(8):
+        await sends.charge(await sends.open(f"p{number}", email=f"p{number}@example.org"))
+    run_id = await sends.begin(sends.start("email"))
+    work = StatementPage(tenant=idle_clinic.tenant, run_id=run_id, facility="north")
+    attempt = asyncio.ensure_future(ActivityEnvironment().run(sends.stating.make, work))
+
+    async def all_turns_are_taken() -> bool:
+        return len(mail.given) == AT_ONCE_MAX
+
+    await until(all_turns_are_taken)
+    mail.go_on.set()
+    with pytest.raises(ApplicationError, match="nobody knows the sender"):
+        await attempt
+    # Who was in the middle of it is noted, and nobody else was begun.
+    assert len(await sends.outcomes(run_id)) == AT_ONCE_MAX - 1
+    assert len(mail.given) == AT_ONCE_MAX
+    await ActivityEnvironment().run(sends.stating.make, work)
+    ids = [given.delivery_id for given in mail.given]
+    assert (len(ids), len(set(ids))) == (9, 8)
+    assert {outcome for outcome, _ in (await sends.outcomes(run_id)).values()} == {"delivered"}
 
 
 async def test_a_worker_that_is_killed_in_the_middle_leaves_the_rest_to_the_next_one(
