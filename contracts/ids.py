@@ -24,7 +24,7 @@ PriceListId = NewType("PriceListId", str)
 RejectionId = NewType("RejectionId", str)
 GlExportId = NewType("GlExportId", str)
 RunId = NewType("RunId", str)
-"""The event id of its start: the runs of a facility and day share a stream."""
+"""The event id of its start: the runs as of a day share a stream."""
 StreamId = NewType("StreamId", str)
 EventId = NewType("EventId", str)
 

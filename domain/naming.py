@@ -86,6 +86,6 @@ def keyed_price_list_id(tenant: str, *identity: str) -> PriceListId:
     return PriceListId(derive("prl", tenant, *identity))
 
 
-def statement_runs_id(tenant: str, facility: str, as_of: str) -> StreamId:
-    """The runs of a facility (`*` for all) and a day: there is one at a time."""
-    return StreamId(derive("run", tenant, facility, as_of))
+def statement_runs_id(tenant: str, as_of: str) -> StreamId:
+    """The runs as of a day: of all facilities or of one, nobody is in two at a time."""
+    return StreamId(derive("run", tenant, as_of))

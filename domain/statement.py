@@ -1,10 +1,15 @@
-"""Runs of statements: of a facility and a day one at a time, and again once one has ended."""
+"""Runs of statements: nobody is in two at once, and whose run has ended may be in the next one.
 
+The runs of a day share a stream, so that one of all facilities and one of a single one, started at
+the same moment, are decided one after the other.
+"""
+
+from collections.abc import Iterator
 from datetime import date
 
 import msgspec
 
-from contracts.ids import RunId, StreamId, event_id
+from contracts.ids import RunId, StreamId, event_id, split_event_id
 from contracts.statement import (
     DeliveryChannel,
     StatementCompleted,
@@ -19,7 +24,7 @@ ALL_FACILITIES = "*"
 
 
 class StartStatementRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Make and deliver statements; the stream is that of the facility and the day."""
+    """Make and deliver statements; the stream is that of the day."""
 
     stream_id: StreamId
     facility: str | None
@@ -59,12 +64,24 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     run_id: RunId
 
 
-StatementState = Running | Ended
-StatementEvent = StatementStarted | StatementCompleted | StatementFailed
+class RunsOfDay(msgspec.Struct, frozen=True, kw_only=True):
+    """The last run of each facility as of a day; `*` is the last one of all of them."""
+
+    by_facility: dict[str, Running | Ended]
+
+    def at_work(self) -> Iterator[tuple[str, RunId]]:
+        """The facilities whose runs have not ended, each with its run."""
+        for facility, run in self.by_facility.items():
+            if isinstance(run, Running):
+                yield facility, run.run_id
+
+
+StatementEnd = StatementCompleted | StatementFailed
+StatementEvent = StatementStarted | StatementEnd
 
 
 class StatementRunning(Rejected):
-    """Nobody is to get two: a run of the same facility and day has not ended yet."""
+    """Nobody is to get two: a run of the same accounts and day has not ended yet."""
 
 
 class StatementRunEnded(Rejected):
@@ -72,29 +89,40 @@ class StatementRunEnded(Rejected):
 
 
 def decide(command: StatementCommand, book: Book) -> Decision:
-    """Start when none is running, end what runs; a repeat of an end decides nothing."""
-    state: StatementState | None = book.states.get(command.stream_id)
-    match command, state:
-        case StartStatementRun(), None | Ended():
+    """Start when nobody is in a run, end what runs; a repeat of an end decides nothing."""
+    runs: RunsOfDay | None = book.states.get(command.stream_id)
+    match command:
+        case StartStatementRun():
+            _check_is_free(command, runs)
             return [(command.stream_id, _start(command, book))]
-        case StartStatementRun(), Running():
+        case CompleteStatementRun():
+            return _end(command.stream_id, command.completed, runs, book)
+        case FailStatementRun():
+            return _end(command.stream_id, _failed(command), runs, book)
+
+
+def _end(stream_id: StreamId, end: StatementEnd, runs: RunsOfDay | None, book: Book) -> Decision:
+    known = runs.by_facility.values() if runs else ()
+    run = next((run for run in known if run.run_id == end.run_id), None)
+    if isinstance(run, Running):
+        return [(stream_id, end)]
+    if isinstance(run, Ended) and isinstance(end, StatementCompleted):
+        return []  # A repeat: two workers ended the same run.
+    named, version = split_event_id(end.run_id)
+    if named != stream_id or version > book.versions.get(stream_id, 0):
+        raise NotFound(f"there is no run of statements {end.run_id}")
+    raise StatementRunEnded(f"{end.run_id} has ended: start another one")
+
+
+def _check_is_free(command: StartStatementRun, runs: RunsOfDay | None) -> None:
+    """Accounts are in a run of their facility and in one of all."""
+    wanted = command.facility or ALL_FACILITIES
+    for facility, run_id in runs.at_work() if runs else ():
+        if ALL_FACILITIES in (wanted, facility) or wanted == facility:
+            of = "all facilities" if facility == ALL_FACILITIES else f"facility {facility}"
             raise StatementRunning(
-                f"{state.run_id} of this facility and day is running: wait until it has ended"
+                f"{run_id} of {of} and this day is running: wait until it has ended"
             )
-        case _, None:
-            raise NotFound(f"there is no run of statements {command.stream_id}")
-        case CompleteStatementRun(completed=StatementCompleted(run_id=run_id)), Running() if (
-            run_id == state.run_id
-        ):
-            return [(command.stream_id, command.completed)]
-        case FailStatementRun(run_id=run_id), Running() if run_id == state.run_id:
-            return [(command.stream_id, _fail(command))]
-        case CompleteStatementRun(completed=StatementCompleted(run_id=run_id)), Ended() if (
-            run_id == state.run_id
-        ):
-            return []  # A repeat: two workers ended the same run.
-        case _:
-            raise StatementRunEnded(f"the run has ended; the last one was {state.run_id}")
 
 
 def _start(command: StartStatementRun, book: Book) -> StatementStarted:
@@ -113,15 +141,23 @@ def _start(command: StartStatementRun, book: Book) -> StatementStarted:
     )
 
 
-def _fail(command: FailStatementRun) -> StatementFailed:
+def _failed(command: FailStatementRun) -> StatementFailed:
     return StatementFailed(run_id=command.run_id, code=command.code, detail=command.detail)
 
 
-def evolve(_state: StatementState | None, event: StatementEvent) -> StatementState:
-    """The runs of a facility and day after an event."""
+def evolve(runs: RunsOfDay | None, event: StatementEvent) -> RunsOfDay:
+    """The runs of a day after an event."""
+    known = runs.by_facility if runs else {}
     if isinstance(event, StatementStarted):
-        return Running(run_id=event.run_id)
-    return Ended(run_id=event.run_id)
+        started = Running(run_id=event.run_id)
+        return RunsOfDay(by_facility=known | {event.facility or ALL_FACILITIES: started})
+    ended = Ended(run_id=event.run_id)
+    return RunsOfDay(
+        by_facility={
+            facility: ended if run.run_id == event.run_id else run
+            for facility, run in known.items()
+        }
+    )
 
 
-STATEMENT = Decider("run", decide, evolve, StatementState)
+STATEMENT = Decider("run", decide, evolve, RunsOfDay)

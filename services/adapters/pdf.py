@@ -30,9 +30,13 @@ def set_paper(paper: str) -> bytes:
 
 @cache
 def _compiler() -> typst.Compiler:
-    fonts = typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=list(_FONTS)
-    )
     return typst.Compiler(
-        TEMPLATE, root=TEMPLATE.parent, font_paths=fonts, ignore_system_fonts=True
+        TEMPLATE, root=TEMPLATE.parent, font_paths=fonts(), ignore_system_fonts=True
+    )
+
+
+def fonts() -> typst.Fonts:
+    """The fonts of documents, and no others."""
+    return typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=False, font_paths=list(_FONTS)
     )

@@ -14,7 +14,7 @@ from services.adapters.pdf import set_paper
 
 WRONG: Final = 1
 GROWN: Final = 2
-GROWN_BYTES: Final = 160 * 1024 * 1024
+GROWN_BYTES: Final = 190 * 1024 * 1024
 
 
 def read(stream: BinaryIO) -> bytes | None:

@@ -18,7 +18,7 @@ from contracts.statement_run_views import (
     StatementRunPage,
 )
 from domain import naming
-from domain.statement import ALL_FACILITIES, StartStatementRun
+from domain.statement import StartStatementRun
 from projections.statement_runs_queries import find_statement_runs
 from services.api.calls import Call
 from services.api.parameters import Cursor, Limit, RunPath
@@ -64,7 +64,7 @@ class StartedStatementRun(msgspec.Struct, frozen=True, kw_only=True):
     first_on: date
     as_of_date: date
     channels: tuple[DeliveryChannel, ...]
-    version: Annotated[int, Meta(description="version of the runs of this facility and day")]
+    version: Annotated[int, Meta(description="version of the runs as of this day")]
     token: Annotated[str, Meta(description="for `after=`: read what has seen this command")]
 
 
@@ -79,23 +79,23 @@ class StartedStatementRun(msgspec.Struct, frozen=True, kw_only=True):
 async def start_statement_run(
     data: JSONBody[StartStatementRunRequest], call: NamedDependency[Call]
 ) -> Response[StartedStatementRun]:
-    """Answers at once. One run of a facility and a day at a time; again once it has ended."""
+    """Answers at once. As of a day nobody is in two runs at a time, neither in two of a facility
+    nor in one of all and one of a facility; again once it has ended."""
     if data.first_on is not None and data.first_on > data.as_of_date:
         raise invalid(
             "$.first_on", f"{data.first_on} is after as_of_date, which is {data.as_of_date}"
         )
-    facility, as_of = data.facility or ALL_FACILITIES, data.as_of_date.isoformat()
     recorded = await call.execute(
         data,
         StartStatementRun(
-            stream_id=naming.statement_runs_id(call.tenant, facility, as_of),
+            stream_id=naming.statement_runs_id(call.tenant, data.as_of_date.isoformat()),
             facility=data.facility,
             first_on=data.first_on or data.as_of_date.replace(day=1),
             as_of=data.as_of_date,
             channels=tuple(dict.fromkeys(data.channels)),
         ),
     )
-    # Of all runs of the facility and day, the one that this command started.
+    # Of all runs as of the day, the one that this command started.
     stream_id, version = split_event_id(recorded.token)
     events = await call.ledger.history(call.tenant, stream_id, range(version, version + 1))
     started: StatementStarted = events[0]

@@ -11,7 +11,7 @@ from contracts.ids import RunId, StreamId, split_event_id
 from contracts.statement import DeliveryChannel
 from contracts.statement_run_views import StatementFailure, StatementRunDetail, StatementRunPage
 from domain import naming
-from domain.statement import ALL_FACILITIES, FailStatementRun, StartStatementRun
+from domain.statement import FailStatementRun, StartStatementRun
 from projections.statement_runs_queries import find_statement_runs
 from services.cannot_run import CannotRun
 from services.cli.running import (
@@ -147,9 +147,8 @@ def cancel_command(run_id: str, reason: str, tenant: str, data_dir: Path | None)
 def _start(
     tenant: str, facility: str | None, as_of: date, channels: tuple[str, ...]
 ) -> StartStatementRun:
-    named = facility or ALL_FACILITIES
     return StartStatementRun(
-        stream_id=naming.statement_runs_id(tenant, named, as_of.isoformat()),
+        stream_id=naming.statement_runs_id(tenant, as_of.isoformat()),
         facility=facility,
         first_on=as_of.replace(day=1),
         as_of=as_of,

@@ -37,7 +37,9 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     kind: Kind
-    widest: Annotated[tuple[str, ...], Meta(description="of numbers: texts to measure")] = ()
+    widest: Annotated[
+        tuple[str, ...], Meta(description="of numbers and dates: texts to measure")
+    ] = ()
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     title: str | None = None
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
+    ems: Annotated[
+        tuple[float, ...], Meta(description="the words of each row are at most so many ems wide")
+    ]
     closing: tuple[Closing, ...] = ()
 
 

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any, Final
 
 import asyncpg
 import structlog
 from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from services.execute.executor import Executor
@@ -45,6 +47,11 @@ WORKFLOWS: Final = (
     *(saga.workflow for saga in SAGAS.values()),
     AgingRefresh,
     StatementsOfFacility,
+)
+# Without it every module is compiled for a digest of all code: 2 s of each worker's start.
+RELEASE: Final = WorkerDeploymentConfig(
+    version=WorkerDeploymentVersion(deployment_name="daybook", build_id=version("daybook")),
+    use_worker_versioning=False,
 )
 # A batch keeps the write path busy by itself; more at once only wait for each other.
 ACTIVITIES_MAX: Final = 4
@@ -143,6 +150,7 @@ def make_worker(
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
         max_cached_workflows=CACHED_WORKFLOWS_MAX,
         max_heartbeat_throttle_interval=PULSE,
+        deployment_config=RELEASE,
         graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),
     )
 
@@ -162,6 +170,7 @@ def make_gateway_worker(
         activities=gateway_activities(executor, pool, gateway),
         max_concurrent_activities=GATEWAY_ACTIVITIES_MAX,
         max_heartbeat_throttle_interval=PULSE,
+        deployment_config=RELEASE,
         graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),
     )
 

@@ -1,8 +1,9 @@
 """A page of a run: everybody's statement made, kept, delivered, and what became of it noted."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -55,6 +56,25 @@ class NotNow(Exception):
     """Somebody who is needed is away: the account is to be tried again."""
 
 
+class Turns:
+    """Some at a time; once one has failed no other begins, for what failed is away for all."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(AT_ONCE_MAX)
+        self._has_failed = False
+
+    async def take(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        """What the work answers, or False where it was not begun."""
+        async with self._free:
+            if self._has_failed:
+                return False
+            try:
+                return await work()
+            except BaseException:
+                self._has_failed = True
+                raise
+
+
 class Making:
     """Makes statements; the pools act as daybook_writer and daybook_reader."""
 
@@ -74,32 +94,36 @@ class Making:
         dressed = await self._dress(run, account_ids)
         idle = [each for each in dressed if is_idle(each.statement)]
         await self._note(run, [Outcome(each.statement.account_id, "skipped") for each in idle])
-        turns = asyncio.Semaphore(AT_ONCE_MAX)
+        turns = Turns()
         busy = [each for each in dressed if not is_idle(each.statement)]
-        return sum(
-            await asyncio.gather(*(self._in_turn(turns, run, each, last_try) for each in busy))
+        # All have ended when this fails: no account is seen to by two attempts at once.
+        answers = await asyncio.gather(
+            *(turns.take(partial(self._try, run, each, last_try)) for each in busy),
+            return_exceptions=True,
         )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return answers.count(False)
 
-    async def _in_turn(
-        self, turns: asyncio.Semaphore, run: RunFound, dressed: Dressed, last_try: bool
-    ) -> int:
-        async with turns:
-            try:
-                outcome = await self._see_to(run, dressed)
-            except (NotNow, RendererBusy) as away:
-                if not last_try:
-                    _log.warning(
-                        "a statement is to be tried again",
-                        tenant=run.tenant,
-                        run_id=run.started.run_id,
-                        account_id=dressed.statement.account_id,
-                        reason=str(away),
-                    )
-                    return 1
-                outcome = _failed(dressed, "NOT_DELIVERED", str(away))
-            # Noted at once: whoever goes on after a crash leaves this account out.
-            await self._note(run, [outcome])
-            return 0
+    async def _try(self, run: RunFound, dressed: Dressed, last_try: bool) -> bool:
+        """Whether the account is done, and noted."""
+        try:
+            outcome = await self._see_to(run, dressed)
+        except (NotNow, RendererBusy) as away:
+            if not last_try:
+                _log.warning(
+                    "a statement is to be tried again",
+                    tenant=run.tenant,
+                    run_id=run.started.run_id,
+                    account_id=dressed.statement.account_id,
+                    reason=str(away),
+                )
+                return False
+            outcome = _failed(dressed, "NOT_DELIVERED", str(away))
+        # Noted at once: whoever goes on after a crash leaves this account out.
+        await self._note(run, [outcome])
+        return True
 
     async def _see_to(self, run: RunFound, dressed: Dressed) -> Outcome:
         account_id = dressed.statement.account_id

@@ -40,7 +40,7 @@ class RunFound(msgspec.Struct, frozen=True, kw_only=True):
 async def find_run(connection: Any, tenant: str, run_id: str) -> RunFound | None:
     """A run from the log, which is never behind; None when the tenant has no such one."""
     stream_id, version = split_event_id(run_id)
-    rows = await connection.fetch(_EVENTS, tenant, stream_id, version)
+    rows = await connection.fetch(_EVENTS, tenant, stream_id, version, run_id)
     events = [decode(row["type"], row["body"]) for row in rows]
     if not events or not isinstance(events[0], StatementStarted):
         return None

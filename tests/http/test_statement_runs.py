@@ -92,7 +92,8 @@ async def test_one_run_at_a_time_and_another_answer_to_a_repeat_under_its_key(ap
     assert first.json() == again.json()
     assert again.headers["idempotency-replayed"] == "true"
     check(await api.post(RUNS, body), 409, "STATE_CONFLICT")
-    assert (await api.post(RUNS, {"as_of_date": TODAY})).status_code == 202
+    check(await api.post(RUNS, {"as_of_date": TODAY}), 409, "STATE_CONFLICT")
+    assert (await api.post(RUNS, body | {"facility": "south"})).status_code == 202
 
 
 async def test_a_run_that_cannot_be_is_refused(api: Api) -> None:

@@ -1,7 +1,6 @@
 """Invoices and statements on paper: what stands on the pages, in every language."""
 
 import asyncio
-import unicodedata
 from typing import Any
 
 import msgspec
@@ -25,7 +24,7 @@ from services.documents.style import Style, choose_style, style_of
 from services.documents.texts import clean
 from services.documents.words import LANGUAGES, words_of
 from tests.fixtures.papers import ACCOUNT, NAMES, invoice, sender, statement
-from tests.fixtures.pdf_text import missing_glyphs, page_count, pages, text
+from tests.fixtures.pdf_text import letters, missing_glyphs, page_count, pages, text
 from tests.fixtures.rendering import render_in_thread, set_here
 
 
@@ -33,10 +32,6 @@ def style(tag: str, **changes: Any) -> Style:
     found = style_of(tag, **changes)
     assert found is not None
     return found
-
-
-def letters(said: str) -> set[str]:
-    return {c for c in unicodedata.normalize("NFKC", said) if c.isalpha()}
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from contracts.ids import RunId, StreamId, derive, event_id
+from contracts.ids import RunId, event_id
 from contracts.statement import StatementCompleted, StatementStarted
+from domain import naming
 from domain.book import Book
 from domain.decider import Rejected
 from domain.rejections import Invalid, NotFound
@@ -21,7 +23,7 @@ from domain.statement import (
 from services.sagas.stating import summary
 from services.statements.collections import CollectionSchedule
 
-STREAM = StreamId(derive("run", "demo", "*", "2026-03-31"))
+STREAM = naming.statement_runs_id("demo", "2026-03-31")
 FIRST = RunId(event_id(STREAM, 1))
 START = StartStatementRun(
     stream_id=STREAM, facility=None, first_on=date(2026, 3, 1), as_of=date(2026, 3, 31)
@@ -59,6 +61,45 @@ def test_two_of_a_facility_and_day_do_not_run_at_once() -> None:
         decide(kept, START)
 
 
+NORTH, SOUTH = (replace(START, facility=facility) for facility in ("north", "south"))
+
+
+@pytest.mark.parametrize(
+    ("running", "wanted", "free"),
+    [
+        (START, NORTH, False),
+        (NORTH, START, False),
+        (NORTH, NORTH, False),
+        (NORTH, SOUTH, True),
+    ],
+)
+def test_a_run_of_all_and_one_of_a_facility_exclude_each_other(
+    running: StartStatementRun, wanted: StartStatementRun, free: bool
+) -> None:
+    kept = book()
+    decide(kept, running)
+    if free:
+        (started,) = decide(kept, wanted)
+        assert started.facility == wanted.facility
+        return
+    named = "all facilities" if running.facility is None else "facility north"
+    with pytest.raises(StatementRunning, match=f"{FIRST} of {named}"):
+        decide(kept, wanted)
+    decide(kept, FAIL)
+    assert len(decide(kept, wanted)) == 1
+
+
+def test_the_end_of_one_facilitys_run_leaves_that_of_another_at_work() -> None:
+    kept = book()
+    decide(kept, NORTH)
+    decide(kept, SOUTH)
+    assert len(decide(kept, FAIL)) == 1
+    decide(kept, NORTH)
+    for refused, running in ((SOUTH, 2), (NORTH, 4), (START, "[24]")):
+        with pytest.raises(StatementRunning, match=f"{STREAM}-{running} "):
+            decide(kept, refused)
+
+
 @pytest.mark.parametrize("end", [FAIL, COMPLETE])
 def test_a_run_ends_once_and_a_late_end_leaves_the_next_one_alone(end: Any) -> None:
     kept = book()
@@ -79,15 +120,19 @@ def test_a_run_ends_once_and_a_late_end_leaves_the_next_one_alone(end: Any) -> N
     ],
 )
 def test_a_run_that_cannot_be_is_refused(changes: dict[str, Any], refusal: type[Rejected]) -> None:
-    fields = {name: getattr(START, name) for name in START.__struct_fields__}
     with pytest.raises(refusal):
-        decide(book(), StartStatementRun(**fields | changes))
+        decide(book(), replace(START, **changes))
 
 
 def test_what_was_never_started_does_not_end() -> None:
+    kept = book()
     for end in (FAIL, COMPLETE):
         with pytest.raises(NotFound):
-            decide(book(), end)
+            decide(kept, end)
+    decide(kept, START)
+    for run_id in (RunId(event_id(STREAM, 2)), RunId("run_01h455vb4pex5vsknk084sn02q-1")):
+        with pytest.raises(NotFound):
+            decide(kept, replace(FAIL, run_id=run_id))
 
 
 def test_the_summary_counts_and_tells_two_results_apart() -> None:

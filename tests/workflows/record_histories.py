@@ -21,7 +21,6 @@ from domain.payment_method import RemovePaymentMethod
 from domain.refund import Declined, Issued
 from domain.refund import Failed as RefundHasFailed
 from domain.remittance import Completed
-from domain.statement import Ended
 from services.adapters.object_store import open_object_store
 from services.adapters.sandbox_gateway import REFUND_FAILS, TIMES_OUT, SandboxGateway
 from services.sagas import workflow_ids
@@ -178,7 +177,7 @@ async def test_record_a_run_of_statements(recorded: ServedClinic, sends: Sending
         await sends.open(f"p{number}")
     start = sends.start("print")
     run_id = await sends.begin(start)
-    await clinic.settle(clinic.are([start.stream_id], Ended))
+    await sends.settle(start.stream_id)
     own = workflow_ids.of_one("statement-run", "clinic", run_id)
     first = (await _runs(clinic, own))[0]
     await _keep(clinic, "statement-run_of_one_facility", own, first)

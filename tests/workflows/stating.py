@@ -13,7 +13,7 @@ from domain import naming
 from domain.account import Contact, OpenAccount, RecordContact
 from domain.charge import CaptureCharge
 from domain.invoice import CreateDraftInvoice, IssueInvoice
-from domain.statement import ALL_FACILITIES, StartStatementRun
+from domain.statement import RunsOfDay, StartStatementRun
 from services.adapters.object_store import open_object_store
 from services.adapters.print_queue import PrintQueue
 from services.links import Link, sign_link
@@ -132,9 +132,8 @@ class Sending:
     ) -> StartStatementRun:
         """The command that starts a run as of today."""
         on = as_of or datetime.now(UTC).date()
-        named = facility or ALL_FACILITIES
         return StartStatementRun(
-            stream_id=naming.statement_runs_id(self.clinic.tenant, named, on.isoformat()),
+            stream_id=naming.statement_runs_id(self.clinic.tenant, on.isoformat()),
             facility=facility,
             first_on=on.replace(day=1),
             as_of=on,
@@ -147,6 +146,15 @@ class Sending:
         await catch_up(self.database)
         started: list[StatementStarted] = await self.clinic.events(StatementStarted)
         return started[-1].run_id
+
+    async def settle(self, stream_id: str) -> None:
+        """Wait until no run of a day is at work."""
+
+        async def is_quiet() -> bool:
+            runs = await self.clinic.state(stream_id)
+            return isinstance(runs, RunsOfDay) and not list(runs.at_work())
+
+        await self.clinic.settle(is_quiet)
 
     async def outcomes(self, run_id: str) -> dict[str, tuple[str, str | None]]:
         """What became of each account: its outcome, and why it failed."""
