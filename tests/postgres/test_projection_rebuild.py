@@ -49,9 +49,9 @@ async def test_a_difference_is_reported_and_the_log_is_believed(read_models: Rea
     await read_models.write_log(LOG)
     await read_models.catch_up(END)
     [(tenant, currency)] = await read_models.admin.fetch(
-        "UPDATE read_invoices_v2_b1.invoices SET outstanding_minor = outstanding_minor + 7"
+        "UPDATE read.invoices SET outstanding_minor = outstanding_minor + 7"
         " WHERE drafted_position = (SELECT min(drafted_position) FROM"
-        " read_invoices_v2_b1.invoices WHERE status <> 'paid') RETURNING tenant, currency"
+        " read.invoices WHERE status <> 'paid') RETURNING tenant, currency"
     )
     report = await rebuilt(read_models, "invoices")
     found = {(item.tenant, item.currency, item.measure) for item in report.comparison.differences}
