@@ -23,6 +23,7 @@ _BEYOND_SCHEMAS: Final = tuple(
         (r"\$", r"amount must be positive"),  # one shape of amounts serves prices of 0 too
         (r"\$\..*amount", r"has more digits than|is beyond"),  # as its currency has it
         (r"\$\..*", r"Expected `int.*, got `float`"),  # 45.0 is an integer to JSON Schema alone
+        (r"\$\.(email|phone)", r"e-mail address|before the @|no telephone number"),  # recipients.py
         (r"\$\.layout", r"no ERP layout is set|layouts are for csv"),
         (r"query:(from|to|as_of)", r"within the years"),  # the tool finds too few such days
         (r"query:(date_)?from|\$\.booked_from", r"is after"),  # a period that ends before it begins
