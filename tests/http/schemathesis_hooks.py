@@ -24,6 +24,10 @@ _BEYOND_SCHEMAS: Final = tuple(
         (r"\$\..*amount", r"has more digits than|is beyond"),  # as its currency has it
         (r"\$\..*", r"Expected `int.*, got `float`"),  # 45.0 is an integer to JSON Schema alone
         (r"\$\.(email|phone)", r"e-mail address|before the @|no telephone number"),  # recipients.py
+        (r"\$\.setup", r"the gateway does not take it"),  # nobody was given it by a browser
+        # Fields that exclude each other: a saved card or a token, for cards alone, charged today.
+        (r"\$", r"for `method` card alone|not both|the one on which the gateway takes"),
+        (r"\$", r"^from \S+ is after as_of_date"),  # a run that ends before it begins
         (r"\$\.layout", r"no ERP layout is set|layouts are for csv"),
         (r"query:(from|to|as_of)", r"within the years"),  # the tool finds too few such days
         (r"query:(date_)?from|\$\.booked_from", r"is after"),  # a period that ends before it begins
