@@ -28,7 +28,7 @@ MEANINGS: Final = inbound.MEANINGS | {
     _REMITTANCE: "the id of a remittance, such as rem_01h455vb4pex5vsknk084sn02q",
     _CURSOR: "the `cursor` of the page before",
     _RUN: "the id of a run of statements, such as run_01h455vb4pex5vsknk084sn02q-1",
-    PRINTED: "the tag of a language that documents are printed in: en, ps, prs or fa-AF, ar",
+    PRINTED: "the tag of a language that documents are printed in: en, ps, prs, ar (fa is prs)",
     STORABLE: "text without control characters",
     FACILITY_OR_ALL: "a facility (letters A-Z and a-z, digits and . _ - alone), or * for all",
 }
