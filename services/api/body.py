@@ -71,7 +71,7 @@ def _refuse_doubled(body: bytes) -> None:
     """Refuse a name that stands twice in an object; raises Problem.
 
     RFC 8259 leaves to each reader which of the two counts, so that what a proxy has examined may
-    not be what we book. msgspec takes the last and says nothing: looking again costs 2 to 4 us a
+    not be what we book. msgspec takes the last and says nothing: looking again costs 2 to 6 us a
     charge.
     """
     _DOUBLED.decode(body.decode())
