@@ -137,7 +137,7 @@ async def running_stack(
 async def _held_data_dir(options: StackOptions, undo: AsyncExitStack) -> Path:
     if options.data_dir is None:
         await asyncio.to_thread(remove_abandoned_dirs)
-        data_dir = make_ephemeral_dir()
+        data_dir = make_ephemeral_dir(durable=options.durable)
         undo.callback(remove_ephemeral_dir, data_dir)
     else:
         with using(options.data_dir):

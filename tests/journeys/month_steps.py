@@ -60,7 +60,7 @@ async def set_up(clinic: Clinic, folder: Path) -> None:
     prices = [dict(zip(names, row, strict=True), valid_from="2026-01-01") for row in PRICES]
     await clinic.does("admin", "/v1/price-lists", {"name": "2026", "prices": prices})
     again = {"name": "Again", "prices": prices[:1]}
-    await clinic.is_refused("admin", "/v1/price-lists", again, "VALIDATION_FAILED")
+    await clinic.is_refused("admin", "/v1/price-lists", again, "STATE_CONFLICT")
 
 
 async def open_account(clinic: Clinic, patient: str, **changes: Any) -> str:

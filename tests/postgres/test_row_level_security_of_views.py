@@ -3,11 +3,15 @@
 import asyncpg
 import pytest
 
+from contracts.ids import AccountId, InvoiceId
+from contracts.statement import DeliveryChannel
+from domain.collecting import RemindInvoice
 from tests.fixtures.clinic_books import fill_books
 from tests.fixtures.databases import Database
-from tests.fixtures.http_api import api_over, catch_up
+from tests.fixtures.http_api import Api, api_over, catch_up
 from tests.fixtures.relations import Relation, may, relations
 from tests.fixtures.visits import charge_body, open_account, payment_body
+from tests.fixtures.write_path import envelope
 
 ROLES = ("daybook_reader", "daybook_writer")
 TENANTS = ("demo", "other")
@@ -24,6 +28,7 @@ async def admin(database: Database) -> asyncpg.Pool:
             await api.post("/v1/charges", charge_body(account_id), **header)
             drafted = await api.post("/v1/invoices", {"account_id": account_id}, **header)
             await api.post(f"{drafted.headers['location']}/issue", {}, **header)
+            await remind(api, tenant, account_id, drafted.json()["invoice_id"])
             await api.post("/v1/payments", payment_body(account_id), key="k", **header)
         await api.catch_up()
         for tenant in TENANTS:
@@ -31,6 +36,18 @@ async def admin(database: Database) -> asyncpg.Pool:
             computed = await api.post("/v1/reports/aging:refresh", {}, **header)
             assert computed.status_code == 200, computed.text
     return await database.admin()
+
+
+async def remind(api: Api, tenant: str, account_id: str, invoice_id: str) -> None:
+    """What only a saga does."""
+    reminded = RemindInvoice(
+        invoice_id=InvoiceId(invoice_id),
+        account_id=AccountId(account_id),
+        day=7,
+        channel=DeliveryChannel.PRINT,
+        delivery_id="d",
+    )
+    await api.dependencies.executor.execute(envelope(reminded, tenant=tenant))
 
 
 async def with_tenants(admin: asyncpg.Pool) -> list[Relation]:

@@ -9,6 +9,7 @@ from msgspec import Meta
 from contracts import inbound
 from contracts.calendar import DATE_SCHEMA
 from contracts.inbound import CAPTURE_CHARGE, InboundInvalid
+from contracts.recipients import TELEPHONE_PATTERN
 from contracts.wording import in_words, split_path
 from services.api import accounts, charge_bodies, parameters, payment_bodies, price_lists
 
@@ -38,7 +39,7 @@ def patterns_in(part: Any) -> set[str]:
 
 def checked(pattern: str) -> bool:
     """Whether msgspec checks it, rather than a struct itself with a sentence of its own."""
-    own = {"^[A-Z]{3}$", DATE_SCHEMA["pattern"]}
+    own = {"^[A-Z]{3}$", DATE_SCHEMA["pattern"], TELEPHONE_PATTERN}
     return not pattern.startswith("^-?") and pattern not in own
 
 
