@@ -39,10 +39,15 @@ bench *ARGS:
 [group('check')]
 check: _format lint types imports _drift test
 
-# The tests, or those that are named; two at a time, each with servers of its own
+# The tests, or those that are named; three at a time, since they wait much, each with its servers
 [group('check')]
 test *ARGS:
-    {{ run }} pytest --numprocesses 2 --dist loadgroup "$@"
+    {{ run }} pytest --numprocesses 3 --dist loadgroup "$@"
+
+# Ask the API whatever its document allows, for that many seconds
+[group('check')]
+schemathesis SECONDS="600":
+    {{ run }} env DAYBOOK_SCHEMATHESIS_SECONDS="$1" pytest -q tests/http/test_schemathesis.py
 
 # What ruff finds
 [group('check')]
@@ -58,6 +63,12 @@ types:
 [group('check')]
 imports:
     {{ run }} lint-imports
+
+# The files of deploy/ against the servers they are for, and by docker where it is there
+[group('check')]
+deploy-check:
+    {{ run }} pytest -q tests/architecture tests/bus tests/postgres -k "deploy or runbook"
+    {{ run }} python deploy/compose_config.py
 
 # Lay out the code and sort its imports
 [group('change')]

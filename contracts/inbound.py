@@ -3,7 +3,7 @@ it does. Every field that is wrong is named by its JSON path in the error.
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -11,25 +11,36 @@ from msgspec import Meta
 from contracts.calendar import DATE_SCHEMA, check_day
 from contracts.charge import QUANTITY_MAX
 from contracts.money import Currency, Money, exponent, parse_money
+from contracts.recipients import TELEPHONE_PATTERN, mail_address, telephone_number
+from contracts.statement import DeliveryChannel
 from contracts.wording import in_words, split_path
 
 SERVICES_MAX: Final = 1_000
+ALLOCATIONS_MAX: Final = 500
 CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes in parts
 
 # Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,
 # `\Z` is unknown to the ECMA expressions of JSON Schema, and NUL cannot be stored by Postgres.
 _PRINTABLE: Final = r"^(?!\s)(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])"
 _VISIBLE: Final = r"^(?![\s\S]*[^!-~])"
-_FACILITY: Final = r"^(?![\s\S]*[^A-Za-z0-9._-])"
+FACILITY: Final = r"^(?![\s\S]*[^A-Za-z0-9._-])"
 _LANGUAGE: Final = r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])"
 
 MEANINGS: Final = {
     _PRINTABLE: "text on one line that does not begin with a space, without control characters",
     _VISIBLE: "visible ASCII characters without spaces",
-    _FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
+    FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
     _LANGUAGE: "a BCP 47 language tag, such as en or en-US",
 }
 """What the patterns mean to people."""
+
+PLAIN_PATTERNS: Final = {
+    _PRINTABLE: r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+    _VISIBLE: r"^[!-~]+$",
+    FACILITY: r"^[A-Za-z0-9._-]+$",
+    _LANGUAGE: r"^[A-Za-z]{2}[A-Za-z0-9-]*$",
+}
+"""The same, of a text that is not empty, for readers to whom `$` is nothing but the text's end."""
 
 Id = Annotated[
     str,
@@ -60,13 +71,7 @@ CodeSystem = Annotated[
     ),
 ]
 FacilityCode = Annotated[
-    str,
-    Meta(
-        description="a facility of the tenant",
-        min_length=1,
-        max_length=64,
-        pattern=_FACILITY,
-    ),
+    str, Meta(description="a facility of the tenant", min_length=1, max_length=64, pattern=FACILITY)
 ]
 Language = Annotated[
     str,
@@ -78,6 +83,8 @@ Language = Annotated[
         pattern=_LANGUAGE,
     ),
 ]
+Address = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"})]
+Telephone = Annotated[str, Meta(max_length=40, extra_json_schema={"pattern": TELEPHONE_PATTERN})]
 Line = Annotated[str, Meta(min_length=1, max_length=512, pattern=_PRINTABLE)]
 Modifiers = Annotated[tuple[Code, ...], Meta(max_length=16)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
@@ -239,11 +246,105 @@ class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defau
         check_day("service_date", self.service_date)
 
 
+class OpenAccountMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to open an account; there is one per patient and currency."""
+
+    patient_id: Annotated[Id, Meta(description="id of the patient or customer, as you know them")]
+    name: Annotated[Line | None, Meta(description="sealed before it is stored")] = None
+    facility: FacilityCode
+    currency: Currency
+    language: Language = "en"
+    email: Annotated[Address | None, Meta(description="for documents; sealed as the name")] = None
+    phone: Annotated[Telephone | None, Meta(description="+995 555 12 34 56; sealed, too")] = None
+    delivery: Annotated[
+        DeliveryChannel | None,
+        Meta(description="how the customer wants documents; else the first that there is"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        exponent(self.currency)
+        if self.email is not None:
+            msgspec.structs.force_setattr(self, "email", mail_address(self.email))
+        if self.phone is not None:
+            msgspec.structs.force_setattr(self, "phone", telephone_number(self.phone))
+
+
+OPEN_ACCOUNT: Final = "billing.command.open-account.v1"
+
+
+class AllocationMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of what is paid or allocated, for one invoice."""
+
+    invoice_id: Id
+    amount: InboundMoney
+
+
+Allocations = Annotated[tuple[AllocationMessage, ...], Meta(max_length=ALLOCATIONS_MAX)]
+
+
+class PostPaymentMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to post money received, from a bank feed, a lockbox or a till."""
+
+    account_id: Id
+    amount: InboundMoney
+    method: Annotated[
+        Literal["cash", "bank", "remittance"],
+        Meta(description="a card payment is made over the API, where its gateway is asked"),
+    ]
+    received_on: Day | None = None
+    allocations: Annotated[
+        Allocations | None, Meta(description="the oldest invoices first if left out")
+    ] = None
+    payer: Id | None = None
+    reference: Annotated[
+        Line | None,
+        Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_day("received_on", self.received_on)
+
+
+class AllocateCreditMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to settle invoices from a customer's credit: all of it unless it says less."""
+
+    account_id: Id
+    amount: InboundMoney | None = None
+    allocations: Annotated[
+        Allocations | None, Meta(description="the oldest invoices first if left out")
+    ] = None
+
+
+class ApplyAdjustmentMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command to lower (credit) or raise (debit) what is owed, as a payer's system has it."""
+
+    account_id: Id
+    reason: Literal["CONTRACTUAL", "CHARITY", "BAD_DEBT", "COURTESY", "CORRECTION"]
+    direction: Literal["credit", "debit"]
+    amount: InboundMoney
+    effective_on: Day | None = None
+    invoice_id: Annotated[Id | None, Meta(description="the account alone if left out")] = None
+
+    def __post_init__(self) -> None:
+        check_day("effective_on", self.effective_on)
+
+
 CAPTURE_CHARGE: Final = "billing.command.capture-charge.v1"
+POST_PAYMENT: Final = "billing.command.post-payment.v1"
+ALLOCATE_CREDIT: Final = "billing.command.allocate-credit.v1"
+APPLY_ADJUSTMENT: Final = "billing.command.apply-adjustment.v1"
 ENCOUNTER_CLOSED: Final = "clinical.encounter.closed.v1"
 REMITTANCE_RECEIVED: Final = "payer.remittance.received.v1"
 
-InboundMessage = CaptureChargeMessage | EncounterClosed | RemittanceReceived
+InboundMessage = (
+    OpenAccountMessage
+    | CaptureChargeMessage
+    | PostPaymentMessage
+    | AllocateCreditMessage
+    | ApplyAdjustmentMessage
+    | EncounterClosed
+    | RemittanceReceived
+)
 
 
 class InboundType(NamedTuple):
@@ -255,7 +356,11 @@ class InboundType(NamedTuple):
 
 
 INBOUND: Final = (
+    InboundType(OPEN_ACCOUNT, OpenAccountMessage, "Open an account; one that is there is refused."),
     InboundType(CAPTURE_CHARGE, CaptureChargeMessage, "Charge a service; the fast path."),
+    InboundType(POST_PAYMENT, PostPaymentMessage, "Post money received."),
+    InboundType(ALLOCATE_CREDIT, AllocateCreditMessage, "Settle invoices from credit."),
+    InboundType(APPLY_ADJUSTMENT, ApplyAdjustmentMessage, "Lower or raise what is owed."),
     InboundType(ENCOUNTER_CLOSED, EncounterClosed, "An encounter to be charged and invoiced."),
     InboundType(REMITTANCE_RECEIVED, RemittanceReceived, "A payer's payments to be posted."),
 )

@@ -9,6 +9,8 @@ from msgspec import Meta
 from contracts.event import AccountEvent, Posted
 from contracts.ids import ChargeId, InvoiceId
 from contracts.money import Currency, Money
+from contracts.private import Private
+from contracts.statement import DeliveryChannel
 
 LINES_PER_EVENT_MAX = 500
 
@@ -69,3 +71,38 @@ class InvoicePaid(AccountEvent, frozen=True, kw_only=True):
     invoice_id: InvoiceId
     settled_by: Annotated[str, Meta(description="the payment or adjustment that settled it")]
     settled_on: date
+
+
+class InvoiceVoided(Posted, frozen=True, kw_only=True):
+    """An issued or paid invoice is owed no more; what had been paid on it is credit now.
+
+    What it charged is taken back by an `adjustment.applied` a line, of the same command.
+    """
+
+    invoice_id: InvoiceId
+    number: str
+    voided_on: date
+    reason: Private
+    total: Money
+    outstanding: Annotated[Money, Meta(description="what was still owed on it")]
+    released: Annotated[
+        Money, Meta(description="what payments and credit had settled of it: credit again")
+    ]
+
+
+class InvoiceReminded(AccountEvent, frozen=True, kw_only=True):
+    """The customer was reminded of an invoice that is overdue."""
+
+    invoice_id: InvoiceId
+    day: Annotated[int, Meta(description="of the tenant's schedule: days after the due date")]
+    outstanding: Annotated[Money, Meta(description="what was still owed on it")]
+    channel: DeliveryChannel
+    delivery_id: Annotated[str, Meta(description="names the message, at whoever delivered it too")]
+
+
+class InvoiceSentToCollections(AccountEvent, frozen=True, kw_only=True):
+    """Reminders have brought nothing: the invoice is for those who collect debts."""
+
+    invoice_id: InvoiceId
+    day: Annotated[int, Meta(description="days after the due date")]
+    outstanding: Annotated[Money, Meta(description="what was still owed on it")]

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from contracts.adjustment import AdjustmentReason, Direction
+from contracts.aging import AccountAging
 from contracts.ids import (
     AccountId,
     AdjustmentId,
@@ -18,12 +19,15 @@ from contracts.ids import (
     EventId,
     InvoiceId,
     PaymentId,
+    PaymentMethodId,
+    RefundId,
     RemittanceId,
 )
 from contracts.ledger import GlAccount
 from contracts.money import Currency, Money
 from contracts.payment import PaymentMethod
 from contracts.private import Private
+from contracts.statement import DeliveryChannel
 
 Version = Annotated[int, Meta(description="version of the aggregate's own stream", ge=0)]
 Position = Annotated[int, Meta(description="position in the log of the last event seen in it")]
@@ -50,7 +54,9 @@ class AccountBalance(View, frozen=True, kw_only=True):
     charged: Annotated[Money, Meta(description="all charges with their tax")]
     paid: Annotated[Money, Meta(description="all payments, allocated or not")]
     adjusted: Annotated[Money, Meta(description="credit adjustments less debit adjustments")]
+    refunded: Annotated[Money, Meta(description="what of the payments was given back")]
     open_charges: Annotated[int, Meta(description="charges that are on no invoice yet")]
+    aging: AccountAging
     version: Version
     position: Position
 
@@ -93,6 +99,7 @@ class InvoiceStatus(StrEnum):
     DRAFT = "draft"
     ISSUED = "issued"
     PAID = "paid"
+    VOID = "void"
 
 
 class InvoiceSummary(View, frozen=True, kw_only=True):
@@ -106,6 +113,7 @@ class InvoiceSummary(View, frozen=True, kw_only=True):
     issued_on: date | None
     due_on: date | None
     paid_on: date | None
+    voided_on: date | None
     line_count: int
     net: Money
     tax: Money
@@ -135,11 +143,12 @@ class InvoiceLineDetail(View, frozen=True, kw_only=True):
 
 
 class InvoicePayment(View, frozen=True, kw_only=True):
-    """The part of a payment that settles this invoice."""
+    """The part of a payment, or of the customer's credit, that settles this invoice."""
 
-    payment_id: PaymentId
-    method: PaymentMethod
+    payment_id: Annotated[str, Meta(description="the payment; `crd_…` where it was credit")]
+    method: Annotated[PaymentMethod | None, Meta(description="null where it was credit")]
     amount: Money
+    released: Annotated[bool, Meta(description="the invoice was voided: it is credit again")]
     effective_on: date
     booked_on: date
 
@@ -155,15 +164,44 @@ class InvoiceAdjustment(View, frozen=True, kw_only=True):
     booked_on: date
 
 
+class InvoiceReminder(View, frozen=True, kw_only=True):
+    """What was done to have this invoice paid: a reminder, or its handover to collections."""
+
+    day: Annotated[int, Meta(description="of the tenant's schedule: days after the due date")]
+    channel: Annotated[
+        DeliveryChannel | None, Meta(description="null where it went to collections")
+    ]
+    delivery_id: Annotated[
+        str | None, Meta(description="names the message, at whoever delivered it too")
+    ]
+    outstanding: Annotated[Money, Meta(description="what was owed on it then")]
+    recorded_at: Instant
+
+
 class InvoiceDetail(View, frozen=True, kw_only=True):
     """An invoice with its lines and with everything that settled or corrected it."""
 
     invoice: InvoiceSummary
     settled_by: Annotated[str | None, Meta(description="the payment or adjustment that settled it")]
+    void_reason: Annotated[Private | None, Meta(description="why it was voided")]
+    released: Annotated[
+        Money | None, Meta(description="of a void one: what had been paid, credit again now")
+    ]
     lines_digest: str | None
     lines: tuple[InvoiceLineDetail, ...]
     payments: tuple[InvoicePayment, ...]
     adjustments: tuple[InvoiceAdjustment, ...]
+    reminders: Annotated[
+        tuple[InvoiceReminder, ...], Meta(description="by the tenant's schedule, the first first")
+    ]
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment is: only a card payment is anything but posted."""
+
+    INITIATED = "initiated"
+    POSTED = "posted"
+    FAILED = "failed"
 
 
 class PaymentAllocation(View, frozen=True, kw_only=True):
@@ -171,6 +209,7 @@ class PaymentAllocation(View, frozen=True, kw_only=True):
 
     invoice_id: InvoiceId
     amount: Money
+    released: Annotated[bool, Meta(description="the invoice was voided: it is credit again")]
 
 
 class PaymentSummary(View, frozen=True, kw_only=True):
@@ -179,19 +218,77 @@ class PaymentSummary(View, frozen=True, kw_only=True):
     payment_id: PaymentId
     account_id: AccountId
     facility: str
+    status: PaymentStatus
     method: PaymentMethod
     amount: Money
     allocated: Money
     credited: Money
+    refunded: Annotated[Money, Meta(description="what was given back")]
+    refundable: Annotated[
+        Money, Meta(description="what can still be given back: no refund was asked for")
+    ]
     payer: str | None
     reference: str | None
+    payment_ref: Annotated[
+        str | None, Meta(description="the gateway's own identifier of a card payment")
+    ]
+    payment_method_id: Annotated[
+        PaymentMethodId | None, Meta(description="the saved card that it is charged to")
+    ]
+    failure: Annotated[
+        str | None, Meta(description="why a card payment failed", examples=["card_declined"])
+    ]
     remittance_id: RemittanceId | None
-    effective_on: date
-    booked_on: date
+    effective_on: Annotated[date | None, Meta(description="null until it is posted")]
+    booked_on: date | None
     recorded_at: Instant
     allocations: tuple[PaymentAllocation, ...]
     version: Version
     position: Position
+
+
+class RefundStatus(StrEnum):
+    """Where a refund is."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    ISSUED = "issued"
+    FAILED = "failed"
+
+
+class RefundSummary(View, frozen=True, kw_only=True):
+    """Money of a payment that is to be given back, and who said so."""
+
+    refund_id: RefundId
+    payment_id: PaymentId
+    account_id: AccountId
+    facility: str
+    status: RefundStatus
+    method: Annotated[PaymentMethod, Meta(description="the payment's")]
+    amount: Money
+    reason: Private | None
+    requested_by: str
+    requested_on: date
+    decided_by: Annotated[
+        str | None, Meta(description="null while nobody decided, and below the tenant's threshold")
+    ]
+    rejection_reason: Private | None
+    issued_on: date | None
+    from_credit: Annotated[Money, Meta(description="what of it the customer's credit bore")]
+    from_receivable: Annotated[Money, Meta(description="what of it the customer owes again")]
+    failure: Annotated[
+        str | None, Meta(description="why it failed for good", examples=["charge_disputed"])
+    ]
+    version: Version
+    position: Position
+
+
+class RefundPage(View, frozen=True, kw_only=True):
+    """Refunds, the latest first."""
+
+    items: tuple[RefundSummary, ...]
+    cursor: str | None
 
 
 class PaymentPage(View, frozen=True, kw_only=True):

@@ -1,15 +1,14 @@
 """Adjustments: a receivable corrected for a named reason, on an invoice or on the account."""
 
 from datetime import date
-from typing import Final
 
 import msgspec
 
 from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
 from contracts.ids import AccountId, AdjustmentId, InvoiceId, RemittanceId
-from contracts.ledger import GlAccount
 from contracts.money import Money, format_minor, sum_minor_max
 from domain import ledger
+from domain.adjusting import AGAINST
 from domain.book import Book
 from domain.decider import Decider, Decision
 from domain.invoice import paid
@@ -20,14 +19,6 @@ from domain.rejections import (
     InvoiceNotOutstanding,
 )
 from domain.write_side import ItemKind, OpenItem
-
-AGAINST: Final = {
-    AdjustmentReason.CONTRACTUAL: GlAccount.CONTRACTUAL,
-    AdjustmentReason.COURTESY: GlAccount.COURTESY,
-    AdjustmentReason.CORRECTION: GlAccount.COURTESY,
-    AdjustmentReason.CHARITY: GlAccount.CHARITY,
-    AdjustmentReason.BAD_DEBT: GlAccount.BAD_DEBT,
-}
 
 
 class ApplyAdjustment(msgspec.Struct, frozen=True, kw_only=True):

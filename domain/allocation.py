@@ -40,7 +40,10 @@ def to_invoice(amount: Money, invoice: OpenItem | None) -> list[Allocation]:
 
 
 def as_named(
-    amount: Money, wanted: Iterable[Allocation], outstanding: dict[str, OpenItem]
+    amount: Money,
+    wanted: Iterable[Allocation],
+    outstanding: dict[str, OpenItem],
+    whole: str = "payment",
 ) -> list[Allocation]:
     """Check a caller's own allocation: known invoices, within what is outstanding and received.
 
@@ -54,8 +57,18 @@ def as_named(
     total_minor = sum(allocation.amount.minor for allocation in named)
     if total_minor > amount.minor:
         total = Money.of(total_minor, amount.currency).amount
-        raise Invalid(f"allocations add up to {total}, more than the payment's {amount.amount}")
+        raise Invalid(f"allocations add up to {total}, more than the {whole}'s {amount.amount}")
     return named
+
+
+def as_far_as_owed(
+    wanted: Iterable[Allocation], outstanding: dict[str, OpenItem]
+) -> list[Allocation]:
+    """What was meant for each invoice, as far as it is owed by now."""
+    parts = []
+    for allocation in wanted:
+        parts += to_invoice(allocation.amount, outstanding.get(allocation.invoice_id))
+    return parts
 
 
 def _check(allocation: Allocation, currency: str, invoice: OpenItem | None) -> None:

@@ -4,7 +4,7 @@ Commands of a batch are decided one after the other on the same book, so that tw
 stream both succeed; `take` books what a command decided, for the commands behind it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -64,8 +64,23 @@ class Book:
     accounts: dict[str, AccountHead] = field(default_factory=dict)
     open_items: dict[str, dict[tuple[ItemKind, str], OpenItem]] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    refund_thresholds: dict[str, int] = field(default_factory=dict)
+    """By currency: a refund of less than this, in minor units, approves itself."""
     claims: dict[tuple[str, str], str] = field(default_factory=dict)
     _today: dict[str, date] = field(default_factory=dict)
+
+    def copy(self) -> "Book":
+        """A book to try commands on, which may be given up for this one."""
+        return replace(
+            self,
+            prices=Prices({key: list(found) for key, found in self.prices.windows.items()}),
+            states=dict(self.states),
+            versions=dict(self.versions),
+            accounts=dict(self.accounts),
+            open_items={account: dict(items) for account, items in self.open_items.items()},
+            counters=dict(self.counters),
+            claims=dict(self.claims),
+        )
 
     def account(self, account_id: AccountId) -> AccountHead:
         """The head of an account; raises NotFound."""

@@ -1,24 +1,49 @@
-"""Charges: a service priced, taxed and booked on an account."""
+"""Charges: a service priced, taxed and booked on an account, and taken back once.
+
+What is on an invoice, be it a draft, is not taken back alone: voiding the invoice does it.
+"""
 
 from datetime import date
 
 import msgspec
 
-from contracts.charge import QUANTITY_MAX, ChargeCaptured, CodeStatus, PriceSource
+from contracts.charge import (
+    QUANTITY_MAX,
+    ChargeCaptured,
+    ChargeReversed,
+    ChargeTaxTruedUp,
+    CodeStatus,
+    PriceSource,
+)
 from contracts.ids import AccountId, ChargeId, EncounterId, PriceListId
 from contracts.money import MINOR_MAX, Money, format_minor
+from contracts.private import Private
 from domain import ledger
 from domain.book import Book
 from domain.decider import Decider, Decision
 from domain.rejections import (
     AccountSuspended,
     AlreadyExists,
+    ChargeNotOpen,
+    CodeInvalid,
+    CodeUnverified,
     CurrencyUnsupported,
     Invalid,
+    NotFound,
     PriceNotFound,
 )
 from domain.tax import tax_minor
-from domain.write_side import AccountHead, AccountStatus
+from domain.write_side import AccountHead, AccountStatus, ItemKind
+
+
+class CodeRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found of a code before the charge came to be decided: it is not to be charged.
+
+    `is_open` means that whoever knows could not be asked.
+    """
+
+    detail: str
+    is_open: bool = False
 
 
 class CaptureCharge(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +62,18 @@ class CaptureCharge(msgspec.Struct, frozen=True, kw_only=True):
     encounter_id: EncounterId | None = None
     reference: str | None = None
     code_status: CodeStatus = CodeStatus.UNCHECKED
+    code_refused: CodeRefused | None = None
+
+
+class ReverseCharge(msgspec.Struct, frozen=True, kw_only=True):
+    """Take a charge back that is on no invoice."""
+
+    charge_id: ChargeId
+    account_id: AccountId
+    reason: Private
+
+
+ChargeCommand = CaptureCharge | ReverseCharge
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -61,25 +98,49 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     net_minor: int
     tax_minor: int
     asked: Asked | None = None  # not in states that older releases stored
+    trued_up_minor: int = 0
+    """Of the tax, what the issue of its invoice booked, at the invoice's facility."""
 
 
-ChargeState = Captured
+class Reversed(Captured, frozen=True, kw_only=True, omit_defaults=True, tag="reversed"):
+    """A charge that was taken back. The reason, sealed, tells a repeat."""
+
+    reason: Private
 
 
-def decide(command: CaptureCharge, book: Book) -> Decision:
-    """Capture a charge once."""
-    match book.states.get(command.charge_id):
-        case None:
+ChargeState = Captured | Reversed
+ChargeEvent = ChargeCaptured | ChargeReversed | ChargeTaxTruedUp
+
+
+def decide(command: ChargeCommand, book: Book) -> Decision:
+    """Capture a charge once, and reverse it once while it is on no invoice."""
+    match command, book.states.get(command.charge_id):
+        case CaptureCharge(), None:
             return [(command.charge_id, _capture(command, book))]
-        case Captured(account_id=owner) if owner != command.account_id:
+        case CaptureCharge(), Captured(account_id=owner) if owner != command.account_id:
             raise AlreadyExists(f"charge {command.charge_id} is on another account")
-        case captured if _is_repeat(command, captured):
+        case CaptureCharge(), Captured() as captured if _is_repeat(command, captured):
             return []  # Capturing twice is a retry, not an error.
-        case _:
+        case CaptureCharge(), _:
             raise AlreadyExists(
                 f"charge {command.charge_id} was captured before, with other content: "
                 "send this one under a key of its own"
             )
+        case _, None:
+            raise NotFound(f"there is no charge {command.charge_id}")
+        case _, Captured(account_id=owner) if owner != command.account_id:
+            raise NotFound(f"charge {command.charge_id} is not one of {command.account_id}")
+        case _, Reversed(reason=known) if command.reason == known:
+            return []  # The very same command again.
+        case _, Reversed():
+            raise ChargeNotOpen(f"charge {command.charge_id} was reversed already")
+        case _, _ if book.item(command.account_id, ItemKind.CHARGE, command.charge_id) is None:
+            raise ChargeNotOpen(
+                f"charge {command.charge_id} is on an invoice: voiding that reverses it "
+                "(a draft is issued first)"
+            )
+        case _, captured:
+            return [(command.charge_id, _reverse(command, captured, book))]
 
 
 def _is_repeat(command: CaptureCharge, known: Captured) -> bool:
@@ -93,7 +154,8 @@ def _is_repeat(command: CaptureCharge, known: Captured) -> bool:
         encounter_id=command.encounter_id,
         reference=command.reference,
     )
-    # The status of the code is not compared: it is what a terminology server said at the time.
+    # The status of the code is not compared: it is what a terminology server said at the time. A
+    # repeat is one whatever is said of its code by now.
     return (
         known.code == command.code
         and known.quantity == command.quantity
@@ -140,11 +202,37 @@ def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
     )
 
 
+def _reverse(command: ReverseCharge, charge: Captured, book: Book) -> ChargeReversed:
+    account = book.account(command.account_id)
+    # A state that an older release stored does not have it; it was mostly the account's own.
+    facility = charge.asked.facility if charge.asked else account.facility
+    postings = ledger.reversal(charge.net_minor, charge.tax_minor)
+    return ChargeReversed(
+        charge_id=command.charge_id,
+        account_id=command.account_id,
+        facility=facility,
+        currency=account.currency,
+        # The day of the service, so that what counts for that day is as if it had not been.
+        effective_on=charge.service_on,
+        booked_on=book.today(facility),
+        postings=ledger.within_balance(account, postings),
+        reason=command.reason,
+        net=Money.of(charge.net_minor, account.currency),
+        tax=Money.of(charge.tax_minor, account.currency),
+        total=Money.of(charge.net_minor + charge.tax_minor, account.currency),
+    )
+
+
 def _check(command: CaptureCharge, account: AccountHead) -> None:
     if account.status is AccountStatus.SUSPENDED:
         raise AccountSuspended(f"account {account.account_id} is suspended: no new charges")
+    if command.code_refused is not None:
+        refusal = CodeUnverified if command.code_refused.is_open else CodeInvalid
+        raise refusal(command.code_refused.detail)
     if not 1 <= command.quantity <= QUANTITY_MAX:
         raise Invalid(f"quantity must be from 1 to {QUANTITY_MAX}")
+    if len(set(command.modifiers)) != len(command.modifiers):
+        raise Invalid("a modifier is named twice in modifiers: name each once")
     if command.currency != account.currency:
         raise CurrencyUnsupported(
             f"account {account.account_id} is in {account.currency}, "
@@ -177,8 +265,27 @@ def _unit_price(command: CaptureCharge, book: Book) -> tuple[int, PriceListId | 
     return price.amount_minor, PriceListId(price.price_list_id)
 
 
-def evolve(_state: ChargeState | None, event: ChargeCaptured) -> ChargeState:
+def evolve(state: ChargeState | None, event: ChargeEvent) -> ChargeState | None:
     """The charge after an event."""
+    match event, state:
+        case ChargeCaptured(), _:
+            return _captured(event)
+        case ChargeReversed(), Captured():
+            return Reversed(
+                **{name: getattr(state, name) for name in Captured.__struct_fields__},
+                reason=event.reason,
+            )
+        case ChargeTaxTruedUp(), Captured():
+            return msgspec.structs.replace(
+                state,
+                tax_minor=event.tax.minor,
+                trued_up_minor=event.tax.minor - event.tax_before.minor,
+            )
+        case _:
+            return state
+
+
+def _captured(event: ChargeCaptured) -> Captured:
     stated = event.price_source is PriceSource.STATED
     return Captured(
         account_id=event.account_id,

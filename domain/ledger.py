@@ -28,6 +28,16 @@ def charge(net_minor: int, tax_minor: int) -> tuple[Posting, ...]:
     )
 
 
+def reversal(net_minor: int, tax_minor: int) -> tuple[Posting, ...]:
+    """The exact mirror of a charge."""
+    return charge(-net_minor, -tax_minor)
+
+
+def tax_true_up(more_minor: int) -> tuple[Posting, ...]:
+    """The tax that an invoice has more than its charges had (less, when negative)."""
+    return transaction((GlAccount.RECEIVABLE, more_minor), (GlAccount.TAX_PAYABLE, -more_minor))
+
+
 def payment(
     received_in: GlAccount, allocated_minor: int, credited_minor: int
 ) -> tuple[Posting, ...]:
@@ -42,6 +52,35 @@ def payment(
 def adjustment(against: GlAccount, credit_minor: int) -> tuple[Posting, ...]:
     """An adjustment that lowers the receivable by credit_minor (raises it when negative)."""
     return transaction((against, credit_minor), (GlAccount.RECEIVABLE, -credit_minor))
+
+
+def credit_used(amount_minor: int) -> tuple[Posting, ...]:
+    """A customer's credit settles receivables."""
+    return transaction(
+        (GlAccount.CUSTOMER_CREDIT, amount_minor), (GlAccount.RECEIVABLE, -amount_minor)
+    )
+
+
+def refund(paid_from: GlAccount, credit_minor: int, receivable_minor: int) -> tuple[Posting, ...]:
+    """Money given back: the customer's credit, then what the customer owes again."""
+    return transaction(
+        (GlAccount.CUSTOMER_CREDIT, credit_minor),
+        (GlAccount.RECEIVABLE, receivable_minor),
+        (paid_from, -credit_minor - receivable_minor),
+    )
+
+
+def mirrored(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """The same lines with the other sign: what takes a transaction back exactly."""
+    return tuple(
+        Posting(gl_account=posting.gl_account, amount_minor=-posting.amount_minor)
+        for posting in postings
+    )
+
+
+def on_receivable(postings: Iterable[Posting]) -> int:
+    """What a transaction adds to what the customer owes."""
+    return _on(GlAccount.RECEIVABLE, postings)
 
 
 def within_balance(account: AccountHead, postings: tuple[Posting, ...]) -> tuple[Posting, ...]:

@@ -4,12 +4,14 @@ from contracts.ids import (
     AccountId,
     AdjustmentId,
     ChargeId,
+    CreditAllocationId,
     EncounterId,
     InvoiceId,
     PaymentId,
     PriceListId,
     RejectionId,
     RemittanceId,
+    StreamId,
     derive,
 )
 
@@ -49,6 +51,26 @@ def claim_adjustment_id(remittance: RemittanceId, claim: int, line: int) -> Adju
     return AdjustmentId(derive("adj", remittance, str(claim), str(line)))
 
 
+def void_adjustment_id(invoice: InvoiceId, taken_back: str) -> AdjustmentId:
+    """The adjustment of a void: of the charge of a line, of a reason, or of the issue itself."""
+    return AdjustmentId(derive("adj", invoice, "void", taken_back))
+
+
+def message_payment_id(tenant: str, source: str, message_id: str) -> PaymentId:
+    """The payment that a message on the bus posts."""
+    return PaymentId(derive("pay", tenant, source, message_id))
+
+
+def message_adjustment_id(tenant: str, source: str, message_id: str) -> AdjustmentId:
+    """The adjustment that a message on the bus applies."""
+    return AdjustmentId(derive("adj", tenant, source, message_id))
+
+
+def message_credit_allocation_id(tenant: str, source: str, message_id: str) -> CreditAllocationId:
+    """The allocation of credit that a message on the bus asks for."""
+    return CreditAllocationId(derive("crd", tenant, source, message_id))
+
+
 def message_charge_id(tenant: str, source: str, message_id: str) -> ChargeId:
     """The charge that a message on the bus captures."""
     return ChargeId(derive("chg", tenant, source, message_id))
@@ -62,3 +84,8 @@ def rejection_id(tenant: str, stream: str, sequence: int) -> RejectionId:
 def keyed_price_list_id(tenant: str, *identity: str) -> PriceListId:
     """A price list, by the identity of the command that publishes it."""
     return PriceListId(derive("prl", tenant, *identity))
+
+
+def statement_runs_id(tenant: str, as_of: str) -> StreamId:
+    """The runs as of a day: of all facilities or of one, nobody is in two at a time."""
+    return StreamId(derive("run", tenant, as_of))

@@ -1,27 +1,25 @@
 """Payments: money received, allocated to invoices; what is left is the customer's credit."""
 
 from datetime import date
-from typing import Final
 
 import msgspec
 
 from contracts.ids import AccountId, InvoiceId, PaymentId, RemittanceId
-from contracts.ledger import GlAccount
 from contracts.money import Money
-from contracts.payment import Allocation, PaymentMethod, PaymentPosted
-from domain import allocation, ledger
+from contracts.payment import (
+    Allocation,
+    PaymentFailed,
+    PaymentInitiated,
+    PaymentMethod,
+    PaymentPosted,
+)
+from domain import allocation, card
 from domain.book import Book
+from domain.card import CompleteCardPayment, FailCardPayment, InitiateCardPayment, Initiated
 from domain.decider import Decider, Decision
-from domain.invoice import paid
-from domain.rejections import AlreadyExists, CurrencyUnsupported, Invalid
-from domain.write_side import AccountHead, ItemKind
-
-RECEIVED_IN: Final = {
-    PaymentMethod.CASH: GlAccount.CASH,
-    PaymentMethod.CARD: GlAccount.CARD_CLEARING,
-    PaymentMethod.BANK: GlAccount.BANK,
-    PaymentMethod.REMITTANCE: GlAccount.BANK,
-}
+from domain.receipt import Receipt, check_amount, received
+from domain.rejections import AlreadyExists, NotFound, PaymentNotPosted
+from domain.write_side import ItemKind
 
 
 class PostPayment(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +35,9 @@ class PostPayment(msgspec.Struct, frozen=True, kw_only=True):
     payer: str | None = None
     remittance_id: RemittanceId | None = None
     reference: str | None = None
+
+
+PaymentCommand = PostPayment | InitiateCardPayment | CompleteCardPayment | FailCardPayment
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -58,25 +59,58 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     method: PaymentMethod
     amount_minor: int
     asked: Asked | None = None  # not in states that older releases stored
+    payment_ref: str | None = None
+    """The gateway's name for a card payment that it made."""
 
 
-PaymentState = Posted
+PaymentState = Initiated | Posted
+PaymentEvent = PaymentInitiated | PaymentPosted | PaymentFailed
 
 
-def decide(command: PostPayment, book: Book) -> Decision:
-    """Post a payment once, and settle the invoices it pays off."""
-    match book.states.get(command.payment_id):
-        case None:
+def decide(command: PaymentCommand, book: Book) -> Decision:
+    """Post a payment once, and settle the invoices it pays off; a card payment in two steps."""
+    match command, book.states.get(command.payment_id):
+        case PostPayment(), None:
             return _post(command, book)
-        case Posted(account_id=owner) if owner != command.account_id:
+        case InitiateCardPayment(), None:
+            return card.initiate(command, book)
+        case _, None:
+            raise NotFound(f"there is no payment {command.payment_id}")
+        case _, (Posted() | Initiated()) as known if command.account_id not in (
+            None,
+            known.account_id,
+        ):
             raise AlreadyExists(f"payment {command.payment_id} is on another account")
-        case known if _is_repeat(command, known):
+        case PostPayment(), Posted() as known if _is_repeat(command, known):
             return []  # Posting twice is a retry, not an error.
+        case InitiateCardPayment(), Initiated() as begun if card.is_begun_again(command, begun):
+            return []
+        case CompleteCardPayment(), Initiated() as begun:
+            return card.complete(command, begun, book)
+        case CompleteCardPayment(), Posted(payment_ref=known_ref):
+            return _completed_again(command, known_ref)
+        case FailCardPayment(), Initiated(failed=None) as begun:
+            return card.fail(command, begun)
+        case FailCardPayment(), Initiated():
+            return []  # It failed before, and the first reason stays.
+        case FailCardPayment(), _:
+            raise PaymentNotPosted(
+                f"payment {command.payment_id} was made: give it back by a refund"
+            )
         case _:
             raise AlreadyExists(
                 f"payment {command.payment_id} was posted before, with other content: "
                 "send this one under a key of its own"
             )
+
+
+def _completed_again(command: CompleteCardPayment, known_ref: str | None) -> Decision:
+    if command.payment_ref == known_ref:
+        return []
+    raise AlreadyExists(
+        f"payment {command.payment_id} was made as {known_ref}, not as {command.payment_ref}: "
+        "the gateway may have taken the money twice"
+    )
 
 
 def _is_repeat(command: PostPayment, known: Posted) -> bool:
@@ -104,45 +138,18 @@ def _allocates_the_same(command: PostPayment, allocated: tuple[Allocation, ...])
 
 
 def _post(command: PostPayment, book: Book) -> Decision:
-    account = book.account(command.account_id)
-    _check(command, account)
-    allocations = _allocate(command, book)
-    allocated_minor = sum(part.amount.minor for part in allocations)
-    credited_minor = command.amount.minor - allocated_minor
-    postings = ledger.payment(RECEIVED_IN[command.method], allocated_minor, credited_minor)
-    today = book.today(account.facility)
-    posted = PaymentPosted(
+    check_amount(command.amount, book.account(command.account_id))
+    receipt = Receipt(
         payment_id=command.payment_id,
         account_id=command.account_id,
-        facility=account.facility,
-        currency=account.currency,
-        effective_on=command.received_on or today,
-        booked_on=today,
-        postings=ledger.within_balance(account, postings),
-        method=command.method,
         amount=command.amount,
-        allocations=tuple(allocations),
-        credited=Money.of(credited_minor, account.currency),
+        method=command.method,
+        received_on=command.received_on,
         payer=command.payer,
         remittance_id=command.remittance_id,
         reference=command.reference,
     )
-    settled = [
-        (part.invoice_id, paid(part.invoice_id, command.account_id, command.payment_id, today))
-        for part in allocations
-        if _settles(part, command.account_id, book)
-    ]
-    return [(command.payment_id, posted), *settled]
-
-
-def _check(command: PostPayment, account: AccountHead) -> None:
-    if command.amount.currency != account.currency:
-        raise CurrencyUnsupported(
-            f"account {account.account_id} is in {account.currency}, "
-            f"the payment in {command.amount.currency}"
-        )
-    if command.amount.minor <= 0:
-        raise Invalid("a payment's amount must be positive")
+    return received(receipt, _allocate(command, book), book)
 
 
 def _allocate(command: PostPayment, book: Book) -> list[Allocation]:
@@ -156,17 +163,31 @@ def _allocate(command: PostPayment, book: Book) -> list[Allocation]:
     return allocation.as_named(command.amount, command.allocations, outstanding)
 
 
-def _settles(part: Allocation, account_id: AccountId, book: Book) -> bool:
-    item = book.item(account_id, ItemKind.INVOICE, part.invoice_id)
-    return item is not None and item.outstanding_minor == part.amount.minor
-
-
-def evolve(_state: PaymentState | None, event: PaymentPosted) -> PaymentState:
+def evolve(state: PaymentState | None, event: PaymentEvent) -> PaymentState | None:
     """The payment after an event."""
+    match event, state:
+        case PaymentInitiated(), _:
+            return Initiated(
+                account_id=event.account_id,
+                amount=event.amount,
+                allocations=event.allocations,
+                reference=event.reference,
+                payment_method_id=event.payment_method_id,
+            )
+        case PaymentFailed(), Initiated():
+            return msgspec.structs.replace(state, failed=event.code)
+        case PaymentPosted(), _:
+            return _posted(event, by_gateway=isinstance(state, Initiated))
+        case _:
+            return state
+
+
+def _posted(event: PaymentPosted, *, by_gateway: bool) -> Posted:
     return Posted(
         account_id=event.account_id,
         method=event.method,
         amount_minor=event.amount.minor,
+        payment_ref=event.reference if by_gateway else None,
         asked=Asked(
             currency=event.currency,
             received_on=event.effective_on,

@@ -8,8 +8,8 @@ from contracts.ids import PriceListId
 from contracts.money import MoneyInvalid, exponent
 from contracts.price_list import PRICES_PER_EVENT_MAX, Price, PriceListPublished, PricesAdded
 from domain.book import Book
-from domain.decider import Decider, Decision
-from domain.pricing import EffectivePrice, PriceKey, overlap, price_key
+from domain.decider import Decider, Decision, Rejected
+from domain.price_windows import collisions
 from domain.rejections import AlreadyExists, CurrencyUnsupported, Invalid
 
 
@@ -34,7 +34,11 @@ PriceListEvent = PriceListPublished | PricesAdded
 
 
 class PricesOverlap(Invalid):
-    """Two prices of one facility, code and currency would be in force on one day."""
+    """Two prices of the list, of one facility, code and currency, share a day."""
+
+
+class PricesInForce(Rejected):
+    """A price of another list, of the same facility, code and currency, has the day already."""
 
 
 def decide(command: PublishPriceList, book: Book) -> Decision:
@@ -64,20 +68,13 @@ def _is_repeat(command: PublishPriceList, known: Published) -> bool:
 def _check(command: PublishPriceList, book: Book) -> None:
     if not command.prices:
         raise Invalid("a price list needs at least one price")
-    seen: dict[PriceKey, list[EffectivePrice]] = {}
     for index, price in enumerate(command.prices):
         _check_price(index, price)
-        key = price_key(price)
-        for other in (*book.prices.windows.get(key, ()), *seen.get(key, ())):
-            if overlap(price, other):
-                raise PricesOverlap(
-                    f"prices[{index}]: {price.code} at {price.facility} in {key[2]} from "
-                    f"{price.valid_from} overlaps a price valid from {other.valid_from} "
-                    f"of {other.price_list_id or 'this list'}: end that one first"
-                )
-        seen.setdefault(key, []).append(
-            EffectivePrice(price.valid_from, price.valid_to, price.unit_price.minor, "")
-        )
+    if found := collisions(command.prices, {}):
+        raise PricesOverlap("; ".join(found))
+    if found := collisions(command.prices, book.prices.windows):
+        found.append("what is published stays as it is: choose days that are free")
+        raise PricesInForce("; ".join(found))
 
 
 def _check_price(index: int, price: Price) -> None:

@@ -52,10 +52,3 @@ class Prices:
 def price_key(price: Price) -> PriceKey:
     """What the windows of a price must not overlap within."""
     return price.facility, price.code, price.unit_price.currency
-
-
-def overlap(price: Price, other: EffectivePrice) -> bool:
-    """Whether the windows of two prices of one key share a day."""
-    starts_before_other_ends = other.valid_to is None or price.valid_from <= other.valid_to
-    ends_after_other_starts = price.valid_to is None or price.valid_to >= other.valid_from
-    return starts_before_other_ends and ends_after_other_starts

@@ -7,17 +7,20 @@ fails costs a struct ten times as much.
 
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
-from contracts.account import AccountOpened
-from contracts.adjustment import AdjustmentApplied, Direction
-from contracts.charge import ChargeCaptured
+from contracts.account import AccountOpened, AccountReinstated, AccountSuspended
+from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
+from contracts.charge import ChargeCaptured, ChargeReversed
+from contracts.credit import CreditAllocated
 from contracts.event import Event, Posted, is_of_account
-from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded
+from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded, InvoiceVoided
 from contracts.ledger import GlAccount
 from contracts.payment import PaymentPosted
 from contracts.price_list import Price, PriceListPublished, PricesAdded
+from contracts.refund import RefundFailed, RefundRejected, RefundRequested
 
 
 class AccountStatus(StrEnum):
@@ -28,10 +31,14 @@ class AccountStatus(StrEnum):
 
 
 class ItemKind(StrEnum):
-    """What can be open on an account."""
+    """What can be open on an account, and what a later correction must know of the past."""
 
     CHARGE = "charge"
     INVOICE = "invoice"
+    ADJUSTMENT = "adjustment"
+    """What was adjusted on an invoice for one reason: a void takes it back."""
+    REFUND = "refund"
+    """What of a payment was given back, or is asked for: the rest can still be refunded."""
 
 
 class AccountHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +54,7 @@ class AccountHead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A charge that is not billed yet, or an invoice that is not settled yet."""
+    """A charge that is not billed yet, an invoice that is not settled yet, and so on by kind."""
 
     kind: ItemKind
     item_id: str
@@ -57,6 +64,11 @@ class OpenItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Items = dict[tuple[ItemKind, str], OpenItem]
+
+_STATUS_AFTER: Final[dict[type[Event], AccountStatus]] = {
+    AccountSuspended: AccountStatus.SUSPENDED,
+    AccountReinstated: AccountStatus.OPEN,
+}
 
 
 def account_after(head: AccountHead | None, event: Event) -> AccountHead | None:
@@ -84,7 +96,7 @@ def account_after(head: AccountHead | None, event: Event) -> AccountHead | None:
         version=head.version + 1,
         facility=head.facility,
         currency=head.currency,
-        status=head.status,
+        status=_STATUS_AFTER.get(type(event), head.status),
         receivable_minor=receivable_minor,
         credit_minor=credit_minor,
     )
@@ -98,6 +110,8 @@ def open_items_after(items: Items, event: Event) -> None:
             items[key] = OpenItem(
                 kind=ItemKind.CHARGE, item_id=key[1], outstanding_minor=event.total.minor
             )
+        case ChargeReversed():
+            items.pop((ItemKind.CHARGE, event.charge_id), None)
         case InvoiceDrafted() | InvoiceLinesAdded():
             for line in event.lines:
                 items.pop((ItemKind.CHARGE, line.charge_id), None)
@@ -109,26 +123,46 @@ def open_items_after(items: Items, event: Event) -> None:
                 due_on=event.due_on,
                 number=event.number,
             )
-        case PaymentPosted():
+        case PaymentPosted() | CreditAllocated():
             for allocation in event.allocations:
                 _reduce(items, allocation.invoice_id, allocation.amount.minor)
         case AdjustmentApplied(invoice_id=str(invoice_id)):
             credit = event.direction is Direction.CREDIT
-            _reduce(items, invoice_id, event.amount.minor if credit else -event.amount.minor)
+            credit_minor = event.amount.minor if credit else -event.amount.minor
+            if (ItemKind.INVOICE, invoice_id) in items:  # not on one that was voided
+                _raise(items, ItemKind.ADJUSTMENT, adjusted(invoice_id, event.reason), credit_minor)
+                _reduce(items, invoice_id, credit_minor)
+        case InvoiceVoided():
+            items.pop((ItemKind.INVOICE, event.invoice_id), None)
+            for reason in AdjustmentReason:
+                items.pop((ItemKind.ADJUSTMENT, adjusted(event.invoice_id, reason)), None)
+        case RefundRequested():
+            _raise(items, ItemKind.REFUND, event.payment_id, event.amount.minor)
+        case RefundRejected() | RefundFailed():
+            _raise(items, ItemKind.REFUND, event.payment_id, -event.amount.minor)
         case _:
             pass  # every other event leaves the open items as they are
 
 
+def adjusted(invoice_id: str, reason: AdjustmentReason) -> str:
+    """The item of what was adjusted on an invoice for a reason, credits less debits."""
+    return f"{invoice_id}/{reason}"
+
+
 def _reduce(items: Items, invoice_id: str, amount_minor: int) -> None:
-    key = (ItemKind.INVOICE, invoice_id)
-    item = items.get(key)
-    if item is None:
-        return
-    left_minor = item.outstanding_minor - amount_minor
+    if (ItemKind.INVOICE, invoice_id) in items:
+        _raise(items, ItemKind.INVOICE, invoice_id, -amount_minor)
+
+
+def _raise(items: Items, kind: ItemKind, item_id: str, amount_minor: int) -> None:
+    """Raise an item, which appears with its first amount and is gone when nothing is left."""
+    key = (kind, item_id)
+    item = items.get(key) or OpenItem(kind=kind, item_id=item_id, outstanding_minor=0)
+    left_minor = item.outstanding_minor + amount_minor
     if left_minor:
         items[key] = msgspec.structs.replace(item, outstanding_minor=left_minor)
     else:
-        del items[key]
+        items.pop(key, None)
 
 
 def claims_of(event: Event) -> tuple[tuple[str, str, str], ...]:

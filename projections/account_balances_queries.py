@@ -1,31 +1,46 @@
 """Queries about accounts, for a connection that reads one tenant (`daybook.tenants`)."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Final
 
 import msgspec
 
+from contracts.aging import AccountAging
 from contracts.money import Money
 from contracts.private import Private
 from contracts.views import AccountBalance, AccountPage
+from projections.aging_rows import LocalDates, buckets
 from projections.cursor import decode_cursor, encode_cursor, page_size
 from projections.statements import AnyConnection, sql
 
-_ONE: Final = sql("account_balances_one")
 _PAGE: Final = sql("account_balances_page")
+_EXISTS: Final = (
+    "SELECT true FROM read.account_balances"
+    " WHERE tenant = current_setting('daybook.tenants') AND account_id = $1"
+)
 _CURSOR: Final = "accounts"
+_encode: Final = msgspec.json.Encoder().encode
 _decode_name: Final = msgspec.json.Decoder(Private).decode
 
 
-async def find_account(connection: AnyConnection, account_id: str) -> AccountBalance | None:
+async def find_account(
+    connection: AnyConnection, account_id: str, *, today: LocalDates | None = None
+) -> AccountBalance | None:
     """One account, or None when this tenant has no such one."""
-    row = await connection.fetchrow(_ONE, account_id)
-    return None if row is None else _account(row)
+    rows = await connection.fetch(_PAGE, "", 1, None, account_id, *_dates(today))
+    return _account(rows[0]) if rows else None
+
+
+async def has_account(connection: AnyConnection, account_id: str) -> bool:
+    """Whether this tenant has such an account."""
+    return bool(await connection.fetchval(_EXISTS, account_id))
 
 
 async def find_accounts(
     connection: AnyConnection,
     *,
+    today: LocalDates | None = None,
     patient_id: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
@@ -33,7 +48,13 @@ async def find_accounts(
     """Accounts by id, of one patient if named (one a currency); raises CursorInvalid."""
     after = decode_cursor(_CURSOR, cursor, str)[0] if cursor else ""
     size = page_size(limit)
-    return _page(await connection.fetch(_PAGE, after, size + 1, patient_id), size)
+    rows = await connection.fetch(_PAGE, after, size + 1, patient_id, None, *_dates(today))
+    return _page(rows, size)
+
+
+def _dates(today: LocalDates | None) -> tuple[date | None, str]:
+    """The date that ages count to, and those of facilities as JSON; UTC's if none is given."""
+    return (None, "{}") if today is None else (today.elsewhere, _encode(today.at).decode())
 
 
 def _page(rows: Sequence[Any], size: int) -> AccountPage:
@@ -61,7 +82,9 @@ def _account(row: Any) -> AccountBalance:
         charged=Money.of(int(row["charged_minor"]), currency),
         paid=Money.of(int(row["paid_minor"]), currency),
         adjusted=Money.of(int(row["adjusted_minor"]), currency),
+        refunded=Money.of(int(row["refunded_minor"]), currency),
         open_charges=row["open_charges"],
+        aging=AccountAging(as_of=row["as_of"], **buckets(row, currency)),
         version=row["version"],
         position=row["position"],
     )

@@ -1,4 +1,6 @@
-"""Every posting in the order of the log, and what was turned over on each GL account and day."""
+"""Every posting in the order of the log, and what was turned over on each day: by facility,
+GL account and currency.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import date
@@ -11,7 +13,7 @@ from contracts.ledger import GlAccount
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 Balances = dict[tuple[str, str], int]
 
@@ -48,7 +50,7 @@ async def apply(batch: Sequence[Recorded], connection: AnyConnection) -> None:
     lines = _lines(posted, await _balances(posted, connection))
     # COPY as text, since most of a batch ends here: half the cost of the driver's own encoding.
     await connection.copy_to_table("general_ledger_entries", source=_chunk(lines), columns=_ENTRY)
-    await connection.execute(_ADD_TOTALS, *columns(_totals(posted), "tttdnnn"))
+    await connection.execute(_ADD_TOTALS, *columns(_totals(posted), "ttttdnnn"))
 
 
 async def _chunk(lines: list[str]) -> AsyncIterator[bytes]:
@@ -103,11 +105,12 @@ def _transaction(recorded: Recorded, event: Posted) -> str:
 
 
 def _totals(posted: Sequence[tuple[Recorded, Posted]]) -> list[tuple[Any, ...]]:
-    totals: dict[tuple[str, GlAccount, str, date], list[int]] = {}
+    totals: dict[tuple[str, str, GlAccount, str, date], list[int]] = {}
     for recorded, event in posted:
-        tenant, currency, booked_on = recorded.tenant, event.currency, event.booked_on
+        tenant, facility = recorded.tenant, event.facility
+        currency, booked_on = event.currency, event.booked_on
         for posting in event.postings:
-            key = (tenant, posting.gl_account, currency, booked_on)
+            key = (tenant, facility, posting.gl_account, currency, booked_on)
             total = totals.get(key)
             if total is None:
                 total = totals[key] = [0, 0, 0]

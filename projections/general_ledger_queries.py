@@ -43,10 +43,17 @@ async def account_ledger(
 
 
 async def trial_balance(
-    connection: AnyConnection, *, booked_from: date | None = None, booked_to: date | None = None
+    connection: AnyConnection,
+    *,
+    booked_from: date | None = None,
+    booked_to: date | None = None,
+    facility: str | None = None,
 ) -> TrialBalance:
-    """What was debited and credited by account and currency, in a period of posting dates."""
-    rows = await connection.fetch(_TRIAL_BALANCE, booked_from, booked_to)
+    """What was debited and credited by account and currency, in a period of posting dates.
+
+    Both days are inclusive; a transaction is of one facility, so each one's books balance too.
+    """
+    rows = await connection.fetch(_TRIAL_BALANCE, booked_from, booked_to, facility)
     return TrialBalance(
         booked_from=booked_from,
         booked_to=booked_to,

@@ -1,21 +1,24 @@
 """Queries about invoices, for a connection that reads one tenant (`daybook.tenants`)."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import msgspec
 
 from contracts.adjustment import AdjustmentReason, Direction
-from contracts.ids import AdjustmentId, ChargeId, PaymentId
+from contracts.ids import AdjustmentId, ChargeId
 from contracts.money import Money
 from contracts.payment import PaymentMethod
+from contracts.private import Private
+from contracts.statement import DeliveryChannel
 from contracts.views import (
     InvoiceAdjustment,
     InvoiceDetail,
     InvoiceLineDetail,
     InvoicePage,
     InvoicePayment,
+    InvoiceReminder,
     InvoiceStatus,
     InvoiceSummary,
 )
@@ -38,9 +41,10 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Payment(msgspec.Struct, frozen=True, kw_only=True):
-    payment_id: PaymentId
-    method: PaymentMethod
+    payment_id: str
+    method: PaymentMethod | None
     amount_minor: int
+    released: bool
     effective_on: date
     booked_on: date
 
@@ -54,26 +58,39 @@ class _Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     booked_on: date
 
 
+class _Reminder(msgspec.Struct, frozen=True, kw_only=True):
+    day: int
+    channel: DeliveryChannel | None
+    delivery_id: str | None
+    outstanding_minor: int
+    recorded_at: datetime
+
+
+_decode_reason: Final = msgspec.json.Decoder(Private).decode
 _decode_lines: Final = msgspec.json.Decoder(list[_Line]).decode
 _decode_payments: Final = msgspec.json.Decoder(list[_Payment]).decode
 _decode_adjustments: Final = msgspec.json.Decoder(list[_Adjustment]).decode
+_decode_reminders: Final = msgspec.json.Decoder(list[_Reminder]).decode
 
 
 async def find_invoice(connection: AnyConnection, invoice_id: str) -> InvoiceDetail | None:
-    """One invoice with its lines, payments and adjustments, all of one moment; None: no such."""
+    """One invoice with all that belongs to it, everything of one moment; None: no such."""
     row = await connection.fetchrow(_DETAIL, invoice_id)
     if row is None:
         return None
-    currency = row["currency"]
+    currency, released_minor = row["currency"], row["released_minor"]
     return InvoiceDetail(
         invoice=_summary(row),
         settled_by=row["settled_by"],
+        void_reason=None if row["void_reason"] is None else _decode_reason(row["void_reason"]),
+        released=None if released_minor is None else Money.of(released_minor, currency),
         lines_digest=row["lines_digest"],
         lines=tuple(_line(line, currency) for line in _decode_lines(row["lines"])),
         payments=tuple(_payment(part, currency) for part in _decode_payments(row["payments"])),
         adjustments=tuple(
             _adjustment(part, currency) for part in _decode_adjustments(row["adjustments"])
         ),
+        reminders=tuple(_reminder(part, currency) for part in _decode_reminders(row["reminders"])),
     )
 
 
@@ -117,6 +134,7 @@ def _summary(row: Any) -> InvoiceSummary:
         issued_on=row["issued_on"],
         due_on=row["due_on"],
         paid_on=row["paid_on"],
+        voided_on=row["voided_on"],
         line_count=row["line_count"],
         net=Money.of(row["net_minor"], currency),
         tax=Money.of(row["tax_minor"], currency),
@@ -144,6 +162,7 @@ def _payment(part: _Payment, currency: str) -> InvoicePayment:
         payment_id=part.payment_id,
         method=part.method,
         amount=Money.of(part.amount_minor, currency),
+        released=part.released,
         effective_on=part.effective_on,
         booked_on=part.booked_on,
     )
@@ -157,4 +176,14 @@ def _adjustment(part: _Adjustment, currency: str) -> InvoiceAdjustment:
         amount=Money.of(part.amount_minor, currency),
         effective_on=part.effective_on,
         booked_on=part.booked_on,
+    )
+
+
+def _reminder(part: _Reminder, currency: str) -> InvoiceReminder:
+    return InvoiceReminder(
+        day=part.day,
+        channel=part.channel,
+        delivery_id=part.delivery_id,
+        outstanding=Money.of(part.outstanding_minor, currency),
+        recorded_at=part.recorded_at.astimezone(UTC),
     )

@@ -6,7 +6,15 @@ from typing import Final
 
 import msgspec
 
-from projections import account_balances, general_ledger, invoices, payments
+from projections import (
+    account_balances,
+    general_ledger,
+    gl_exports,
+    invoices,
+    payments,
+    refunds,
+    statement_runs,
+)
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
 
@@ -63,11 +71,32 @@ REGISTRY: Final = (
         sums=sql("payments_sums"),
     ),
     Projection(
+        name="refunds",
+        version=refunds.VERSION,
+        apply=refunds.apply,
+        schema=sql("refunds"),
+        sums=sql("refunds_sums"),
+    ),
+    Projection(
         name="general_ledger",
         version=general_ledger.VERSION,
         apply=general_ledger.apply,
         schema=sql("general_ledger"),
         sums=sql("general_ledger_sums"),
+    ),
+    Projection(
+        name="gl_exports",
+        version=gl_exports.VERSION,
+        apply=gl_exports.apply,
+        schema=sql("gl_exports"),
+        sums=sql("gl_exports_sums"),
+    ),
+    Projection(
+        name="statement_runs",
+        version=statement_runs.VERSION,
+        apply=statement_runs.apply,
+        schema=sql("statement_runs"),
+        sums=sql("statement_runs_sums"),
     ),
 )
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 from nats.aio.client import Client as NatsClient
@@ -123,11 +124,17 @@ async def connect(
 ) -> Client:
     """Connect, and reconnect for ever; answers come to subjects that begin with `inbox`.
 
+    A cluster's address is that of each of its servers, with commas between them; all know us alike.
     Waits for a server that is away; raises ServerTooOld, and nats.errors.Error when it refuses us.
     """
     client = Client()
+    servers = url.split(",")
+    # A cluster tells of servers that are not in the address, and of how to reach them, not whom as.
+    known = urlsplit(servers[0])
     await client.connect(
-        url,
+        servers,
+        user=known.username,
+        password=known.password,
         name=name,
         inbox_prefix=inbox,
         max_reconnect_attempts=-1,

@@ -1,5 +1,6 @@
 """What the relay's modules share of Postgres."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
@@ -25,6 +26,17 @@ PLAN_BY_KEY: Final = (
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
     "SET plan_cache_mode = force_generic_plan"
 )
+
+
+def raise_if_cancelled(fault: Exception) -> None:
+    """To be called by what goes on after a fault; raises CancelledError in a cancelled task.
+
+    What a driver raises as it gives a connection back takes the place of the cancellation, which
+    comes once: a loop that went on would never end, and whoever waits for it neither.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from fault
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from relay.database import PASSING, Connection
+from relay.database import PASSING, Connection, raise_if_cancelled
 
 T = TypeVar("T")
 
@@ -166,6 +166,7 @@ async def _keep(pool: asyncpg.Pool, lease: Lease, since: float) -> None:
                 await renew(connection, lease)
             since = asked
         except PASSING as error:
+            raise_if_cancelled(error)
             _log.warning("lease not renewed", lease=lease.name, error=repr(error))
             if loop.time() - since >= lease.seconds:
                 raise LeaseLost(f"{lease.name} with fence {lease.fence}") from error

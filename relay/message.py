@@ -124,3 +124,8 @@ class Messages:
             if _TOKEN.fullmatch(token) is None:
                 raise NoMessage("subject", f"{token!r} cannot stand in a subject")
         return self._settings.subject(subject_of(tenant, partition, type_))
+
+
+def traceparent_of(row: asyncpg.Record) -> str | None:
+    """The trace context of the command that decided an event of sql/read.sql."""
+    return _decode_metadata(row["metadata"]).traceparent

@@ -13,14 +13,15 @@ from typing import Final, NamedTuple, NoReturn
 import asyncpg
 import structlog
 from nats import errors
+from opentelemetry.trace import Span, SpanKind
 
 from contracts.ids import event_id
-from relay import metrics
+from relay import metrics, spans
 from relay.connection import Client
 from relay.database import Connection, listening
 from relay.jetstream import JetStreamError, StreamSettings, find_stream
 from relay.lease import Lease, LeaseLost, fence_session
-from relay.message import Message, Messages, NoMessage
+from relay.message import Message, Messages, NoMessage, traceparent_of
 from relay.outbox import Ahead, open_ahead, record_progress
 from relay.pipe import NO_STREAM, Ack, Pipe, Refused, open_pipe
 from relay.stream import Cooldown, find_loss, last_position, settle
@@ -59,6 +60,7 @@ class _Flight(NamedTuple):
     messages: list[Message]
     committed_at: datetime
     answer: asyncio.Future[Ack]
+    span: Span
 
 
 async def run_publisher(
@@ -143,6 +145,8 @@ class Publisher:
     async def _settle(self) -> None:
         """Go on from where the stream ends."""
         self._pipe.forget()
+        for flight in self._flights:
+            flight.span.end()
         self._flights.clear()
         position = await settle(
             self._connection, self._client, self._settings, self._lease, self._cooldown
@@ -186,9 +190,11 @@ class Publisher:
             await self._stop_at(rows[0], obstacle)
         if messages[0].position == self._misread:
             messages = [messages[0].under_another_id()]
+        taken = rows[: len(messages)]
+        span = spans.begin("relay publish", map(traceparent_of, taken), SpanKind.PRODUCER)
         answer = await self._pipe.send(messages, expected_last=self._sent)
-        committed_at = min(row["committed_at"] for row in rows[: len(messages)])
-        self._flights.append(_Flight(messages, committed_at, answer))
+        committed_at = min(row["committed_at"] for row in taken)
+        self._flights.append(_Flight(messages, committed_at, answer, span))
         self._sent = messages[-1].position
         self._singly = max(0, self._singly - 1)
         return True
@@ -213,6 +219,8 @@ class Publisher:
                 self._note(refused.code, refused)
                 raise Unpublishable(last.position, last.id, refused.code, str(refused)) from refused
             raise
+        finally:
+            flight.span.end()
         if ack.duplicate:
             metrics.PUBLISH_DUPLICATES.inc()
         if ack.seq != last.position:

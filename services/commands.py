@@ -7,13 +7,20 @@ from typing import Any, Final, NamedTuple
 from domain import (
     account,
     adjustment,
+    card,
     charge,
+    collecting,
+    credit,
     encounter,
+    gl_export,
     intake,
     invoice,
     payment,
+    payment_method,
     price_list,
+    refund,
     remittance,
+    statement,
 )
 from domain.decider import Decider
 
@@ -27,6 +34,12 @@ class Needs(Flag):
     PRICE = auto()
     WINDOWS = auto()
     NUMBER = auto()
+    CORRECTED = auto()
+    """The invoice with its lines, and what stands adjusted on it."""
+    REFUNDS = auto()
+    """What of the payment was given back, or is asked for."""
+    LINES = auto()
+    """The charges of the draft."""
 
 
 class Spec(NamedTuple):
@@ -58,12 +71,44 @@ COMMANDS: Final = (
         "billing:account:write",
     ),
     Spec(
+        account.RecordContact,
+        account.ACCOUNT,
+        lambda command: command.account_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:write",
+    ),
+    Spec(
+        account.SuspendAccount,
+        account.ACCOUNT,
+        lambda command: command.account_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:suspend",
+    ),
+    Spec(
+        account.ReinstateAccount,
+        account.ACCOUNT,
+        lambda command: command.account_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:suspend",
+    ),
+    Spec(
         charge.CaptureCharge,
         charge.CHARGE,
         lambda command: command.charge_id,
         _account_id,
         Needs.PRICE,
         "billing:charge:write",
+    ),
+    Spec(
+        charge.ReverseCharge,
+        charge.CHARGE,
+        lambda command: command.charge_id,
+        _account_id,
+        Needs.OPEN_CHARGES,
+        "billing:charge:reverse",
     ),
     Spec(
         invoice.CreateDraftInvoice,
@@ -78,7 +123,31 @@ COMMANDS: Final = (
         invoice.INVOICE,
         lambda command: command.invoice_id,
         _account_id,
-        Needs.NUMBER,
+        Needs.NUMBER | Needs.LINES,
+        "billing:invoice:issue",
+    ),
+    Spec(
+        invoice.VoidInvoice,
+        invoice.INVOICE,
+        lambda command: command.invoice_id,
+        _account_id,
+        Needs.CORRECTED,
+        "billing:invoice:void",
+    ),
+    Spec(
+        collecting.RemindInvoice,
+        invoice.INVOICE,
+        lambda command: command.invoice_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:invoice:issue",
+    ),
+    Spec(
+        collecting.SendToCollections,
+        invoice.INVOICE,
+        lambda command: command.invoice_id,
+        _account_id,
+        Needs.NOTHING,
         "billing:invoice:issue",
     ),
     Spec(
@@ -90,11 +159,99 @@ COMMANDS: Final = (
         "billing:payment:post",
     ),
     Spec(
+        card.InitiateCardPayment,
+        payment.PAYMENT,
+        lambda command: command.payment_id,
+        _account_id,
+        Needs.OPEN_INVOICES,
+        "billing:payment:post",
+    ),
+    Spec(
+        card.CompleteCardPayment,
+        payment.PAYMENT,
+        lambda command: command.payment_id,
+        _account_id,
+        Needs.OPEN_INVOICES,
+        "billing:payment:post",
+    ),
+    Spec(
+        card.FailCardPayment,
+        payment.PAYMENT,
+        lambda command: command.payment_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:payment:post",
+    ),
+    Spec(
+        payment_method.SavePaymentMethod,
+        payment_method.PAYMENT_METHOD,
+        lambda command: command.payment_method_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:write",
+    ),
+    Spec(
+        payment_method.RemovePaymentMethod,
+        payment_method.PAYMENT_METHOD,
+        lambda command: command.payment_method_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:account:write",
+    ),
+    Spec(
+        credit.AllocateCredit,
+        credit.CREDIT,
+        lambda command: command.credit_allocation_id,
+        _account_id,
+        Needs.OPEN_INVOICES,
+        "billing:payment:post",
+    ),
+    Spec(
+        refund.RequestRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.REFUNDS,
+        "billing:refund:request",
+    ),
+    Spec(
+        refund.ApproveRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:refund:approve",
+    ),
+    Spec(
+        refund.RejectRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.REFUNDS,
+        "billing:refund:approve",
+    ),
+    Spec(
+        refund.PostRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.NOTHING,
+        "billing:refund:approve",
+    ),
+    Spec(
+        refund.FailRefund,
+        refund.REFUND,
+        lambda command: command.refund_id,
+        _account_id,
+        Needs.REFUNDS,
+        "billing:refund:approve",
+    ),
+    Spec(
         adjustment.ApplyAdjustment,
         adjustment.ADJUSTMENT,
         lambda command: command.adjustment_id,
         _account_id,
-        Needs.OPEN_INVOICES,
+        Needs.OPEN_INVOICES | Needs.CORRECTED,
         "billing:adjustment:post",
     ),
     Spec(
@@ -176,6 +333,54 @@ COMMANDS: Final = (
         _no_account,
         Needs.NOTHING,
         "billing:tenant:admin",
+    ),
+    Spec(
+        gl_export.RequestGlExport,
+        gl_export.GL_EXPORT,
+        lambda command: command.gl_export_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:gl:export",
+    ),
+    Spec(
+        gl_export.CompleteGlExport,
+        gl_export.GL_EXPORT,
+        lambda command: command.gl_export_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:gl:export",
+    ),
+    Spec(
+        gl_export.FailGlExport,
+        gl_export.GL_EXPORT,
+        lambda command: command.gl_export_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:gl:export",
+    ),
+    Spec(
+        statement.StartStatementRun,
+        statement.STATEMENT,
+        lambda command: command.stream_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:statement:run",
+    ),
+    Spec(
+        statement.CompleteStatementRun,
+        statement.STATEMENT,
+        lambda command: command.stream_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:statement:run",
+    ),
+    Spec(
+        statement.FailStatementRun,
+        statement.STATEMENT,
+        lambda command: command.stream_id,
+        _no_account,
+        Needs.NOTHING,
+        "billing:statement:run",
     ),
 )
 

@@ -4,6 +4,7 @@ import msgspec
 
 from services.cannot_run import CannotRun
 from services.embedded.addresses import find_running
+from services.objects import store_url
 from services.settings import Settings
 
 
@@ -21,15 +22,18 @@ class Servers(msgspec.Struct, frozen=True, kw_only=True):
     nats_producer_urls: dict[str, str] = {}
     nats_monitor: str | None = None
     temporal_ui: str | None = None
+    object_store: str
+    """Its URL; credentials come from the environment."""
 
 
 def locate(settings: Settings) -> Servers:
-    """The servers of this installation; raises NothingRunning."""
+    """The servers of this installation; raises NothingRunning and ObjectStoreUnusable."""
     if settings.postgres_url and settings.nats_url:
         return Servers(
             postgres_url=settings.postgres_url,
             nats_url=settings.nats_url,
             temporal_address=settings.temporal_address,
+            object_store=store_url(settings.object_store, settings.data_dir),
         )
     running = find_running(settings.data_dir)
     if running is None:
@@ -45,4 +49,7 @@ def locate(settings: Settings) -> Servers:
         nats_producer_urls=running.nats_producer_urls,
         nats_monitor=running.nats_monitor,
         temporal_ui=running.temporal_ui,
+        object_store=store_url(
+            settings.object_store or running.object_store or "", settings.data_dir
+        ),
     )

@@ -15,8 +15,11 @@ from prometheus_client import start_http_server
 from services import wiring
 from services.cannot_run import CannotRun
 from services.collector import tune_collector
+from services.crash_reports import report, start_reporting
 from services.locate import locate
+from services.reach import Unreachable
 from services.settings import Settings
+from services.tracing import start_tracing
 
 Serve = Callable[[wiring.Wiring, asyncio.Event], Awaitable[None]]
 SERVE: Final[dict[str, Serve]] = {
@@ -38,20 +41,31 @@ async def serve(name: str, settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     owner = f"{name}@{socket.gethostname()}:{os.getpid()}"
     async with AsyncExitStack() as undo:
+        if (stop_reporting := start_reporting(name)) is not None:
+            undo.callback(stop_reporting)
+        if (stop_tracing := start_tracing(name)) is not None:
+            undo.callback(stop_tracing)
         wired = wiring.Wiring(settings, locate(settings), owner, undo)
         if settings.metrics_port:
-            undo.callback(_metrics(settings.metrics_port).shutdown)
+            undo.callback(_metrics(settings.metrics_host, settings.metrics_port).shutdown)
         _log.info("process started", owner=owner)
-        await _until_stopped(SERVE[name], wired, stopping)
+        try:
+            await _until_stopped(SERVE[name], wired, stopping)
+        except (CannotRun, Unreachable):
+            raise  # somebody who runs it can mend it, and is told
+        except Exception as crash:
+            report(crash, code="CRASH")
+            raise
     _log.info("process stopped", owner=owner)
 
 
-def _metrics(port: int) -> WSGIServer:
+def _metrics(host: str, port: int) -> WSGIServer:
     try:
-        server, _ = start_http_server(port, addr="127.0.0.1")
+        server, _ = start_http_server(port, addr=host)
     except OSError as failed:
         raise CannotRun(
-            f"no metrics on 127.0.0.1:{port} ({failed.strerror}): set DAYBOOK_METRICS_PORT"
+            f"no metrics on {host}:{port} ({failed.strerror}): set DAYBOOK_METRICS_HOST or"
+            " DAYBOOK_METRICS_PORT"
         ) from failed
     return server
 

@@ -9,7 +9,7 @@ import structlog
 
 from relay import metrics
 from relay.connection import BusError, Client
-from relay.database import PASSING
+from relay.database import PASSING, raise_if_cancelled
 from relay.draft import OutboxNamesNoEvent
 from relay.jetstream import JetStreamError, StreamSettings, ensure_intake
 from relay.lease import Lease, LeaseLost, lead
@@ -83,6 +83,7 @@ async def _keep_leading(
             _log.critical("halted", part=name, kind=type(halt).__name__, reason=str(halt))
             await asyncio.sleep(HALT_SECONDS)
         except PASSING as error:
+            raise_if_cancelled(error)
             _log.warning("interrupted", part=name, error=repr(error))
         pause = RETRY_SECONDS_MIN if loop.time() - began > RETRY_SECONDS_MAX else pause
         await asyncio.sleep(pause)
@@ -107,6 +108,7 @@ async def _keep_intake(client: Client, streams: StreamSettings) -> None:
         try:
             await ensure_intake(client, streams)
         except (BusError, JetStreamError) as error:
+            raise_if_cancelled(error)
             _log.warning("intake stream not there", stream=streams.intake, error=repr(error))
         await asyncio.sleep(SAMPLE_SECONDS)
 
@@ -117,6 +119,7 @@ async def _keep_measuring(pool: asyncpg.Pool, stream: str) -> None:
             async with asyncio.timeout(SAMPLE_SECONDS), pool.acquire() as connection:
                 backlog = await measure_backlog(connection, stream)
         except PASSING as error:
+            raise_if_cancelled(error)
             _log.warning("not measured", error=repr(error))
         else:
             metrics.UNSEQUENCED_ROWS.set(backlog.unsequenced_rows)

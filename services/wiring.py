@@ -7,18 +7,25 @@ libraries in its memory.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Final, NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
 
 import asyncpg
 
 from relay.connection import Client
 from relay.jetstream import StreamSettings
+from services.adapters.choice import Ports
 from services.adapters.postgres.migrate import migrate
 from services.adapters.postgres.pool import open_pool
+from services.code_checks import CodeChecks
+from services.documents.paper import Paper
+from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
+from services.ports import Channel, ObjectStore
 from services.reach import reach_bus, reaching_postgres
 from services.settings import Settings
+from services.statements.post import Post
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
@@ -35,7 +42,8 @@ class Wiring:
         self.settings = settings
         self.servers = servers
         self.owner = owner
-        self.streams = StreamSettings(prefix=settings.prefix)
+        self.streams = StreamSettings(prefix=settings.prefix, replicas=settings.stream_replicas)
+        self.ports = Ports(settings, undo)
         self.is_opening = False
         """A connection is being made: nothing would be lost if that ended now."""
         self._undo = undo
@@ -57,13 +65,25 @@ class Wiring:
 
     async def executor(self, pool: asyncpg.Pool) -> Executor:
         """The write path over a pool of role daybook_writer."""
-        return await self._undo.enter_async_context(Executor(pool, lanes=self.settings.lanes))
+        examine = CodeChecks(self.ports.code_validators(pool))
+        executor = Executor(pool, lanes=self.settings.lanes, examine=examine)
+        return await self._undo.enter_async_context(executor)
 
     def temporal_address(self) -> str:
         """Where Temporal is; raises NothingRunning."""
         if self.servers.temporal_address is None:
             raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
         return self.servers.temporal_address
+
+    def renderer(self) -> "Renderer":
+        """Who sets papers."""
+        held = make_renderer()
+        self._undo.push_async_callback(held.close)
+        return held
+
+    def object_store(self) -> ObjectStore:
+        """Where files are kept; raises ObjectStoreUnusable."""
+        return object_store(self.servers.object_store)
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
@@ -72,6 +92,13 @@ class Wiring:
             yield
         finally:
             self.is_opening = False
+
+
+def object_store(url: str) -> ObjectStore:
+    """The store at a URL of services.objects.store_url; raises ObjectStoreUnusable."""
+    from services.adapters.object_store import open_object_store
+
+    return open_object_store(url)
 
 
 async def _close(pool: asyncpg.Pool) -> None:
@@ -96,6 +123,31 @@ async def writing(settings: Settings) -> AsyncIterator[Writing]:
         wired = Wiring(settings, locate(settings), "cli", undo)
         pool = await wired.pool("daybook_writer", 4)
         yield Writing(pool, await wired.executor(pool))
+
+
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """A reader's pool of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        yield await wired.pool("daybook_reader", 2)
+
+
+class Exports(NamedTuple):
+    """What a command of the command line needs to export the ledger; see `Writing`."""
+
+    pool: asyncpg.Pool
+    executor: Executor
+    objects: ObjectStore
+
+
+@asynccontextmanager
+async def exports(settings: Settings) -> AsyncIterator[Exports]:
+    """The write path and the object store of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 2)
+        yield Exports(pool, await wired.executor(pool), wired.object_store())
 
 
 class Resuming(NamedTuple):
@@ -125,6 +177,52 @@ async def resuming(settings: Settings) -> AsyncIterator[Resuming]:
         yield Resuming(pool, resume_remittance)
 
 
+class Renderer(Protocol):
+    """Sets papers as PDF."""
+
+    async def render(self, paper: Paper) -> bytes:
+        """The PDF of a paper; raises RendererBusy."""
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+
+
+def make_renderer() -> Renderer:
+    """A renderer of documents; whoever makes it closes it."""
+    from services.adapters.typesetting import Typesetters
+
+    return Typesetters()
+
+
+class Printing(NamedTuple):
+    """What the command line prints with: a reader's pool, and the renderer."""
+
+    pool: asyncpg.Pool
+    render: Render
+
+
+@asynccontextmanager
+async def printing(settings: Settings) -> AsyncIterator[Printing]:
+    """Documents of the running stack; raises NothingRunning."""
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_reader", 2)
+        yield Printing(pool, wired.renderer().render)
+
+
+def make_post(wired: Wiring, objects: ObjectStore) -> Post:
+    """Who keeps and delivers documents."""
+    from services.links import Link, link_keys, link_url
+
+    keys = link_keys(wired.settings)
+
+    def make_link(tenant: str, document: str, until: datetime) -> str:
+        return link_url(wired.settings, keys, Link(tenant, document, until))
+
+    deliveries = {channel: wired.ports.delivery(channel, objects) for channel in Channel}
+    return Post(objects, deliveries, make_link)
+
+
 async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
     """Take what producers send until `stopping`."""
     from relay.inbox import DurableConsumer, durable_feed
@@ -140,6 +238,7 @@ async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
         pool,
         stream=wired.streams.intake,
         prefix_tokens=1 if wired.settings.prefix else 0,
+        licences=wired.ports.licences(),
     )
     async with durable_feed(client, consumer) as feed:
         await Intake(taking, feed).run(stopping)
@@ -181,12 +280,16 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
     from services.sagas.consumer import WAIT_SECONDS
+    from services.sagas.outside import outside_activities
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
     executor = await wired.executor(pool)
+    reader = await wired.pool("daybook_reader", 6)
+    objects = wired.object_store()
+    post, render = make_post(wired, objects), wired.renderer().render
     client = await wired.bus("worker")
     consumer = DurableConsumer(
         stream=wired.streams.events,
@@ -199,8 +302,11 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             namespace=wired.settings.temporal_namespace,
             executor=executor,
             pool=pool,
+            reporter=await wired.pool("daybook_reporter", 2),
+            gateway=wired.ports.payment_gateway(pool),
             deliveries=feed,
             stopping=stopping,
+            outside=outside_activities(executor, pool, reader, objects, post, render),
         )
 
 
@@ -208,20 +314,29 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
     """Answer HTTP until `stopping`."""
     from prometheus_client import REGISTRY
 
+    from services.access.configured import authentication
     from services.adapters.postgres.readiness import missing_of
-    from services.api.auth import authentication
-    from services.api.dependencies import Dependencies
+    from services.api.dependencies import Dependencies, all_missing
     from services.api.server import serve_api as serve
+    from services.links import link_keys
 
     settings = wired.settings
+    callers = authentication(settings)
     writer = await wired.pool("daybook_writer")
     reader = await wired.pool("daybook_reader")
+    renderer = wired.renderer()
     dependencies = Dependencies(
         executor=await wired.executor(writer),
         writer=writer,
         reader=reader,
-        authenticate=authentication(settings),
-        missing=missing_of(reader),
+        objects=wired.object_store(),
+        authenticate=callers.authenticate,
+        missing=all_missing(callers.missing, missing_of(reader)),
+        reporter=await wired.pool("daybook_reporter", 2),
         registry=REGISTRY,
+        gateway=wired.ports.payment_gateway(writer),
+        render=renderer.render,
+        licences=wired.ports.licences(),
+        link_keys=link_keys(settings),
     )
     await serve(dependencies, settings.api_host, settings.api_port, stopping)

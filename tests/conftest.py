@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.audited",  # behind what it imports
     "tests.fixtures.intake",
     "tests.fixtures.read_models",
+    "tests.fixtures.s3_server",
     "tests.fixtures.whole_stack",
 ]
 

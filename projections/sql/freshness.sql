@@ -1,7 +1,10 @@
 -- Where an event is, and how far behind the log the slowest of some projections is: since when the
 -- oldest event that it has not seen is committed. No row: no such event.
+-- Who asks for no projection reads what was committed, and waits for nothing.
 -- $1 tenant, $2 stream, $3 version, $4 names of projections
-SELECT l.position, p.checkpoint, h.position AS head, p.halted,
+SELECT CASE WHEN cardinality($4) = 0 THEN coalesce(l.position, h.position) ELSE l.position END
+           AS position,
+       coalesce(p.checkpoint, h.position) AS checkpoint, h.position AS head, p.halted,
        extract(epoch FROM clock_timestamp()
                - coalesce(daybook.committed_at(p.checkpoint + 1), e.recorded_at))::float8
            AS behind_seconds

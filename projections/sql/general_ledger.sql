@@ -23,9 +23,11 @@ CREATE INDEX general_ledger_entries_by_account
     ON general_ledger_entries (tenant, account_id, position, line)
     WHERE gl_account IN ('1100', '2100');
 
--- Turnover by posting date: a trial balance of any period is a sum over a few rows a day.
+-- Turnover by facility and posting date: a trial balance and the revenue of any period are sums
+-- over a few rows a day.
 CREATE TABLE general_ledger_totals (
     tenant       text        NOT NULL,
+    facility     text        NOT NULL,
     gl_account   text        NOT NULL,
     currency     text        NOT NULL,
     booked_on    date        NOT NULL,
@@ -33,5 +35,5 @@ CREATE TABLE general_ledger_totals (
     credit_minor numeric(38) NOT NULL,   -- as a positive number
     entries      bigint      NOT NULL,
     CONSTRAINT general_ledger_totals_are_one_a_day
-        PRIMARY KEY (tenant, gl_account, currency, booked_on)
+        PRIMARY KEY (tenant, facility, gl_account, currency, booked_on)
 ) WITH (fillfactor = 50);

@@ -1,5 +1,5 @@
--- Turnover by account and currency of posting dates $1 to $2, with the position it is known up to:
--- at least one row, so that empty books have a position too.
+-- Turnover by account and currency of posting dates $1 to $2, of facility $3 if named, with the
+-- position it is known up to: at least one row, so that empty books have a position too.
 SELECT p.checkpoint, t.gl_account, t.currency, t.debit, t.credit
   FROM read.projections p
   LEFT JOIN (SELECT gl_account, currency, sum(debit_minor) AS debit, sum(credit_minor) AS credit
@@ -7,6 +7,7 @@ SELECT p.checkpoint, t.gl_account, t.currency, t.debit, t.credit
               WHERE tenant = current_setting('daybook.tenants')
                 AND ($1::date IS NULL OR booked_on >= $1)
                 AND ($2::date IS NULL OR booked_on <= $2)
+                AND ($3::text IS NULL OR facility = $3)
               GROUP BY gl_account, currency) t ON true
  WHERE p.name = 'general_ledger' AND p.stage = 'live'
  ORDER BY t.currency, t.gl_account

@@ -1,4 +1,4 @@
--- One row an invoice; number and dates from the day it is issued.
+-- One row an invoice; number and dates from the day it is issued, or void.
 CREATE TABLE invoices (
     tenant            text   NOT NULL,
     invoice_id        text   NOT NULL,
@@ -12,16 +12,20 @@ CREATE TABLE invoices (
     paid_on           date,
     settled_by        text,
     lines_digest      text,
+    voided_on         date,
+    void_reason       text,             -- sealed: JSON of contracts.private.Private
     line_count        bigint NOT NULL,
     net_minor         bigint NOT NULL,
     tax_minor         bigint NOT NULL,
     total_minor       bigint NOT NULL,
     outstanding_minor bigint NOT NULL,  -- zero for a draft: nothing is owed on it yet
+    released_minor    bigint,           -- of a void one: what had been paid on it
     drafted_position  bigint NOT NULL,
     version           bigint NOT NULL,
     position          bigint NOT NULL,
     CONSTRAINT invoices_are_one_an_id PRIMARY KEY (tenant, invoice_id),
-    CONSTRAINT invoices_that_are_paid_owe_nothing CHECK (status <> 'paid' OR outstanding_minor = 0)
+    CONSTRAINT invoices_that_are_paid_owe_nothing
+        CHECK (status NOT IN ('paid', 'void') OR outstanding_minor = 0)
 ) WITH (fillfactor = 80);               -- drafted, issued, paid: three writes within minutes
 
 -- GET /v1/invoices, latest first: of a tenant, of an account, of a status, of a period.
@@ -47,17 +51,19 @@ CREATE TABLE invoice_lines (
     CONSTRAINT invoice_lines_are_one_a_place PRIMARY KEY (tenant, invoice_id, part, line)
 );
 
--- What settled an invoice: a part of a payment. `line` is the allocation's place in it.
+-- What settled an invoice: a part of a payment, or credit, which has no method. `line` is the
+-- allocation's place in it; `released` says that the invoice was voided.
 CREATE TABLE invoice_payments (
     tenant       text   NOT NULL,
     invoice_id   text   NOT NULL,
     position     bigint NOT NULL,
     line         bigint NOT NULL,
     payment_id   text   NOT NULL,
-    method       text   NOT NULL,
+    method       text,
     amount_minor bigint NOT NULL,
     effective_on date   NOT NULL,
     booked_on    date   NOT NULL,
+    released     boolean NOT NULL DEFAULT false,
     CONSTRAINT invoice_payments_are_applied_once PRIMARY KEY (tenant, invoice_id, position, line)
 );
 
@@ -73,4 +79,18 @@ CREATE TABLE invoice_adjustments (
     effective_on  date   NOT NULL,
     booked_on     date   NOT NULL,
     CONSTRAINT invoice_adjustments_are_applied_once PRIMARY KEY (tenant, invoice_id, position)
+);
+
+-- What was done to have it paid: reminders by their channel, and at the end, without one, that it
+-- went to collections.
+CREATE TABLE invoice_reminders (
+    tenant            text        NOT NULL,
+    invoice_id        text        NOT NULL,
+    position          bigint      NOT NULL,
+    day               bigint      NOT NULL,  -- after the due date
+    channel           text,
+    delivery_id       text,
+    outstanding_minor bigint      NOT NULL,  -- at that time
+    recorded_at       timestamptz NOT NULL,
+    CONSTRAINT invoice_reminders_are_sent_once PRIMARY KEY (tenant, invoice_id, position)
 );

@@ -4,18 +4,20 @@ WITH changed AS (
     SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[],
                          $5::text::text[], $6::text::text[], $7::text::text[], $8::text::date[],
                          $9::text::date[], $10::text::date[], $11::text::text[],
-                         $12::text::text[], $13::text::bigint[], $14::text::bigint[],
+                         $12::text::text[], $13::text::date[], $14::text::text[],
                          $15::text::bigint[], $16::text::bigint[], $17::text::bigint[],
-                         $18::text::bigint[], $19::text::bigint[], $20::text::bigint[])
+                         $18::text::bigint[], $19::text::bigint[], $20::text::bigint[],
+                         $21::text::bigint[], $22::text::bigint[], $23::text::bigint[])
         AS c (tenant, invoice_id, account_id, facility, currency, status,
-              number, issued_on, due_on, paid_on, settled_by, lines_digest,
-              line_count, net_minor, tax_minor, total_minor, outstanding_minor,
+              number, issued_on, due_on, paid_on, settled_by, lines_digest, voided_on, void_reason,
+              line_count, net_minor, tax_minor, total_minor, outstanding_minor, released_minor,
               drafted_position, version, position)
 ), drafted AS (
     INSERT INTO invoices
         (tenant, invoice_id, account_id, facility, currency, status, number, issued_on, due_on,
-         paid_on, settled_by, lines_digest, line_count, net_minor, tax_minor, total_minor,
-         outstanding_minor, drafted_position, version, position)
+         paid_on, settled_by, lines_digest, voided_on, void_reason, line_count, net_minor,
+         tax_minor, total_minor, outstanding_minor, released_minor, drafted_position, version,
+         position)
     SELECT * FROM changed WHERE drafted_position IS NOT NULL
     RETURNING 1
 ), moved AS (
@@ -27,6 +29,9 @@ WITH changed AS (
            paid_on = coalesce(c.paid_on, i.paid_on),
            settled_by = coalesce(c.settled_by, i.settled_by),
            lines_digest = coalesce(c.lines_digest, i.lines_digest),
+           voided_on = coalesce(c.voided_on, i.voided_on),
+           void_reason = coalesce(c.void_reason, i.void_reason),
+           released_minor = coalesce(c.released_minor, i.released_minor),
            line_count = coalesce(c.line_count, i.line_count),
            net_minor = coalesce(c.net_minor, i.net_minor),
            tax_minor = coalesce(c.tax_minor, i.tax_minor),

@@ -16,12 +16,13 @@ from contracts.views import AccountBalance, AccountLedger
 from domain import naming
 from domain.account import OpenAccount
 from domain.write_side import AccountStatus
-from projections.account_balances_queries import find_account, find_accounts
+from projections.account_balances_queries import find_account, find_accounts, has_account
 from projections.general_ledger_queries import account_ledger
 from services.api.calls import Call
+from services.api.contacts import Email, Phone, Preferred, checked_address
 from services.api.parameters import STORABLE, AccountPath, Cursor, Limit
 from services.api.problems import Problem
-from services.api.reading import Reading, tagged
+from services.api.reading import Reading, tagged, today
 from services.api.routes import command, created, query
 
 
@@ -35,6 +36,9 @@ class OpenAccountRequest(
     facility: FacilityCode
     currency: Currency
     language: Language = "en"
+    email: Email | None = None
+    phone: Phone | None = None
+    delivery: Preferred = None
 
 
 class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,12 +73,14 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     OpenAccount,
     summary="Open an account",
     codes=("ALREADY_EXISTS", "CURRENCY_UNSUPPORTED"),
+    of_account=False,
 )
 async def open_account(
     data: JSONBody[OpenAccountRequest],
     call: NamedDependency[Call],
 ) -> Response[OpenedAccount]:
     """Opens the account of a patient in a currency; a second one is refused."""
+    email, phone = checked_address("email", data.email), checked_address("phone", data.phone)
     opened = await call.execute(
         data,
         OpenAccount(
@@ -84,6 +90,9 @@ async def open_account(
             facility=data.facility,
             currency=data.currency,
             language=data.language,
+            email=await call.seal(data.patient_id, email),
+            phone=await call.seal(data.patient_id, phone),
+            delivery=data.delivery,
         ),
     )
     event: AccountOpened = opened.event
@@ -118,7 +127,13 @@ async def list_accounts(
 ) -> Accounts:
     """Accounts with their balances, by id."""
     async with reading.connection() as connection:
-        page = await find_accounts(connection, patient_id=patient_id, cursor=cursor, limit=limit)
+        page = await find_accounts(
+            connection,
+            today=await today(connection),
+            patient_id=patient_id,
+            cursor=cursor,
+            limit=limit,
+        )
     names = await reading.names(account.name for account in page.items)
     items = tuple(_opened(*pair) for pair in zip(page.items, names, strict=True))
     return Accounts(items=items, cursor=page.cursor)
@@ -134,13 +149,14 @@ async def list_accounts(
 async def get_account(
     request: Request[Any, Any, Any], reading: NamedDependency[Reading], account_id: AccountPath
 ) -> Response[Account]:
-    """The account with its balance, credit and totals."""
+    """The account with its balance, credit and totals, and how old what is owed on it is."""
     async with reading.connection() as connection:
-        account = await find_account(connection, account_id)
+        account = await find_account(connection, account_id, today=await today(connection))
     if account is None:
         raise Problem("NOT_FOUND", f"there is no account {account_id}")
     (name,) = await reading.names([account.name])
-    return tagged(request, _opened(account, name), account.version, account.position)
+    answer = _opened(account, name)
+    return tagged(request, answer, account.version, account.position, account.aging.as_of)
 
 
 @query(
@@ -159,7 +175,7 @@ async def get_account_ledger(
     """What was charged, paid and credited, oldest first, with the balance after each line."""
     async with reading.connection() as connection:
         page = await account_ledger(connection, account_id, cursor=cursor, limit=limit)
-        if not page.items and await find_account(connection, account_id) is None:
+        if not page.items and not await has_account(connection, account_id):
             raise Problem("NOT_FOUND", f"there is no account {account_id}")
     return page
 

@@ -5,39 +5,108 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler, Message, Send
 
-from services.api import accounts, charges, health, invoices, payments, price_lists, reports
+from relay import spans
+from services.api import (
+    accounts,
+    adjustments,
+    aging,
+    charge_batches,
+    charges,
+    contacts,
+    credit,
+    documents,
+    events,
+    gl_exports,
+    health,
+    invoices,
+    invoicing,
+    payment_methods,
+    payments,
+    price_lists,
+    prices,
+    refunds,
+    reports,
+    statement_runs,
+    statements,
+    suspensions,
+    voids,
+)
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
+from services.api.crowding import Crowd
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument
+from services.api.event_feed import EventFeed
 from services.api.failures import HANDLERS
 from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
+from services.api.methods import HEAD_ASKED
+from services.api.modules import Licensed
 from services.api.reading import provide_reading
 from services.api.reference import Reference
 from services.api.routes import immutable
 from services.api.telemetry import before_send
+from services.api.tracing import traced
+from services.licences import UNLIMITED, Licences
 
 ROUTES: Final = (
     accounts.open_account,
     accounts.list_accounts,
     accounts.get_account,
     accounts.get_account_ledger,
+    statements.get_statement,
+    contacts.record_contact,
+    contacts.get_contact,
+    suspensions.suspend_account,
+    suspensions.reinstate_account,
+    payment_methods.save_payment_method,
+    payment_methods.list_payment_methods,
+    payment_methods.remove_payment_method,
+    credit.allocate_credit,
+    credit.get_credit_allocation,
+    adjustments.apply_adjustment,
+    adjustments.get_adjustment,
     charges.capture_charge,
+    charges.reverse_charge,
     charges.get_charge,
+    gl_exports.request_gl_export,
+    gl_exports.list_gl_exports,
+    gl_exports.get_gl_export,
+    gl_exports.get_gl_export_file,
+    gl_exports.get_gl_export_manifest,
+    charge_batches.capture_charges,
+    invoicing.draft_invoice,
+    invoicing.issue_invoice,
+    events.get_events,
     invoices.list_invoices,
     invoices.get_invoice,
+    voids.void_invoice,
     payments.post_payment,
     payments.list_payments,
     payments.get_payment,
+    refunds.request_refund,
+    refunds.list_refunds,
+    refunds.get_refund,
+    refunds.approve_refund,
+    refunds.reject_refund,
+    statement_runs.start_statement_run,
+    statement_runs.list_statement_runs,
+    statement_runs.get_statement_run,
+    statement_runs.list_statement_failures,
     price_lists.publish_price_list,
     price_lists.list_price_lists,
     price_lists.get_price_list,
+    prices.list_prices,
     reports.get_trial_balance,
+    reports.get_revenue,
+    aging.get_aging,
+    aging.list_aged_accounts,
+    aging.refresh_aging,
 )
 
 BOOKED: Final = (
@@ -45,8 +114,16 @@ BOOKED: Final = (
     "/charges/{charge_id:str}",
     "/payments",
     "/payments/{payment_id:str}",
+    "/adjustments",
+    "/adjustments/{adjustment_id:str}",
+    "/refunds",
+    "/refunds/{refund_id:str}",
     "/accounts/{account_id:str}/ledger",
 )
+
+
+FEED: Final = "feed"
+"""Key of the application's state: its EventFeed, to be closed when the process stops."""
 
 
 class Application(Litestar):
@@ -55,8 +132,11 @@ class Application(Litestar):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI entry point."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
-        await super().__call__(scope, receive, send)
+            scope, send = {**scope, "method": "GET", HEAD_ASKED: True}, _without_body(send)
+        if scope["type"] == "http" and spans.tracer() is not None:
+            await traced(super().__call__, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _without_body(send: Send) -> Send:
@@ -71,15 +151,18 @@ def _without_body(send: Send) -> Send:
 def create_app(dependencies: Dependencies) -> Litestar:
     """The application; several can live in one process, each with a registry of its own."""
     ledger = Ledger(dependencies)
+    feed = EventFeed(dependencies.reader, dependencies.registry)
     return Application(
-        route_handlers=_routes(),
+        route_handlers=_routes(dependencies.crowd, dependencies.licences),
         middleware=[Gate(dependencies.authenticate)],
         exception_handlers=HANDLERS,
         before_send=[before_send(dependencies.registry)],
         dependencies={
             "dependencies": Provide(lambda: dependencies, sync_to_thread=False),
             "ledger": Provide(lambda: ledger, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
         },
+        state=State({FEED: feed}),
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=_document(),
         # Requests are logged by structlog, whose settings are the process's.
@@ -90,10 +173,10 @@ def create_app(dependencies: Dependencies) -> Litestar:
 def routes_app() -> Litestar:
     """The routes alone, which work with nothing: what the published document is made from."""
     return Litestar(
-        route_handlers=_routes(),
+        route_handlers=_routes(Crowd(), UNLIMITED),
         dependencies={
             name: Provide(_nothing(name), sync_to_thread=False)
-            for name in ("dependencies", "ledger")
+            for name in ("dependencies", "ledger", "feed")
         },
         openapi_config=_document(),
         logging_config=None,
@@ -107,14 +190,14 @@ def _nothing(name: str) -> Callable[[], None]:
     return refuse
 
 
-def _routes() -> list[ControllerRouterHandler]:
+def _routes(crowd: Crowd, licences: Licences) -> list[ControllerRouterHandler]:
     v1 = Router(
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
-        middleware=[Admission()],
+        middleware=[Admission(crowd), Licensed(licences)],
         dependencies={"call": provide_call, "reading": provide_reading},
     )
-    return [v1, health.live, health.ready, health.metrics]
+    return [v1, documents.get_document, health.live, health.ready, health.metrics]
 
 
 def _document() -> OpenAPIConfig:
@@ -123,5 +206,9 @@ def _document() -> OpenAPIConfig:
         version=version("daybook"),
         description=DESCRIPTION,
         use_handler_docstrings=True,
+        # The handler's own name, which no other has: clients name their methods after it.
+        operation_id_creator=lambda handler, _method, _path: handler.handler_name.rpartition(".")[
+            2
+        ],
         render_plugins=[Reference(), JsonDocument()],
     )

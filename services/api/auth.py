@@ -1,25 +1,31 @@
-"""Who calls, and what they may do. `auth=dev` lets anybody on this machine in as tenant `demo`."""
+"""Who calls, and what they may do.
+
+`auth=jwt` asks for a bearer token (RFC 6750); `auth=dev` lets anybody on this machine in as tenant
+`demo`.
+"""
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
 from litestar.connection import ASGIConnection
 
-from services.api.problems import Problem
-from services.cannot_run import CannotRun
-from services.commands import COMMANDS
-from services.settings import Settings
+from services.access.bearer import Verifier
+from services.access.keys import KeysAway
+from services.access.scopes import ALL_SCOPES
+from services.access.tokens import Claims, TokenRefused
+from services.api.problems import Problem, unavailable
+from services.links import PATH as DOCUMENTS
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 READ: Final = "billing:read"
 READ_REPORTS: Final = "billing:report:read"
 STATE_PRICES: Final = "billing:charge:price"
-ALL_SCOPES: Final = frozenset(
-    {spec.scope for spec in COMMANDS} | {READ, READ_REPORTS, STATE_PRICES}
-)
+READ_EVENTS: Final = "billing:events:read"
+METRICS_PATH: Final = "/metrics"
 SCOPE: Final = "scope"
 """Key of a route's `opt`: the scope that it takes, or None where everybody may."""
 
@@ -30,6 +36,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     actor: str
     scopes: frozenset[str]
+    until_seconds: float | None = None
+    """When its token ends, as Unix seconds."""
 
     def allow(self, scope: str) -> None:
         """Go on only with this scope; raises Problem."""
@@ -41,23 +49,63 @@ Authenticate = Callable[[Connection], Awaitable[Caller]]
 """Tells the caller of a request; raises Problem UNAUTHENTICATED or ACCESS_DENIED."""
 
 
-class AuthNotConfigured(CannotRun):
-    """Nothing says how callers are known, or it would let strangers in: the API does not start."""
+_CHALLENGE: Final = 'Bearer realm="daybook"'
+_NOBODY: Final = Caller(tenant="", actor="", scopes=frozenset())
 
 
-def authentication(settings: Settings) -> Authenticate:
-    """How this process knows its callers; raises AuthNotConfigured."""
-    if settings.auth != "dev":
-        raise AuthNotConfigured(
-            "nothing says how callers are known: the API serves only with DAYBOOK_AUTH=dev, "
-            "which `daybook up` sets for this machine alone"
-        )
-    if not is_loopback(settings.api_host):
-        raise AuthNotConfigured(
-            f"DAYBOOK_AUTH=dev lets anybody in and {settings.api_host} is no loopback address: "
-            "set DAYBOOK_API_HOST=127.0.0.1"
-        )
-    return authenticate_dev
+def authenticate_jwt(verifier: Verifier) -> Authenticate:
+    """Callers by their bearer token; health and the document are everybody's.
+
+    Metrics are of all tenants together, so no token of one opens them: see DAYBOOK_METRICS_PORT.
+    """
+
+    async def authenticate(connection: Connection) -> Caller:
+        if not _takes_token(connection):
+            return _NOBODY
+        try:
+            return _caller(await verifier.claims_of(_token(connection)))
+        except TokenRefused as refused:
+            # RFC 6750 section 3 allows printable ASCII, but no quotes and no backslash.
+            reason = re.sub(r"[^ !#-\[\]-~]", "'", str(refused))
+            challenge = f'{_CHALLENGE}, error="invalid_token", error_description="{reason}"'
+            raise _unauthenticated(str(refused), challenge) from refused
+        except KeysAway as away:
+            raise unavailable(str(away)) from away
+
+    return authenticate
+
+
+def _takes_token(connection: Connection) -> bool:
+    path = connection.scope["path"]
+    if path == METRICS_PATH:
+        raise Problem("NOT_FOUND", "metrics are served where DAYBOOK_METRICS_PORT says, not here")
+    if path.startswith(f"{DOCUMENTS}/"):
+        return False  # a link is signed itself
+    return SCOPE in connection.route_handler.opt or path.startswith("/v1/")
+
+
+def _token(connection: Connection) -> str:
+    given = connection.headers.getall("authorization", [])
+    if not given:
+        raise _unauthenticated("send a token: `Authorization: Bearer ...`", _CHALLENGE)
+    scheme, _, token = given[0].partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
+        raise TokenRefused("send one header `Authorization: Bearer ...`")
+    return token.strip()
+
+
+def _caller(claims: Claims) -> Caller:
+    scopes = frozenset(claims.scope.split())
+    return Caller(
+        tenant=claims.tenant,
+        actor=f"user:{claims.sub}",
+        scopes=scopes & ALL_SCOPES,
+        until_seconds=claims.exp,
+    )
+
+
+def _unauthenticated(why: str, challenge: str) -> Problem:
+    return Problem("UNAUTHENTICATED", why, headers={"WWW-Authenticate": challenge})
 
 
 _DEV: Final = Caller(tenant="demo", actor="user:dev", scopes=ALL_SCOPES)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -9,19 +10,25 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter
 
+from contracts.event import Event
 from contracts.ids import derive, from_uuid
 from contracts.private import Private
 from services.api.auth import Caller
 from services.api.context import context_of, fresh_uuid
 from services.api.ledger import Ledger, Recorded
-from services.api.problems import Problem, invalid
-from services.execute.envelope import Envelope, HttpIdentity
+from services.api.problems import Problem, invalid, refusal
+from services.execute.envelope import Done, Envelope, HttpIdentity, Refused
+from services.execute.group import Group
+from services.execute.preview import Preview
+
+ETAG: Final = "if_match"
+"""Key of a route's `opt`: False where a command is about no one account."""
 
 KEY: Final = "idempotency_key"
 """Key of a route's `opt`: True where a command must come with an Idempotency-Key."""
 
 _KEY_TEXT: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
-_VERSION: Final = re.compile(r'(?:W/)?"(\d{1,18})(?:-\d{1,19})?"')
+_VERSION: Final = re.compile(r'(?:W/)?"(\d{1,18})(?:-\d{1,19}){0,2}"')
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -40,28 +47,70 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """Whose books it is about."""
         return self.caller.tenant
 
-    def new_id(self, prefix: str) -> str:
-        """The id of what the command makes: the same for a repeat under the same key."""
+    def new_id(self, prefix: str, *place: str) -> str:
+        """The id of what the command makes: the same for a repeat under the same key.
+
+        `place` tells the commands of one request apart.
+        """
         if self.identity is None:
-            return from_uuid(prefix, fresh_uuid())
-        return derive(prefix, self.tenant, *self.identity)
+            return self.fresh_id(prefix)
+        return derive(prefix, self.tenant, *self.identity, *place)
+
+    def fresh_id(self, prefix: str) -> str:
+        """An id that nothing has."""
+        return from_uuid(prefix, fresh_uuid())
 
     async def execute(self, request: msgspec.Struct, command: Any) -> Recorded:
         """Execute what `request`, as the caller sent it, was made into; raises Problem."""
-        return await self.ledger.execute(
-            Envelope(
-                tenant=self.tenant,
-                command=command,
-                actor=self.caller.actor,
-                correlation_id=self.correlation_id,
-                identity=self.identity,
-                # Before anything is sealed: a sealed text is another one each time.
-                payload_hash=hashlib.sha256(_encode(request)).digest(),
-                traceparent=self.traceparent,
-                expected_version=self.expected_version,
-            ),
-            {"CURRENCY_UNSUPPORTED": _currency_path(request)},
+        return await self.ledger.execute(self._envelope(command, request), _paths(request))
+
+    async def execute_group(
+        self,
+        request: msgspec.Struct,
+        commands: Sequence[Any],
+        *,
+        atomic: bool,
+        path: Callable[[int], str],
+    ) -> Done:
+        """Execute the commands of one request together; `path` is where in it one is.
+
+        Raises Problem.
+        """
+        group = Group(commands=tuple(commands), atomic=atomic)
+        return await self.ledger.execute_group(self._envelope(group, request), {}, path)
+
+    async def preview(self, request: msgspec.Struct, commands: Sequence[Any]) -> list[list[Event]]:
+        """What commands would record; writes nothing. Raises Problem for the first refusal."""
+        paths = _paths(request)
+        previewed: list[list[Event]] = []
+        for found in await self.preview_all(commands):
+            if isinstance(found, Refused):
+                raise refusal(found, paths)
+            previewed.append(found)
+        return previewed
+
+    async def preview_all(self, commands: Sequence[Any]) -> list[Preview]:
+        """What each command would do; writes nothing."""
+        return await self.ledger.preview([self._envelope(command) for command in commands])
+
+    def _envelope(self, command: Any, request: msgspec.Struct | None = None) -> Envelope:
+        return Envelope(
+            tenant=self.tenant,
+            command=command,
+            actor=self.caller.actor,
+            correlation_id=self.correlation_id,
+            identity=self.identity,
+            # Before anything is sealed: a sealed text is another one each time.
+            payload_hash=b"" if request is None else hashlib.sha256(_encode(request)).digest(),
+            traceparent=self.traceparent,
+            expected_version=self.expected_version,
         )
+
+    async def seal_text(self, account_id: str, text: str) -> Private:
+        """Seal what is said about an account; raises Problem NOT_FOUND."""
+        sealed = await self.ledger.seal_for(self.tenant, account_id, text)
+        assert sealed is not None, "a text is sealed"
+        return sealed
 
     async def seal(self, subject: str, text: str | None) -> Private | None:
         """Seal a personal field of the command."""
@@ -83,6 +132,7 @@ async def provide_call(
             description="Names this command. A repeat with the same key and the same body is"
             " answered with the first answer and changes nothing; with another body it is refused."
             " 1 to 255 printable ASCII characters, kept for at least 45 days.",
+            schema_extra={"pattern": f"^{_KEY_TEXT.pattern}$"},
         ),
     ] = None,
     if_match: Annotated[
@@ -91,6 +141,7 @@ async def provide_call(
             name="If-Match",
             required=False,
             description="ETag of the account: refuse the command when the account has changed.",
+            schema_extra={"pattern": rf"^(\*|{_VERSION.pattern})$"},
         ),
     ] = None,
 ) -> Call:
@@ -101,7 +152,7 @@ async def provide_call(
         correlation_id=context.correlation_id,
         traceparent=context.traceparent,
         identity=_identity(request, idempotency_key),
-        expected_version=_version(if_match),
+        expected_version=_version(request, if_match),
         ledger=ledger,
     )
 
@@ -119,13 +170,26 @@ def _identity(request: Request[Any, Any, Any], key: str | None) -> HttpIdentity 
     return HttpIdentity(request.method, request.scope["path"], key)
 
 
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
+def _version(request: Request[Any, Any, Any], if_match: str | None) -> int | None:
+    if if_match is None:
+        return None
+    if not request.route_handler.opt.get(ETAG, True):
+        raise invalid("header:If-Match", "this is not about one account: leave it out")
+    if if_match.strip() == "*":
         return None
     found = _VERSION.fullmatch(if_match.strip())
     if found is None:
         raise invalid("header:If-Match", 'send the ETag of the account, such as W/"7-1204"')
     return int(found[1])
+
+
+def _paths(request: Any) -> dict[str, str]:
+    """Which field a refusal is about, by its code."""
+    return {
+        "CURRENCY_UNSUPPORTED": _currency_path(request),
+        "CODE_INVALID": "$.code",
+        "CODE_UNVERIFIED": "$.code",
+    }
 
 
 def _currency_path(request: Any) -> str:

@@ -1,65 +1,39 @@
-"""Charges over HTTP: capture one, read it."""
+"""Charges over HTTP: capture one, reverse it, read it."""
 
-from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import Response
-from litestar.connection import Request
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
 
-from contracts.charge import ChargeCaptured, CodeStatus, PriceSource
-from contracts.ids import AccountId, ChargeId, EncounterId, PriceListId
-from contracts.inbound import CaptureChargeMessage
-from contracts.money import Money
-from domain.charge import CaptureCharge
-from services.api.auth import STATE_PRICES, Caller
-from services.api.body import Amount
+from contracts.charge import ChargeCaptured, ChargeReversed
+from contracts.event import Event
+from contracts.ids import ChargeId, event_id
+from contracts.inbound import Line
+from domain.charge import CaptureCharge, ReverseCharge
+from services.api.auth import STATE_PRICES
 from services.api.calls import Call
+from services.api.charge_bodies import (
+    CaptureChargeRequest,
+    Charge,
+    PricedCharge,
+    charge_after,
+    charge_of,
+    command_of,
+    priced,
+)
 from services.api.ledger import Ledger, Recorded
-from services.api.parameters import ChargePath
-from services.api.routes import command, created, query
+from services.api.parameters import ChargePath, DryRun
+from services.api.reading import Reading
+from services.api.routes import command, created, previewed, query
 
 
-class CaptureChargeRequest(
-    CaptureChargeMessage,
-    frozen=True,
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
-    """Charge a service to an account. Without a unit price the price list decides."""
+class ReverseChargeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Take a charge back that is on no invoice."""
 
-    unit_price: Annotated[Amount | None, Meta(description=f"takes the scope {STATE_PRICES}")] = None
-
-
-class Charge(msgspec.Struct, frozen=True, kw_only=True):
-    """A charge in the books: its price, its tax and where they came from are final."""
-
-    charge_id: ChargeId
-    account_id: AccountId
-    facility: str
-    code: str
-    system: str
-    modifiers: tuple[str, ...]
-    quantity: int
-    service_date: Annotated[date, Meta(description="local date at the facility")]
-    booked_on: Annotated[date, Meta(description="the posting date")]
-    unit_price: Money
-    price_source: PriceSource
-    price_list_id: PriceListId | None
-    net: Money
-    tax: Money
-    total: Money
-    tax_rate_ppm: Annotated[int, Meta(description="tax rate in parts per million of the net")]
-    tax_rule: str | None
-    code_status: CodeStatus
-    encounter_id: EncounterId | None
-    reference: str | None
-    version: Annotated[int, Meta(description="version of the charge")]
-    token: Annotated[str, Meta(description="for `after=`: read what has seen this command")]
+    reason: Annotated[Line, Meta(description="kept sealed under the person's key")]
 
 
 @command(
@@ -68,72 +42,80 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     summary="Capture a charge",
     codes=(
         "NOT_FOUND",
+        "CODE_INVALID",
+        "CODE_UNVERIFIED",
         "PRICE_NOT_FOUND",
         "CURRENCY_UNSUPPORTED",
         "STATE_CONFLICT",
         "ALREADY_EXISTS",
     ),
+    preview=PricedCharge,
 )
 async def capture_charge(
-    data: JSONBody[CaptureChargeRequest],
-    call: NamedDependency[Call],
+    data: JSONBody[CaptureChargeRequest], call: NamedDependency[Call], dry_run: DryRun = False
 ) -> Response[Charge]:
-    """Resolves the price, computes the tax and books receivable against revenue and tax."""
+    """Resolves the price, computes the tax and books receivable against revenue and tax.
+
+    With `dry_run=true` it answers 200 with what would be booked, and writes nothing.
+    """
     if data.unit_price is not None:
         call.caller.allow(STATE_PRICES)
-    captured = await call.execute(data, _command(data, ChargeId(call.new_id("chg"))))
-    charge = _charge(captured)
+    if dry_run:
+        return previewed(priced(await _preview(data, call)))
+    captured = await call.execute(data, command_of(data, ChargeId(call.new_id("chg"))))
+    charge = charge_of(captured)
     return created(f"/v1/charges/{charge.charge_id}", charge, captured)
+
+
+async def _preview(data: CaptureChargeRequest, call: Call) -> ChargeCaptured:
+    # Under an id that nothing has: what was captured under the key before is not asked.
+    (events,) = await call.preview(data, [command_of(data, ChargeId(call.fresh_id("chg")))])
+    (event,) = events
+    assert isinstance(event, ChargeCaptured), "a new charge is captured"
+    return event
+
+
+@command(
+    "/charges/{charge_id:str}/reverse",
+    ReverseCharge,
+    summary="Reverse a charge",
+    codes=("NOT_FOUND", "STATE_CONFLICT"),
+)
+async def reverse_charge(
+    data: JSONBody[ReverseChargeRequest], call: NamedDependency[Call], charge_id: ChargePath
+) -> Response[Charge]:
+    """Books the exact mirror of the charge, once; the charge itself stays in the books.
+
+    What is on an invoice, be it a draft, is not reversed alone: voiding the invoice does it.
+    """
+    captured: ChargeCaptured = (await call.ledger.find(call.tenant, charge_id)).event
+    reversed_ = await call.execute(
+        data,
+        ReverseCharge(
+            charge_id=ChargeId(charge_id),
+            account_id=captured.account_id,
+            reason=await call.seal_text(captured.account_id, data.reason),
+        ),
+    )
+    charge = await _read(call.ledger, call.tenant, charge_id)
+    return created(f"/v1/charges/{charge_id}", charge, reversed_)
 
 
 @query("/charges/{charge_id:str}", summary="Read a charge", codes=("NOT_FOUND",))
 async def get_charge(
-    request: Request[Caller, Any, Any], ledger: NamedDependency[Ledger], charge_id: ChargePath
+    reading: NamedDependency[Reading], ledger: NamedDependency[Ledger], charge_id: ChargePath
 ) -> Charge:
     """The charge as it stands in the log; what was captured can be read at once."""
-    return _charge(await ledger.find(request.user.tenant, charge_id))
+    return await _read(ledger, reading.tenant, charge_id)
 
 
-def _command(data: CaptureChargeRequest, charge_id: ChargeId) -> CaptureCharge:
-    return CaptureCharge(
-        charge_id=charge_id,
-        account_id=AccountId(data.account_id),
-        facility=data.facility,
-        code=data.code,
-        system=data.system,
-        modifiers=data.modifiers,
-        quantity=data.quantity,
-        service_on=data.service_date,
-        currency=data.currency,
-        unit_price=data.unit_price.money if data.unit_price else None,
-        encounter_id=EncounterId(data.encounter_id) if data.encounter_id else None,
-        reference=data.reference,
-    )
+async def _read(ledger: Ledger, tenant: str, charge_id: str) -> Charge:
+    events = await ledger.events(tenant, charge_id)
+    token = event_id(charge_id, len(events))
+    reason = await _reason(ledger, tenant, events)
+    return charge_after(Recorded(events[0], len(events), token), events[1:], reason)
 
 
-def _charge(captured: Recorded) -> Charge:
-    event: ChargeCaptured = captured.event
-    return Charge(
-        charge_id=event.charge_id,
-        account_id=event.account_id,
-        facility=event.facility,
-        code=event.code,
-        system=event.system,
-        modifiers=event.modifiers,
-        quantity=event.quantity,
-        service_date=event.effective_on,
-        booked_on=event.booked_on,
-        unit_price=event.unit_price,
-        price_source=event.price_source,
-        price_list_id=event.price_list_id,
-        net=event.net,
-        tax=event.tax,
-        total=event.total,
-        tax_rate_ppm=event.tax_rate_ppm,
-        tax_rule=event.tax_rule,
-        code_status=event.code_status,
-        encounter_id=event.encounter_id,
-        reference=event.reference,
-        version=captured.version,
-        token=captured.token,
-    )
+async def _reason(ledger: Ledger, tenant: str, events: list[Event]) -> str | None:
+    last = events[-1]
+    return await ledger.open(tenant, last.reason) if isinstance(last, ChargeReversed) else None

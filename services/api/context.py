@@ -10,19 +10,19 @@ from litestar.datastructures import Headers
 from litestar.types import Scope
 from typeid import TypeID
 
+from relay.spans import TRACEPARENT
+
 CORRELATION_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
 _CORRELATION: Final = re.compile(CORRELATION_PATTERN.removesuffix("$") + r"\Z")
-# https://www.w3.org/TR/trace-context/#traceparent-header; version ff is forbidden, and a higher
-# version than 00 may carry more fields behind these.
-_TRACEPARENT: Final = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?\Z"
-)
 TRACEPARENT_LENGTH_MAX: Final = 512
+SPAN: Final = "daybook.traceparent"
+"""Key of a request's scope: the traceparent of its own span, where requests are traced."""
+
 _KEY: Final = "daybook.context"
 
 
 class Context(NamedTuple):
-    """Ids of one request; `traceparent` is None when the caller sent none that is valid."""
+    """Ids of one request; `traceparent` names its span, or the caller's while nobody traces."""
 
     correlation_id: str
     trace_id: str
@@ -35,7 +35,7 @@ def context_of(scope: Scope) -> Context:
     state: dict[str, Any] = scope.setdefault("state", {})
     context: Context | None = state.get(_KEY)
     if context is None:
-        context = state[_KEY] = _context(Headers.from_scope(scope))
+        context = state[_KEY] = _context(scope)
     return context
 
 
@@ -49,13 +49,26 @@ def fresh_uuid() -> UUID:
     return UUID(bytes=TypeID().uuid.bytes)
 
 
-def _context(headers: Headers) -> Context:
-    given = headers.get("x-correlation-id", "")
-    traceparent = headers.get("traceparent", "")
-    found = _TRACEPARENT.match(traceparent) if len(traceparent) <= TRACEPARENT_LENGTH_MAX else None
+def given_header(scope: Scope, name: str) -> str:
+    """A header of the request, empty where there is none."""
+    return Headers.from_scope(scope).get(name, "")
+
+
+def given_traceparent(scope: Scope) -> str | None:
+    """The caller's span; None when it sent none that is valid."""
+    given = given_header(scope, "traceparent")
+    is_valid = len(given) <= TRACEPARENT_LENGTH_MAX and TRACEPARENT.match(given)
+    return given if is_valid else None
+
+
+def _context(scope: Scope) -> Context:
+    given = given_header(scope, "x-correlation-id")
+    own: str | None = scope.get(SPAN)  # type: ignore[assignment]  # a key of ours
+    traceparent = own or given_traceparent(scope)
+    found = TRACEPARENT.match(traceparent or "")
     return Context(
         correlation_id=given if is_correlation_id(given) else str(fresh_uuid()),
         trace_id=found[1] if found else secrets.token_hex(16),
-        traceparent=traceparent if found else None,
+        traceparent=traceparent,
         started_seconds=time.perf_counter(),
     )

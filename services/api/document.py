@@ -5,7 +5,7 @@ schemas are msgspec's, the same ones that the messages on the bus are published 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from litestar import Litestar, Request, Response
@@ -14,11 +14,15 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.routes import HTTPRoute
 
 from contracts.schema import name_of, schemas_of
+from services.access.scopes import SCOPES
 from services.api.auth import SCOPE
-from services.api.calls import KEY
+from services.api.calls import ETAG, KEY
 from services.api.codes import CODES
 from services.api.context import CORRELATION_PATTERN
+from services.api.document_parameters import plain_parameter
+from services.api.document_patterns import plain_patterns
 from services.api.examples import EXAMPLES
+from services.api.media import PRODUCES
 from services.api.problems import problem_example
 
 DESCRIPTION: Final = """\
@@ -50,6 +54,37 @@ _COMMON: Final = {
     },
 }
 
+_HEADERS: Final = {
+    "Challenge": {
+        "description": "how to authenticate (RFC 6750), and what was wrong with the token",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="daybook"',
+    },
+    "RetryAfter": {
+        "description": "seconds to wait before the same request is sent again",
+        "schema": {"type": "integer"},
+        "example": 1,
+    },
+}
+_RETRY: Final = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+_OF_PROBLEMS: Final = {
+    "401": {"WWW-Authenticate": {"$ref": "#/components/headers/Challenge"}},
+    "409": _RETRY,  # where the same request may do later: IDEMPOTENCY_IN_FLIGHT, LOCK_TIMEOUT
+    "425": _RETRY,
+    "429": _RETRY,
+    "503": _RETRY,
+}
+"""The headers of problems, by status."""
+
+_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A JWT with the claims `tenant` (whose books), `sub` (who), `scope` (scopes,"
+    " separated by spaces), `iss`, `aud` and `exp`. With `auth=dev`, which is for one machine"
+    " alone, no token is needed: every caller is tenant `demo` with all scopes.",
+}
+
 
 def document(app: Litestar) -> dict[str, Any]:
     """The whole document, as JSON values."""
@@ -62,11 +97,14 @@ def document(app: Litestar) -> dict[str, Any]:
     components["Money"]["properties"]["amount"]["pattern"] = r"^-?\d+(\.\d{1,4})?$"
     for name, example in EXAMPLES.items():
         components[name]["examples"] = [example]
+    found["components"]["securitySchemes"] = {"token": _TOKEN}
     found["components"]["parameters"] = _COMMON
+    found["components"]["headers"] = _HEADERS
     found["components"]["examples"] = {name: problem_example(name) for name in CODES}
     for (path, method), handler in handlers.items():
         _complete(found["paths"][path][method], handler)
-    return found
+    plain: dict[str, Any] = plain_patterns(found)
+    return plain
 
 
 def shapes_of(app: Litestar) -> dict[str, Any]:
@@ -88,7 +126,7 @@ def _handlers(app: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
 
 def _shapes(handler: HTTPRouteHandler) -> list[Any]:
     body, answer = handler.parsed_data_field, handler.parsed_return_field
-    if answer.is_subclass_of(Response):
+    if answer.is_subclass_of(Response) and answer.inner_types:
         answer = answer.inner_types[0]
     annotations = [answer.annotation, *(spec.data_container for spec in _specs(handler))]
     if body is not None:
@@ -100,31 +138,60 @@ def _specs(handler: HTTPRouteHandler) -> list[Any]:
     return list((handler.responses or {}).values())
 
 
+def _produce(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
+    """Files instead of JSON, or besides it: of them nothing but the media type is known."""
+    if examples:
+        content = operation["responses"]["200"]["content"]
+        for media_type in set(content).difference(examples):
+            del content[media_type]
+        content |= {
+            media_type: {"schema": {}, "example": example}
+            for media_type, example in examples.items()
+            if example is not None
+        }
+
+
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     """What Litestar does not say of an operation: scope, common headers, whole examples."""
+    _produce(operation, handler.opt.get(PRODUCES, {}))
     scope = handler.opt.get(SCOPE)
     if scope is not None:
-        operation["description"] += f"\n\nTakes the scope `{scope}`."
-    parameters = operation.setdefault("parameters", [])
+        operation["description"] += f"\n\nTakes the scope `{scope}`: {SCOPES[scope]}."
+        operation["security"] = [{"token": [scope]}]
+    parameters = [plain_parameter(each) for each in operation.get("parameters", ())]
+    if not handler.opt.get(ETAG, True):
+        parameters = [each for each in parameters if each["name"] != "If-Match"]
+    operation["parameters"] = parameters
     for parameter in parameters:
         if parameter["name"] == "Idempotency-Key" and handler.opt.get(KEY):
             parameter["required"] = True
     parameters.sort(key=lambda parameter: (parameter["in"], parameter["name"]))
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON]
     body = operation.get("requestBody", {}).get("content", {})
-    answer = operation["responses"].get(str(handler.status_code), {}).get("content", {})
-    for response in operation["responses"].values():
-        if "headers" in response:  # a set in Litestar, so in another order each time
-            response["headers"] = dict(sorted(response["headers"].items()))
+    answers = [
+        content
+        for response in operation["responses"].values()
+        for content in response.get("content", {}).values()
+    ]
+    for status, response in operation["responses"].items():
+        headers = response.get("headers", {}) | _OF_PROBLEMS.get(status, {})
+        if headers:  # a set in Litestar, so in another order each time
+            response["headers"] = dict(sorted(headers.items()))
         for content in response.get("content", {}).values():
             if "examples" in content:
                 content["examples"] = {
-                    name: {"$ref": f"#/components/examples/{name}"} for name in content["examples"]
+                    name: _example(name, example) for name, example in content["examples"].items()
                 }
-    for content in (*body.values(), *answer.values()):
+    for content in (*body.values(), *answers):
         shape = name_of(content["schema"].get("$ref", ""))
         if shape in EXAMPLES:
             content["example"] = EXAMPLES[shape]
+
+
+def _example(name: str, example: dict[str, Any]) -> dict[str, Any]:
+    if name in CODES:
+        return {"$ref": f"#/components/examples/{name}"}
+    return {key: value for key, value in example.items() if key != "id"}  # Litestar's own
 
 
 class Rendered:

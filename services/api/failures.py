@@ -12,6 +12,7 @@ from litestar.types import ExceptionHandlersMap
 from contracts.wording import in_words
 from services.api.codes import BY_STATUS
 from services.api.context import context_of
+from services.api.methods import allowed, method_asked
 from services.api.parameters import MEANINGS
 from services.api.problems import (
     OUR_FAULT,
@@ -22,6 +23,7 @@ from services.api.problems import (
     invalid,
     unavailable,
 )
+from services.crash_reports import report
 from services.execute.attempt import LedgerUnavailable
 
 _log = structlog.get_logger()
@@ -47,20 +49,14 @@ def _translated(request: Request[Any, Any, Any], refused: HTTPException) -> Prob
         case "NOT_FOUND":
             return Problem(code, f"there is no {request.scope['path']}")
         case "METHOD_NOT_ALLOWED":
-            allowed = headers["Allow"] = _allowed(headers)
-            return Problem(code, f"{request.method} is not one of {allowed}", headers=headers)
+            found = headers["Allow"] = allowed(headers.get("Allow", "").split(", "))
+            return Problem(code, f"{request.method} is not one of {found}", headers=headers)
         case "BODY_TOO_LARGE":
             most = request.route_handler.resolve_request_max_body_size()
             return Problem(code, f"the body is larger than {most} bytes: send it in parts")
         case _ if isinstance(refused, ValidationException):
             return _validation(request, refused)
     return Problem(code, refused.detail, headers=headers)
-
-
-def _allowed(headers: dict[str, str]) -> str:
-    """The methods of a path; whatever has a GET has a HEAD, which Litestar does not know of."""
-    methods = headers.get("Allow", "").split(", ")
-    return ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
 
 
 def _validation(request: Request[Any, Any, Any], refused: ValidationException) -> Problem:
@@ -90,14 +86,17 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
 
 
 def _of_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:
+    context = context_of(request.scope)
     _log.error(
         "request failed",
-        method=request.method,
+        method=method_asked(request.scope),
         path=request.scope["path"],
-        trace_id=context_of(request.scope).trace_id,
-        correlation_id=context_of(request.scope).correlation_id,
+        trace_id=context.trace_id,
+        correlation_id=context.correlation_id,
         exc_info=fault,
     )
+    route = request.scope.get("path_template")
+    report(fault, code="INTERNAL", route=route, trace_id=context.trace_id)
     return answer(request, Problem("INTERNAL", OUR_FAULT))
 
 

@@ -3,21 +3,28 @@
 from typing import Any, Final
 
 import structlog
+from litestar import Response
 from litestar.connection import Request
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.params import QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.typing import FieldDefinition
 
 from services.api.auth import SCOPE, Authenticate, Caller
 from services.api.context import context_of
+from services.api.crowding import Crowd
+from services.api.media import JSON, PRODUCES
+from services.api.methods import allowed_at
 from services.api.problems import PROBLEM_JSON, Problem, invalid
+from services.api.tagging import tagging
 
-JSON: Final = "application/json"
 # Where Litestar would answer an HTML page of its own for what it does not have.
 _NO_PAGE: Final = "/schema/{path}"
 _USUAL: Final = (JSON, "*/*")
+STREAMS: Final = "streams"
+"""Key of a route's `opt`: its answer has no end of its own."""
 
 
 class Gate(ASGIMiddleware):
@@ -68,14 +75,26 @@ class Admission(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let a fitting request through; raises Problem."""
         request: Request[Caller, Any, Any] = Request(scope)
-        if request.method != "OPTIONS":  # Litestar's own answer, which only names the methods
-            _check_scope(request)
-            _check_accept(request)
+        if request.method == "OPTIONS":  # Litestar's own knows one of the path's routes only
+            answer = Response(None, status_code=204, headers={"Allow": allowed_at(request)})
+            await answer.to_asgi_response(None, request)(scope, receive, send)
+            return
+        _check_scope(request)
+        _check_accept(request)
+        if request.route_handler.opt[SCOPE] is not None:
             _check_query(request)
-        await next_app(scope, receive, send)
+        if STREAMS in request.route_handler.opt:  # it counts its own, which stay for long
+            await next_app(scope, receive, send)
+            return
+        with self._crowd.joined(request.user.tenant):
+            is_query = request.method == "GET"
+            await next_app(scope, receive, tagging(scope, send) if is_query else send)
 
 
 def _check_scope(request: Request[Caller, Any, Any]) -> None:
@@ -87,28 +106,37 @@ def _check_scope(request: Request[Caller, Any, Any]) -> None:
 
 
 def _check_accept(request: Request[Caller, Any, Any]) -> None:
-    asked = request.headers.get("accept", JSON)
-    if asked not in _USUAL and request.accept.best_match([JSON, PROBLEM_JSON]) is None:
-        raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {JSON}")
+    asked = request.headers.get("accept", "*/*")
+    here = request.route_handler.opt.get(PRODUCES, (JSON,))
+    if asked not in _USUAL and request.accept.best_match([*here, PROBLEM_JSON]) is None:
+        raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {' or '.join(here)}")
 
 
 def _check_query(request: Request[Caller, Any, Any]) -> None:
     """A misspelt filter would filter nothing, and of a repeated one only one would count."""
-    asked = request.query_params.keys()
+    asked = request.query_params
+    known = _query_fields(request.route_handler) if asked else {}
     for name in asked:
-        if len(request.query_params.getall(name)) > 1:
+        if len(asked.getall(name)) > 1:
             raise invalid(f"query:{name}", "it is given more than once: give it once")
-    for name in asked - _query_names(request.route_handler) if asked else ():
-        raise invalid(f"query:{name}", "there is no such parameter here")
+        if name not in known:
+            raise invalid(f"query:{name}", "there is no such parameter here")
+        if asked[name].lower() == "null" and not _takes_text(known[name]):
+            # Litestar would take it for one that was left out.
+            raise invalid(f"query:{name}", "leave it out instead of sending null")
 
 
-def _query_names(handler: BaseRouteHandler) -> set[str]:
+def _takes_text(field: FieldDefinition) -> bool:
+    return str in {each.annotation for each in (field, *field.inner_types)}
+
+
+def _query_fields(handler: BaseRouteHandler) -> dict[str, FieldDefinition]:
     signatures = [
         handler.parsed_fn_signature,
         *(provide.parsed_fn_signature for provide in handler.resolve_dependencies().values()),
     ]
     return {
-        field.kwarg_definition.name or field.name
+        field.kwarg_definition.name or field.name: field
         for signature in signatures
         for field in signature.parameters.values()
         if isinstance(field.kwarg_definition, QueryParameter)

@@ -14,7 +14,7 @@ from projections.freshness import halted
 from services.api.dependencies import Dependencies
 from services.api.outage import outage_as_problem
 from services.api.problems import FieldError, Problem
-from services.api.routes import problems
+from services.api.routes import problems, specs
 
 _PATIENCE_SECONDS: Final = 2.0
 
@@ -38,13 +38,18 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-@get("/health/live", summary="Liveness", tags=["operations"], responses={})
+@get("/health/live", summary="Liveness", tags=["operations"], responses=specs("VALIDATION_FAILED"))
 async def live() -> Live:
     """Answers as long as the process does."""
     return Live()
 
 
-@get("/health/ready", summary="Readiness", tags=["operations"], responses=problems("UNAVAILABLE"))
+@get(
+    "/health/ready",
+    summary="Readiness",
+    tags=["operations"],
+    responses=problems("VALIDATION_FAILED"),
+)
 async def ready(dependencies: NamedDependency[Dependencies]) -> Ready:
     """Answers 200 when Postgres does and every migration is applied, else what is missing.
 
@@ -63,7 +68,13 @@ async def ready(dependencies: NamedDependency[Dependencies]) -> Ready:
             return Ready(halted=tuple(await halted(connection)))
 
 
-@get("/metrics", summary="Metrics", tags=["operations"], media_type="text/plain", responses={})
+@get(
+    "/metrics",
+    summary="Metrics",
+    tags=["operations"],
+    media_type="text/plain",
+    responses=specs("VALIDATION_FAILED", "NOT_FOUND"),
+)
 async def metrics(dependencies: NamedDependency[Dependencies]) -> Response[bytes]:
     """Prometheus text exposition."""
     return Response(generate_latest(dependencies.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,16 +1,21 @@
 """The write side as commands over HTTP need it: execute, then answer from what was recorded."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
+from contracts.catalogue import wire_type
+from contracts.event import Event
 from contracts.ids import event_id
 from contracts.private import Private
 from services.api.dependencies import Dependencies
 from services.api.names import opened, sealed
 from services.api.openings import Openings
 from services.api.outage import outage_as_problem
-from services.api.problems import Problem, refusal
-from services.execute.envelope import Envelope, Refused
+from services.api.problems import Problem, of_item, refusal
+from services.execute.envelope import Done, Envelope, Refused
+from services.execute.preview import Preview, preview
+
+Kind = TypeVar("Kind", bound=Event)
 
 
 class Recorded(NamedTuple):
@@ -44,6 +49,46 @@ class Ledger:
             opening = (await self.find(envelope.tenant, outcome.stream_id)).event
         return Recorded(opening, outcome.version, outcome.token, outcome.replayed)
 
+    async def execute_group(
+        self, envelope: Envelope, paths: Mapping[str, str], path: Callable[[int], str]
+    ) -> Done:
+        """Execute commands that come together; raises Problem when all are refused as one.
+
+        `path` is where in the request an item is.
+        """
+        outcome = await self._executor.execute(envelope)
+        if not isinstance(outcome, Refused):
+            return outcome
+        if outcome.item is None:
+            raise refusal(outcome, paths)
+        raise of_item(outcome, path(outcome.item))
+
+    async def preview(self, envelopes: Sequence[Envelope]) -> list[Preview]:
+        """What commands would do; nothing is written. Raises LedgerUnavailable."""
+        return await preview(self._pool, await self._executor.examined(envelopes))
+
+    async def openings(self, tenant: str, stream_ids: Sequence[str]) -> dict[str, Any]:
+        """The events that streams began with, by stream."""
+        with outage_as_problem():
+            return await self._openings.find_all(tenant, stream_ids)
+
+    async def events(self, tenant: str, stream_id: str) -> list[Event]:
+        """Everything that happened on a short stream; raises Problem NOT_FOUND."""
+        with outage_as_problem():
+            found = await self._openings.events(tenant, stream_id)
+        if not found:
+            raise Problem("NOT_FOUND", f"there is no {stream_id}")
+        return found
+
+    async def event_of(self, tenant: str, stream_id: str, kind: type[Kind]) -> Kind:
+        """The one event of its kind on a stream; raises Problem NOT_FOUND."""
+        with outage_as_problem():
+            found = await self._openings.events(tenant, stream_id, wire_type(kind))
+        for event in found:
+            if isinstance(event, kind):
+                return event
+        raise Problem("NOT_FOUND", f"there is no such event of {stream_id}")
+
     async def find(self, tenant: str, stream_id: str) -> Recorded:
         """What a stream began with; raises Problem NOT_FOUND."""
         with outage_as_problem():
@@ -51,6 +96,18 @@ class Ledger:
         if opening is None:
             raise Problem("NOT_FOUND", f"there is no {stream_id}")
         return Recorded(opening.event, opening.version, event_id(stream_id, opening.version))
+
+    async def history(self, tenant: str, stream_id: str, versions: range) -> list[Any]:
+        """The events of a stream that have these versions, in their order."""
+        with outage_as_problem():
+            return list(await self._openings.events(tenant, stream_id, versions=versions))
+
+    async def seal_for(self, tenant: str, account_id: str, text: str | None) -> Private | None:
+        """Seal what is said about an account under its patient's key; raises Problem NOT_FOUND."""
+        if text is None:
+            return None
+        opening = await self.find(tenant, account_id)
+        return await self.seal(tenant, opening.event.patient_id, text)
 
     async def seal(self, tenant: str, subject: str, text: str | None) -> Private | None:
         """Seal a personal field of a command."""

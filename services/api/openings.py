@@ -5,6 +5,7 @@ one, as they did when they were committed.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -12,14 +13,23 @@ import asyncpg
 from contracts.catalogue import decode
 from contracts.event import Event
 
+# LATERAL … LIMIT 1 keeps to a probe a stream: planned on a small log, a join reads all of it later.
 _OPENINGS: Final = (
-    "SELECT e.tenant, e.stream_id, e.type, e.body, h.version"
+    "SELECT w.tenant, w.stream_id, e.type, e.body, h.version"
     " FROM unnest($1::text[], $2::text[]) AS w (tenant, stream_id)"
-    " JOIN daybook.events e USING (tenant, stream_id)"
-    " JOIN daybook.stream_heads h USING (tenant, stream_id)"
-    " WHERE e.version = 1"
+    " CROSS JOIN LATERAL (SELECT f.type, f.body FROM daybook.events f"
+    " WHERE (f.tenant, f.stream_id, f.version) = (w.tenant, w.stream_id, 1) LIMIT 1) e"
+    " CROSS JOIN LATERAL (SELECT s.version FROM daybook.stream_heads s"
+    " WHERE (s.tenant, s.stream_id) = (w.tenant, w.stream_id) LIMIT 1) h"
+)
+# Of one type only, in any version, where $3 says which; of versions from $4 on and before $5.
+_EVENTS: Final = (
+    "SELECT type, body FROM daybook.events WHERE tenant = $1 AND stream_id = $2"
+    " AND ($3::text IS NULL OR type ~ ('^' || $3 || '[.]v[0-9]+$'))"
+    " AND version >= $4 AND version < $5 ORDER BY version"
 )
 _READ_MAX: Final = 500
+ALL_VERSIONS: Final = range(1, 2**63 - 1)
 Name = tuple[str, str]
 """Tenant and stream id."""
 
@@ -49,6 +59,29 @@ class Openings:
             self._reading = asyncio.create_task(self._read_all())
         # One caller that goes away must not take the answer from the others.
         return await asyncio.shield(future)
+
+    async def find_all(self, tenant: str, stream_ids: Sequence[str]) -> dict[str, Event]:
+        """The openings of many streams of one caller, in one statement."""
+        if not stream_ids:
+            return {}
+        found = await self._read([(tenant, stream_id) for stream_id in stream_ids])
+        return {stream_id: opening.event for (_, stream_id), opening in found.items()}
+
+    async def events(
+        self,
+        tenant: str,
+        stream_id: str,
+        type_: str | None = None,
+        versions: range = ALL_VERSIONS,
+    ) -> list[Event]:
+        """The events of a stream in order: those of one type, whatever its version, or all."""
+        name = None if type_ is None else type_.rpartition(".v")[0].replace(".", "[.]")
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+            rows = await connection.fetch(
+                _EVENTS, tenant, stream_id, name, versions.start, versions.stop
+            )
+        return [decode(row["type"], row["body"]) for row in rows]
 
     async def _read_all(self) -> None:
         try:

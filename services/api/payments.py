@@ -1,62 +1,44 @@
 """Payments over HTTP: post one, read one, list them."""
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
-from contracts.calendar import check_day
-from contracts.ids import AccountId, InvoiceId, PaymentId
-from contracts.inbound import Day, Id, Line
+from contracts.ids import AccountId, PaymentId, PaymentMethodId
 from contracts.money import Money
-from contracts.payment import Allocation, PaymentMethod, PaymentPosted
-from contracts.views import PaymentPage
+from contracts.payment import (
+    Allocation,
+    PaymentFailed,
+    PaymentInitiated,
+    PaymentMethod,
+    PaymentPosted,
+)
+from contracts.views import PaymentPage, PaymentStatus
 from domain.payment import PostPayment
 from projections.payments_queries import find_payments
-from services.api.auth import Caller
-from services.api.body import Amount
 from services.api.calls import Call
+from services.api.card_payments import initiation, outcome
+from services.api.dependencies import Dependencies
 from services.api.ledger import Ledger, Recorded
-from services.api.parameters import Cursor, Limit, OfAccount, PaymentPath
+from services.api.parameters import (
+    BookedFrom,
+    BookedTo,
+    Cursor,
+    Limit,
+    OfAccount,
+    OfRemittance,
+    PaymentPath,
+    check_period,
+)
+from services.api.payment_bodies import PostPaymentRequest, wanted_allocations
 from services.api.reading import Reading
 from services.api.routes import command, created, query
-
-ALLOCATIONS_MAX = 500
-
-
-class WantedAllocation(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """A part of the payment for one invoice."""
-
-    invoice_id: Id
-    amount: Amount
-
-
-class PostPaymentRequest(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """Post money received. What no invoice takes becomes the customer's credit."""
-
-    account_id: Id
-    amount: Amount
-    method: PaymentMethod
-    received_on: Annotated[Day | None, Meta(description="local date; today if left out")] = None
-    allocations: Annotated[
-        Annotated[tuple[WantedAllocation, ...], Meta(max_length=ALLOCATIONS_MAX)] | None,
-        Meta(description="what to settle; the oldest invoices first if left out"),
-    ] = None
-    reference: Annotated[
-        Line | None,
-        Meta(description="your own identifier, published as it is: never a person's data"),
-    ] = None
-
-    def __post_init__(self) -> None:
-        check_day("received_on", self.received_on)
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,13 +47,27 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: PaymentId
     account_id: AccountId
     facility: str
+    status: Annotated[PaymentStatus, Meta(description="`posted`, but for a card payment")]
     method: PaymentMethod
     amount: Money
     allocations: tuple[Allocation, ...]
     credited: Annotated[Money, Meta(description="what no invoice took")]
-    received_on: date
-    booked_on: Annotated[date, Meta(description="the posting date")]
+    received_on: date | None
+    booked_on: Annotated[date | None, Meta(description="the posting date; null until it is posted")]
     reference: str | None
+    payment_ref: Annotated[
+        str | None, Meta(description="the gateway's own identifier of a card payment")
+    ]
+    payment_method_id: Annotated[
+        PaymentMethodId | None, Meta(description="the saved card that it is charged to")
+    ]
+    failure: Annotated[
+        str | None,
+        Meta(
+            description="with `failed`: why the gateway took no money, in a word",
+            examples=["insufficient_funds"],
+        ),
+    ]
     version: Annotated[int, Meta(description="version of the payment")]
     token: Annotated[str, Meta(description="for `after=`: read what has seen this command")]
 
@@ -88,70 +84,128 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
         "ALREADY_EXISTS",
     ),
     key_required=True,
+    begun=Payment,
 )
 async def post_payment(
     data: JSONBody[PostPaymentRequest],
     call: NamedDependency[Call],
+    dependencies: NamedDependency[Dependencies],
 ) -> Response[Payment]:
-    """Settles the named invoices, or the oldest outstanding ones; the rest is credit."""
+    """Settles the named invoices, or the oldest outstanding ones; the rest is credit.
+
+    With a payment_method_id or a payment_token the gateway charges the card. What it says within
+    two seconds is answered with 201: `status` is `posted`, or `failed` with the `failure` where
+    the card was declined. Otherwise 202, with `status` `initiated`: read the payment at its
+    Location, or repeat with the same key. It is charged once, however often it is sent.
+    """
+    if data.by_gateway:
+        return await _by_gateway(data, call, dependencies.outcome_seconds)
     posted = await call.execute(data, _command(data, PaymentId(call.new_id("pay"))))
     payment = _payment(posted)
     return created(f"/v1/payments/{payment.payment_id}", payment, posted)
 
 
+async def _by_gateway(
+    data: PostPaymentRequest, call: Call, outcome_seconds: float
+) -> Response[Payment]:
+    wanted = await initiation(
+        call,
+        payment_id=PaymentId(call.new_id("pay")),
+        account_id=data.account_id,
+        amount=data.amount.money,
+        allocations=wanted_allocations(data.allocations),
+        reference=data.reference,
+        payment_method_id=data.payment_method_id,
+        payment_token=data.payment_token,
+    )
+    begun = await call.execute(data, wanted)
+    recorded, later = await outcome(call.ledger, call.tenant, begun, seconds=outcome_seconds)
+    payment = _payment(recorded, later)
+    status_code = 202 if payment.status is PaymentStatus.INITIATED else 201
+    return created(f"/v1/payments/{payment.payment_id}", payment, recorded, status_code=status_code)
+
+
 @query("/payments/{payment_id:str}", summary="Read a payment", codes=("NOT_FOUND",))
 async def get_payment(
-    request: Request[Caller, Any, Any],
+    reading: NamedDependency[Reading],
     ledger: NamedDependency[Ledger],
     payment_id: PaymentPath,
 ) -> Payment:
     """The payment as it stands in the log; what was posted can be read at once."""
-    return _payment(await ledger.find(request.user.tenant, payment_id))
+    tenant = reading.tenant
+    first = await ledger.find(tenant, payment_id)
+    if first.version == 1:
+        return _payment(first)
+    later = await ledger.history(tenant, payment_id, range(2, first.version + 1))
+    return _payment(first, later)
 
 
 @query("/payments", "payments", summary="List payments")
 async def list_payments(
     reading: NamedDependency[Reading],
     account_id: OfAccount = None,
+    remittance_id: OfRemittance = None,
+    status: Annotated[
+        PaymentStatus | None, QueryParameter(required=False, description="only those in this state")
+    ] = None,
+    method: Annotated[
+        PaymentMethod | None, QueryParameter(required=False, description="only those that came so")
+    ] = None,
+    date_from: BookedFrom = None,
+    date_to: BookedTo = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PaymentPage:
-    """Payments with their allocations, the latest first."""
+    """Payments, the latest first. One that is not posted has no posting date, is in no period."""
+    check_period(("date_from", date_from), ("date_to", date_to))
     async with reading.connection() as connection:
-        return await find_payments(connection, account_id=account_id, cursor=cursor, limit=limit)
+        return await find_payments(
+            connection,
+            account_id=account_id,
+            remittance_id=remittance_id,
+            status=status,
+            method=method,
+            date_from=date_from,
+            date_to=date_to,
+            cursor=cursor,
+            limit=limit,
+        )
 
 
 def _command(data: PostPaymentRequest, payment_id: PaymentId) -> PostPayment:
-    wanted = data.allocations
     return PostPayment(
         payment_id=payment_id,
         account_id=AccountId(data.account_id),
         amount=data.amount.money,
         method=data.method,
         received_on=data.received_on,
-        allocations=None
-        if wanted is None
-        else tuple(
-            Allocation(invoice_id=InvoiceId(part.invoice_id), amount=part.amount.money)
-            for part in wanted
-        ),
+        allocations=wanted_allocations(data.allocations),
         reference=data.reference,
     )
 
 
-def _payment(posted: Recorded) -> Payment:
-    event: PaymentPosted = posted.event
+def _payment(recorded: Recorded, later: Sequence[PaymentPosted | PaymentFailed] = ()) -> Payment:
+    """A payment by what its stream began with, and what came of a card payment."""
+    first: PaymentPosted | PaymentInitiated = recorded.event
+    posted = next((e for e in (first, *later) if isinstance(e, PaymentPosted)), None)
+    failed = next((event for event in later if isinstance(event, PaymentFailed)), None)
+    unposted = PaymentStatus.FAILED if failed else PaymentStatus.INITIATED
+    begun = first if isinstance(first, PaymentInitiated) else None
     return Payment(
-        payment_id=event.payment_id,
-        account_id=event.account_id,
-        facility=event.facility,
-        method=event.method,
-        amount=event.amount,
-        allocations=event.allocations,
-        credited=event.credited,
-        received_on=event.effective_on,
-        booked_on=event.booked_on,
-        reference=event.reference,
-        version=posted.version,
-        token=posted.token,
+        payment_id=first.payment_id,
+        account_id=first.account_id,
+        facility=first.facility,
+        status=PaymentStatus.POSTED if posted else unposted,
+        method=first.method,
+        amount=first.amount,
+        allocations=posted.allocations if posted else (),
+        credited=posted.credited if posted else Money.of(0, first.currency),
+        received_on=posted.effective_on if posted else None,
+        booked_on=posted.booked_on if posted else None,
+        reference=first.reference,
+        payment_ref=posted.reference if posted is not None and posted is not first else None,
+        payment_method_id=begun.payment_method_id if begun else None,
+        failure=failed.code if failed is not None and posted is None else None,
+        version=recorded.version,
+        token=recorded.token,
     )

@@ -4,9 +4,9 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from contracts.ids import PriceListId
@@ -14,24 +14,27 @@ from contracts.inbound import Code, Line
 from contracts.price_list import Price, PriceListPublished
 from domain.price_list import Published, PublishPriceList
 from projections.cursor import decode_cursor, encode_cursor
-from services.api.auth import Caller
 from services.api.body import Amount
 from services.api.calls import Call
 from services.api.ledger import Ledger, Recorded
-from services.api.parameters import FACILITY_OR_ALL, Cursor, Limit, PriceListPath
+from services.api.parameters import FACILITY_OR_ALL, STORABLE, Cursor, Limit, PriceListPath
 from services.api.reading import Reading
 from services.api.routes import command, created, query
 
 PRICES_MAX: Final = 20_000
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 _CURSOR: Final = "price_lists"
-# Prices name their lists; the log's own index leads from there to a list's head.
+# The condition on the id is that of the index stream_heads_of_price_lists. OFFSET 0 keeps to a look
+# at each list in turn, until the page is full. Whose prices they are, row-level security knows:
+# with the tenant named, Postgres without statistics read all prices of the tenant for each list.
 _PAGE: Final = (
-    "SELECT h.stream_id, h.version, h.state"
-    " FROM (SELECT DISTINCT price_list_id FROM daybook.prices"
-    " WHERE tenant = current_setting('daybook.tenants') AND price_list_id > $1) p"
-    " JOIN daybook.stream_heads h ON h.stream_id = p.price_list_id"
-    " AND h.tenant = current_setting('daybook.tenants')"
+    "SELECT h.stream_id, h.version, h.state FROM daybook.stream_heads h"
+    r" WHERE h.tenant = current_setting('daybook.tenants') AND h.stream_id LIKE 'prl\_%'"
+    " AND h.stream_id > $1 AND EXISTS (SELECT FROM daybook.prices p"
+    " WHERE p.price_list_id = h.stream_id"
+    " AND ($3::text IS NULL OR p.facility = $3) AND ($4::text IS NULL OR p.code = $4)"
+    " AND ($5::text IS NULL OR p.currency = $5) AND ($6::date IS NULL OR p.effective @> $6)"
+    " OFFSET 0)"
     " ORDER BY h.stream_id LIMIT $2"
 )
 _decode_head: Final = msgspec.json.Decoder(Published).decode
@@ -44,6 +47,42 @@ PriceFacility = Annotated[
         max_length=64,
         pattern=FACILITY_OR_ALL,
     ),
+]
+
+
+OfFacilityOrAll = Annotated[
+    str | None,
+    QueryParameter(
+        name="facility",
+        required=False,
+        description="only with a price of this facility, or `*` for the general ones",
+        max_length=64,
+        pattern=FACILITY_OR_ALL,
+    ),
+]
+OfCode = Annotated[
+    str | None,
+    QueryParameter(
+        name="code",
+        required=False,
+        description="only with a price of this code",
+        max_length=64,
+        pattern=STORABLE,
+    ),
+]
+OfCurrency = Annotated[
+    str | None,
+    QueryParameter(
+        name="currency",
+        required=False,
+        description="only with a price in this currency",
+        max_length=3,
+        pattern=STORABLE,
+    ),
+]
+InForceOn = Annotated[
+    date | None,
+    QueryParameter(name="on", required=False, description="only with a price in force on this day"),
 ]
 
 
@@ -100,14 +139,21 @@ class PriceLists(msgspec.Struct, frozen=True, kw_only=True):
     "/price-lists",
     PublishPriceList,
     summary="Publish a price list",
-    codes=("CURRENCY_UNSUPPORTED", "ALREADY_EXISTS"),
+    codes=("CURRENCY_UNSUPPORTED", "STATE_CONFLICT", "ALREADY_EXISTS"),
+    of_account=False,
     body_bytes_max=BODY_BYTES_MAX,
 )
 async def publish_price_list(
     data: JSONBody[PublishPriceListRequest],
     call: NamedDependency[Call],
 ) -> Response[PriceList]:
-    """Prices by facility, code and currency; overlapping windows are refused."""
+    """Prices by facility, code and currency, up to 20,000 in one request of 8 MiB at most.
+
+    Windows that overlap each other are refused, with 409 those that overlap what was published
+    before, and the problem says which do. What is published stays as it is, so state `valid_to`
+    where another price may follow. A facility's own price goes before the general one, which is
+    that of facility `*`.
+    """
     published = await call.execute(
         data,
         PublishPriceList(
@@ -122,22 +168,29 @@ async def publish_price_list(
 
 @query("/price-lists/{price_list_id:str}", summary="Read a price list", codes=("NOT_FOUND",))
 async def get_price_list(
-    request: Request[Caller, Any, Any],
+    reading: NamedDependency[Reading],
     ledger: NamedDependency[Ledger],
     price_list_id: PriceListPath,
 ) -> PriceList:
     """The price list as it stands in the log; what was published can be read at once."""
-    return _price_list(await ledger.find(request.user.tenant, price_list_id))
+    return _price_list(await ledger.find(reading.tenant, price_list_id))
 
 
 @query("/price-lists", summary="List price lists")
 async def list_price_lists(
-    reading: NamedDependency[Reading], cursor: Cursor = None, limit: Limit = 50
+    reading: NamedDependency[Reading],
+    facility: OfFacilityOrAll = None,
+    code: OfCode = None,
+    currency: OfCurrency = None,
+    on: InForceOn = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> PriceLists:
-    """Price lists that have prices in effect, by id."""
+    """Price lists with their prices, by id; filters are about one and the same price of a list."""
     async with reading.connection() as connection:
         after = decode_cursor(_CURSOR, cursor, str)[0] if cursor else ""
-        rows = await connection.fetch(_PAGE, after, limit + 1)
+        wanted = (facility, code, currency, on)
+        rows = await connection.fetch(_PAGE, after, limit + 1, *wanted)
     items = tuple(_summary(row) for row in rows[:limit])
     more = len(rows) > limit
     return PriceLists(

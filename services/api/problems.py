@@ -95,6 +95,15 @@ def refusal(refused: Refused, paths: Mapping[str, str]) -> Problem:
     return Problem(refused.code, refused.detail, errors=errors, headers=headers)
 
 
+def of_item(refused: Refused, path: str) -> Problem:
+    """The problem of a batch that one item refused; `path` says which."""
+    whole = refusal(refused, {})
+    if whole.code == "INTERNAL":
+        return whole
+    errors = [FieldError(path=path, message=refused.detail)]
+    return Problem(whole.code, f"{path}: {refused.detail}", errors=errors, headers=whole.headers)
+
+
 def unavailable(detail: str) -> Problem:
     """The problem of a service that works again later."""
     return Problem("UNAVAILABLE", detail)

@@ -9,7 +9,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 
-from services.api.app import create_app
+from services.api.app import FEED, create_app
 from services.api.dependencies import Dependencies
 
 _DRAIN_SECONDS_MAX: Final = 10
@@ -26,7 +26,8 @@ async def serve_api(
 ) -> None:
     """Serve until `stopping`, then let requests in flight end; raises OSError, ServerFailed."""
     _check_free(host, port)
-    server = server_of(create_app(dependencies), host, port)
+    app = create_app(dependencies)
+    server = server_of(app, host, port)
     serving = asyncio.ensure_future(server.serve())
     asked = asyncio.ensure_future(stopping.wait())
     _log.info("api starting", url=f"http://{host}:{port}")
@@ -37,6 +38,7 @@ async def serve_api(
             raise ServerFailed("the HTTP server ended by itself")
     finally:
         asked.cancel()
+        app.state[FEED].close()
         server.stop()  # type: ignore[no-untyped-call]  # granian leaves it untyped
         await asyncio.wait({serving}, timeout=_DRAIN_SECONDS_MAX)
         serving.cancel()

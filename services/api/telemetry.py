@@ -9,6 +9,7 @@ from litestar.types import Message, Scope
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from services.api.context import context_of
+from services.api.methods import method_asked
 
 BeforeSend = Callable[[Message, Scope], Awaitable[None]]
 # Any word may be sent as a method: the others share a series.
@@ -43,7 +44,7 @@ def before_send(registry: CollectorRegistry) -> BeforeSend:
         context = context_of(scope)
         # Only paths that exist are labels: others would make a series each.
         route = scope.get("path_template", "unknown")
-        method = scope.get("method")
+        method = method_asked(scope)
         method = method if method in _METHODS else "other"
         requests.labels(method, route, str(message["status"])).inc()
         seconds.labels(method, route).observe(time.perf_counter() - context.started_seconds)

@@ -60,7 +60,7 @@ MEANING: Final = {
     Check.PRICES: "exactly the prices that the events publish",
     Check.INBOX: "each message that led to an event, with the event that it led to",
     Check.ANSWERS: "what a repeated request is answered with is an event",
-    Check.READ_MODELS: "every row as a replay up to the checkpoint gives it",
+    Check.READ_MODELS: "every row as a replay up to the checkpoint gives it; they tie",
     Check.STREAM: "every retained position once, with the stored body",
 }
 

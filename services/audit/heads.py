@@ -22,7 +22,7 @@ Key = tuple[str, str]
 _EVOLVE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     prefix: decider.evolve for prefix, decider in DECIDERS.items()
 }
-_LATER_FIELDS: Final = ("asked", "digest")
+_LATER_FIELDS: Final = ("asked", "digest", "charge_ids", "due_days", "facility")
 """Fields of states that a release added; None in what was stored before."""
 _encode_state: Final = msgspec.json.Encoder().encode
 _VERSION: Final = "SELECT version FROM daybook.stream_heads WHERE tenant = $1 AND stream_id = $2"

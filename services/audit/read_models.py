@@ -1,5 +1,5 @@
 """Read models: the log applied once more into temporary tables, compared row by row with the live
-ones. The projections' own code applies it, so only the way of their rows is proven, not the rules.
+ones. The projections' own code applies it: what is proven of its rules is that they agree.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from projections.builds import Build, builds
 from projections.projection import Projection
 from projections.recorded import Recorded, require_decoded
 from projections.statements import AnyConnection
+from services.audit.agreement import disagreements
 from services.audit.findings import FINDINGS_KEPT_MAX, Check, Findings
 from services.audit.pages import sql
 
@@ -131,7 +132,7 @@ class ReadModels:
         return True
 
     async def finish(self, connection: AnyConnection) -> None:
-        """Compare every table of every build that could be replayed."""
+        """Compare every table of every build that could be replayed, and these with each other."""
         await connection.execute(
             "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;"
             "SET LOCAL enable_mergejoin = on"
@@ -145,6 +146,11 @@ class ReadModels:
                 self._findings.checked(Check.READ_MODELS, await connection.fetchval(count))
                 for replayed, found in await connection.fetch(compare):
                     self._differs(table, keys, _row(replayed), _row(found))
+        positions = {projection.name: build.checkpoint for projection, build in self._replays}
+        for what, tenant, expected, found in await disagreements(connection, positions):
+            self._findings.add(
+                Check.READ_MODELS, what, tenant=tenant, expected=expected, found=found
+            )
 
     def _differs(
         self,

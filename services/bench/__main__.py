@@ -16,20 +16,23 @@ from relay.connection import Client, connect
 from relay.jetstream import StreamSettings, ensure_intake
 from services.bench import http, workload
 from services.bench.ceiling import ceiling
+from services.bench.documents import bench_documents
 from services.bench.encounters import bench_encounters
 from services.bench.end_to_end import end_to_end
 from services.bench.figures import MEMORY_TARGET, TARGETS, Figure, Run, machine, show
+from services.bench.gl_export import bench_gl_export
 from services.bench.intake import intake
 from services.bench.projector import bench_projector
 from services.bench.relay import bench_publisher, bench_sequencer
 from services.bench.replay import replay
+from services.bench.reports import bench_reports
 from services.collector import tune_collector
 from services.embedded.stack import EmbeddedStack, StackOptions, running_stack
 from services.execute.executor import Executor
 from services.logging import configure_logging
 from services.sagas.worker import connect as connect_temporal
 from services.up import PROCESSES, everything
-from services.wiring import migrate, open_pool
+from services.wiring import make_renderer, migrate, open_pool
 
 _MEGABYTE: Final = 2**20
 
@@ -144,9 +147,26 @@ async def _projector(bench: Bench) -> list[Figure]:
     return [_figure("projector", value, "events/s")]
 
 
+async def _reports(bench: Bench) -> list[Figure]:
+    found = await bench_reports(bench.stack.addresses.postgres_url)
+    return [
+        _figure("ageing of 10,000 accounts, 100,000 open invoices", found.aging_today, "s"),
+        Figure(name="the same as of a day 90 days ago", value=found.aging_earlier, unit="s"),
+        Figure(name="revenue of a year, 5 facilities", value=found.revenue, unit="s"),
+    ]
+
+
 async def _replay(bench: Bench) -> list[Figure]:
     _, value = await replay(bench.auditor)
     return [_figure("replay", value, "events/s")]
+
+
+async def _gl_export(bench: Bench) -> list[Figure]:
+    found = await bench_gl_export(bench.stack.addresses.postgres_url, bench.count(1_000_000))
+    return [
+        _figure("gl export", found.entries_per_second, "entries/s"),
+        Figure(name="gl export, memory on top", value=found.memory_bytes / _MEGABYTE, unit="MiB"),
+    ]
 
 
 async def _encounters(bench: Bench) -> list[Figure]:
@@ -160,11 +180,26 @@ async def _encounters(bench: Bench) -> list[Figure]:
     return [_figure("encounters", found.encounters_per_second, "encounters/s")]
 
 
+async def _documents(_bench: Bench) -> list[Figure]:
+    renderer = make_renderer()
+    try:
+        taken = await bench_documents(renderer.render)
+    finally:
+        await renderer.close()
+    return [
+        Figure(
+            name=f"statement PDF of 200 lines, {language}",
+            value=milliseconds,
+            unit="ms",
+            target=TARGETS["documents"],
+        )
+        for language, milliseconds in taken.items()
+    ]
+
+
 async def _http(bench: Bench) -> list[Figure]:
-    addresses = bench.stack.addresses
     await workload.prepare(bench.executor, http.TENANT)
-    seconds = 2.0 if bench.quick else 5.0
-    return await http.bench_commands(addresses.postgres_url, addresses.nats_url, seconds=seconds)
+    return await http.bench_http(bench.stack.addresses, seconds=2.0 if bench.quick else 5.0)
 
 
 async def _end_to_end(bench: Bench) -> list[Figure]:
@@ -219,8 +254,11 @@ PARTS: Final[dict[str, Measure]] = {
     "sequencer": _sequencer,
     "publisher": _publisher,
     "projector": _projector,
+    "gl export": _gl_export,
     "encounters": _encounters,
+    "documents": _documents,
     "http": _http,
+    "reports": _reports,
 }
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from services.bench.workload import (
     charge_envelopes,
 )
 from services.execute.append import Decisions
-from services.execute.executor import BATCH_MAX
+from services.execute.lanes import BATCH_MAX
 from services.execute.statements import sql
 
 _APPEND: Final = sql("append.sql")

@@ -1,4 +1,4 @@
-"""The API over HTTP: single commands by clients, against a bare handler."""
+"""The API over HTTP: single commands, batches and queries by clients, against a bare handler."""
 
 import asyncio
 import os
@@ -9,15 +9,21 @@ from typing import Final
 
 import msgspec
 
+from services.bench import visits, workload
 from services.bench.figures import Figure
 from services.bench.http_load import Came, Load
-from services.bench.workload import CODES, CURRENCY, FACILITY, SERVICE_ON, account_ids
+from services.bench.projector import projected
+from services.bench.workload import CODES, CURRENCY, FACILITY, SERVICE_ON
+from services.embedded.addresses import Addresses
 from services.embedded.ports import choose_ports
 from services.embedded.probes import answers_http
 
-TENANT: Final = "demo"
-"""Whom anybody on this machine is with auth=dev."""
+TENANT: Final = visits.TENANT
 CLIENTS: Final = (1, 16, 64)
+BATCH: Final = 500
+_BATCH_CLIENTS: Final = 4
+_BATCH_BODIES: Final = 20
+_QUERIED_EVENTS: Final = 60_000
 _START_SECONDS_MAX: Final = 60
 _PROGRAM: Final = (sys.executable, "-m", "services.cli.main", "serve", "api")
 _BARE: Final = (sys.executable, "-m", "services.bench.bare")
@@ -38,57 +44,105 @@ def charge_bodies() -> tuple[str, ...]:
                 "reference": "line {n}",
             }
         ).decode()
-        for number, account_id in enumerate(account_ids(tenant=TENANT))
+        for number, account_id in enumerate(workload.account_ids(tenant=TENANT))
     )
 
 
-async def bench_commands(postgres_url: str, nats_url: str, *, seconds: float) -> list[Figure]:
-    """`POST /v1/charges` at 1, 16 and 64 clients, and the bare handler at 64."""
-    bodies = charge_bodies()
+def batch_bodies(charges: tuple[str, ...]) -> tuple[str, ...]:
+    """Bodies of batches of charges, each over other accounts and codes than the one before."""
+    return tuple(
+        '{"atomic":true,"charges":['
+        + ",".join(charges[(first + at) % len(charges)] for at in range(BATCH))
+        + "]}"
+        for first in range(0, _BATCH_BODIES * BATCH, BATCH)
+    )
+
+
+async def bench_http(addresses: Addresses, *, seconds: float) -> list[Figure]:
+    """What each kind of request comes to; `seconds` for each load."""
     ports = choose_ports(("api", "bare"), remembered={}, usual=False)
-    addresses = {
-        "DAYBOOK_POSTGRES_URL": postgres_url,
-        "DAYBOOK_NATS_URL": nats_url,
-        "DAYBOOK_API_PORT": str(ports["api"]),
-        "DAYBOOK_AUTH": "dev",
-        "DAYBOOK_LOG_LEVEL": "error",
-    }
-    figures: list[Figure] = []
     async with _served((*_BARE, str(ports["bare"])), ports["bare"], {}):
+        bare = await run(
+            Load(
+                port=ports["bare"],
+                method="POST",
+                paths=("/bare",),
+                bodies=charge_bodies(),
+                clients=CLIENTS[-1],
+                seconds=seconds,
+            ),
+            201,
+        )
+    figures = [Figure(name="bare handler, 64 clients", value=bare.per_second, unit="req/s")]
+    async with _api(addresses.postgres_url, addresses, ports["api"]):
+        figures += await _commands(ports["api"], seconds, bare)
+    async with (
+        projected(addresses.postgres_url, _QUERIED_EVENTS) as (url, _),
+        _api(url, addresses, ports["api"]),
+    ):
+        figures += await _queries(ports["api"], seconds)
+    return figures
+
+
+async def _commands(port: int, seconds: float, bare: Came) -> list[Figure]:
+    """Single charges at so many clients, then batches of them."""
+    charges = charge_bodies()
+    figures, first = [], 0
+    for clients in CLIENTS:
         load = Load(
-            port=ports["bare"],
+            port=port,
             method="POST",
-            path="/bare",
-            bodies=bodies,
+            paths=("/v1/charges",),
+            bodies=charges,
+            clients=clients,
+            seconds=seconds,
+            first=first,
+            is_keyed=True,
+        )
+        came = await run(load, 201)
+        first += came.requests + clients
+        figures += figures_of(f"POST /v1/charges, {clients} clients", came)
+    ratio = Figure(
+        name="single commands of the bare handler, 64 clients",
+        value=came.per_second / bare.per_second,
+        unit="ratio",
+        target="≥ 0.35",
+    )
+    load = Load(
+        port=port,
+        method="POST",
+        paths=("/v1/charges:batch",),
+        bodies=batch_bodies(charges),
+        clients=_BATCH_CLIENTS,
+        seconds=seconds,
+        first=first,
+        is_keyed=True,
+    )
+    came = await run(load, 201)
+    name = f"POST /v1/charges:batch of {BATCH}, {_BATCH_CLIENTS} clients"
+    batches = Figure(name=name, value=came.per_second * BATCH, unit="charges/s", target="≥ 4,000")
+    return [*figures, ratio, batches, *figures_of(name, came)[1:]]
+
+
+async def _queries(port: int, seconds: float) -> list[Figure]:
+    """What applications ask most, about other accounts and invoices each time."""
+    accounts = visits.account_ids()
+    asked = {
+        "/v1/accounts/{id}": [f"/v1/accounts/{id_}" for id_ in accounts],
+        "/v1/accounts/{id}/ledger": [f"/v1/accounts/{id_}/ledger" for id_ in accounts],
+        "/v1/invoices?account_id=": [f"/v1/invoices?account_id={id_}" for id_ in accounts],
+        "/v1/invoices/{id}": [f"/v1/invoices/{visits.invoice_id_of(n)}" for n in range(2_000)],
+    }
+    figures = []
+    for name, paths in asked.items():
+        load = Load(
+            port=port,
+            method="GET",
+            paths=tuple(paths),
             clients=CLIENTS[-1],
             seconds=seconds,
         )
-        bare = await run(load, 201)
-    figures.append(Figure(name="bare handler, 64 clients", value=bare.per_second, unit="req/s"))
-    async with _served(_PROGRAM, ports["api"], addresses):
-        first = 0
-        for clients in CLIENTS:
-            load = Load(
-                port=ports["api"],
-                method="POST",
-                path="/v1/charges",
-                bodies=bodies,
-                clients=clients,
-                seconds=seconds,
-                first=first,
-                is_keyed=True,
-            )
-            came = await run(load, 201)
-            first += came.requests + clients
-            figures += figures_of(f"POST /v1/charges, {clients} clients", came)
-    figures.append(
-        Figure(
-            name="single commands of the bare handler, 64 clients",
-            value=came.per_second / bare.per_second,
-            unit="ratio",
-            target="≥ 0.35",
-        )
-    )
+        figures += figures_of(f"GET {name}, {CLIENTS[-1]} clients", await run(load, 200))
     return figures
 
 
@@ -111,8 +165,22 @@ async def run(load: Load, expected: int) -> Came:
     answer, _ = await process.communicate(msgspec.json.encode(load))
     came = msgspec.json.decode(answer, type=Came)
     if set(came.statuses) != {expected}:
-        raise RuntimeError(f"{load.path} answered {came.statuses}, not {expected} alone")
+        raise RuntimeError(f"{load.paths[0]} answered {came.statuses}, not {expected} alone")
     return came
+
+
+@asynccontextmanager
+async def _api(postgres_url: str, addresses: Addresses, port: int) -> AsyncIterator[None]:
+    """The API over a database, in a process of its own, until the block ends."""
+    env = {
+        "DAYBOOK_POSTGRES_URL": postgres_url,
+        "DAYBOOK_NATS_URL": addresses.nats_url,
+        "DAYBOOK_API_PORT": str(port),
+        "DAYBOOK_AUTH": "dev",
+        "DAYBOOK_LOG_LEVEL": "error",
+    }
+    async with _served(_PROGRAM, port, env):
+        yield
 
 
 @asynccontextmanager

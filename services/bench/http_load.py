@@ -20,12 +20,15 @@ _LENGTH: Final = b"content-length:"
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """So many clients, each with one request under way; `{n}` in a body becomes its number."""
+    """So many clients, each with one request under way; `{n}` in a body becomes its number.
+
+    The paths and the bodies are taken in turn, each from its beginning again.
+    """
 
     port: int
     method: str
-    path: str
-    bodies: tuple[str, ...]
+    paths: tuple[str, ...]
+    bodies: tuple[str, ...] = ("",)
     clients: int
     seconds: float
     first: int = 0
@@ -104,15 +107,18 @@ def _length(head: bytes) -> int:
 
 
 def _requests(load: Load) -> Iterator[bytes]:
-    method, path = load.method.encode(), load.path.encode()
-    for number, body in zip(
-        itertools.count(load.first), itertools.cycle(load.bodies), strict=False
+    method = load.method.encode()
+    for number, path, body in zip(
+        itertools.count(load.first),
+        itertools.cycle(load.paths),
+        itertools.cycle(load.bodies),
+        strict=False,
     ):
         content = body.replace("{n}", str(number)).encode()
         headers = b"Content-Type: application/json\r\n" if content else b""
         if load.is_keyed:
             headers += b"Idempotency-Key: bench-%d\r\n" % number
-        yield _HEAD % (method, path, headers, len(content), content)
+        yield _HEAD % (method, path.encode(), headers, len(content), content)
 
 
 async def _run(load: Load) -> Came:

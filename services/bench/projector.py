@@ -60,12 +60,20 @@ class _Open(NamedTuple):
 
 async def bench_projector(url: str, *, events: int = 60_000) -> float:
     """Events per second of one process that owns all projections, in a database of its own."""
+    async with projected(url, events) as (_, per_second):
+        return per_second
+
+
+@asynccontextmanager
+async def projected(url: str, events: int) -> AsyncIterator[tuple[str, float]]:
+    """A database of its own with the projected visits, and how many events a second that took."""
     server = await asyncpg.connect(url)
     try:
         await server.execute("DROP DATABASE IF EXISTS bench_projector WITH (FORCE)")
         await server.execute("CREATE DATABASE bench_projector")
         try:
-            return await _measure(urlunsplit(urlsplit(url)._replace(path=f"/{DATABASE}")), events)
+            own = urlunsplit(urlsplit(url)._replace(path=f"/{DATABASE}"))
+            yield own, await _measure(own, events)
         finally:
             await server.execute("DROP DATABASE bench_projector WITH (FORCE)")
     finally:

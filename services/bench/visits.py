@@ -13,7 +13,8 @@ from contracts.ledger import GlAccount, Posting
 from contracts.money import Money
 from contracts.payment import Allocation, PaymentMethod, PaymentPosted
 
-TENANT: Final = "bench"
+TENANT: Final = "demo"
+"""Whom anybody on this machine is with auth=dev: the API answers about these visits."""
 ACCOUNTS: Final = 2_000
 CHARGES_PER_VISIT: Final = 10
 _CURRENCY: Final = "USD"
@@ -35,7 +36,7 @@ class Happened(NamedTuple):
 
 def visits(count: int) -> Iterator[Happened]:
     """The accounts are opened, then so many visits follow, patient after patient."""
-    accounts = [AccountId(derive("acc", TENANT, str(number))) for number in range(ACCOUNTS)]
+    accounts = account_ids()
     for number, account_id in enumerate(accounts):
         opened = AccountOpened(
             account_id=account_id,
@@ -50,9 +51,19 @@ def visits(count: int) -> Iterator[Happened]:
         yield from _visit(visit, accounts[visit % ACCOUNTS])
 
 
+def account_ids() -> list[AccountId]:
+    """The patients' accounts."""
+    return [AccountId(derive("acc", TENANT, str(number))) for number in range(ACCOUNTS)]
+
+
+def invoice_id_of(visit: int) -> InvoiceId:
+    """The invoice of a visit."""
+    return InvoiceId(derive("inv", TENANT, str(visit)))
+
+
 def _visit(visit: int, account_id: AccountId) -> Iterator[Happened]:
     on = _STARTED_ON + timedelta(days=visit // 500)
-    invoice_id = InvoiceId(derive("inv", TENANT, str(visit)))
+    invoice_id = invoice_id_of(visit)
     payment_id = PaymentId(derive("pay", TENANT, str(visit)))
     charges = [
         _charge(account_id, on, ChargeId(derive("chg", TENANT, str(visit), str(line))))

@@ -17,6 +17,7 @@ from relay.producer import NotStored
 from services.cannot_run import CannotRun
 from services.execute.attempt import LedgerUnavailable
 from services.execute.envelope import TENANT
+from services.objects import ObjectFailure
 from services.query import ProblemAnswered
 from services.reach import Unreachable
 from services.settings import DEFAULT_DATA_DIR, Settings
@@ -29,6 +30,7 @@ _EXPECTED = (
     CannotRun,
     LedgerUnavailable,
     NotStored,
+    ObjectFailure,
     ProblemAnswered,
     ServerTooOld,
 )

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from pathlib import Path
+from typing import Final, get_args
 
 import asyncpg
 import click
@@ -17,7 +18,7 @@ from services.processes import SERVE, serve
 from services.reach import reaching_postgres
 from services.settings import Settings
 from services.tables import Sheet, show
-from services.up import Ready, everything, table_of_addresses
+from services.up import Auth, Ready, everything, table_of_addresses
 from services.wiring import migrate
 
 
@@ -25,12 +26,19 @@ from services.wiring import migrate
 @data_dir_option
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port of the API.")
 @click.option("--ephemeral", is_flag=True, help="Keep nothing: a temporary data directory.")
+@click.option(
+    "--auth",
+    type=click.Choice(get_args(Auth)),
+    default="dev",
+    show_default=True,
+    help="Who may call the API: anybody on this machine, or bearers of a token (`daybook token`).",
+)
 @json_option
-def up(data_dir: Path | None, port: int | None, ephemeral: bool, as_json: bool) -> None:
+def up(data_dir: Path | None, port: int | None, ephemeral: bool, auth: Auth, as_json: bool) -> None:
     """Run everything on this machine until Ctrl-C: servers, our processes and the API."""
     configure_logging("up", level="warning")
     settings = settings_with(data_dir)
-    run(_up(stack_options(settings, port=port, ephemeral=ephemeral), as_json))
+    run(_up(stack_options(settings, port=port, ephemeral=ephemeral), auth, as_json))
 
 
 def stack_options(settings: Settings, *, port: int | None, ephemeral: bool) -> StackOptions:
@@ -47,10 +55,10 @@ def stack_options(settings: Settings, *, port: int | None, ephemeral: bool) -> S
     )
 
 
-async def _up(options: StackOptions, as_json: bool) -> None:
+async def _up(options: StackOptions, auth: Auth, as_json: bool) -> None:
     stopping = asyncio.Event()
     with Progress("Daybook", quiet=as_json) as progress:
-        staying = asyncio.create_task(_stay(options, stopping, progress, as_json))
+        staying = asyncio.create_task(_stay(options, auth, stopping, progress, as_json))
 
         def stop() -> None:
             # While it starts there is nothing to wait for: what has started is stopped again.
@@ -68,23 +76,25 @@ async def _up(options: StackOptions, as_json: bool) -> None:
 
 
 async def _stay(
-    options: StackOptions, stopping: asyncio.Event, progress: Progress, as_json: bool
+    options: StackOptions, auth: Auth, stopping: asyncio.Event, progress: Progress, as_json: bool
 ) -> None:
     # For programs what happens to a child is a line of the log.
-    async with everything(options, None if as_json else progress.report) as stack:
+    async with everything(options, None if as_json else progress.report, auth=auth) as stack:
         if as_json:
             metrics = stack.addresses.metrics
             named = dict(table_of_addresses(stack))
             print_json(Ready(ready=True, addresses=named, metrics=metrics))
-        progress.show(_addresses(stack), _WARNING)
+        progress.show(_addresses(stack), _WARNINGS[auth])
         await stopping.wait()
         progress.say("stopping")
 
 
-_WARNING = (
-    "auth=dev: whoever reaches this machine's loopback is tenant demo with every scope. "
-    "Never expose it. Ctrl-C stops everything."
-)
+_WARNINGS: Final[dict[Auth, str]] = {
+    "dev": "auth=dev: whoever reaches this machine's loopback is tenant demo with every scope. "
+    "Never expose it. Ctrl-C stops everything.",
+    "jwt": "auth=jwt: callers need a token; `daybook token --scope billing:read` makes one. "
+    "Ctrl-C stops everything.",
+}
 
 
 def _addresses(stack: EmbeddedStack) -> Sheet:

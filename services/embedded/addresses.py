@@ -34,6 +34,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     temporal_address: str | None = None
     temporal_ui: str | None = None
     api_url: str | None = None
+    object_store: str | None = None
     metrics: dict[str, str] = {}
     """What Prometheus scrapes, by process of ours."""
     pid: int

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 import structlog
@@ -14,6 +15,7 @@ from services.cannot_run import CannotRun
 from services.embedded.addresses import describe, lock_path, read_addresses
 from services.embedded.lock import AlreadyRunning, Held, Lock, holder
 from services.embedded.orphans import ChildRegister, register_path
+from services.embedded.places import MEMORY, memory_place
 from services.embedded.postgres_area import area_elsewhere
 from services.embedded.private import FileDamaged
 from services.embedded.unprivileged import owned_by_us
@@ -53,16 +55,18 @@ def make_data_dir(wanted: Path) -> Path:
     return data_dir
 
 
-def make_ephemeral_dir() -> Path:
-    """A directory of our own among the temporary ones."""
-    data_dir = Path(tempfile.mkdtemp(prefix=EPHEMERAL_PREFIX))
+def make_ephemeral_dir(*, durable: bool = True) -> Path:
+    """A directory of our own among the temporary ones, in memory for what need not be durable."""
+    place = None if durable else memory_place()
+    data_dir = Path(tempfile.mkdtemp(prefix=EPHEMERAL_PREFIX, dir=place))
     data_dir.chmod(MODE)
     return data_dir
 
 
 def remove_abandoned_dirs() -> None:
     """Remove ephemeral directories whose stack was killed and could not remove them itself."""
-    for data_dir in Path(tempfile.gettempdir()).glob(f"{EPHEMERAL_PREFIX}*"):
+    places = {Path(tempfile.gettempdir()), MEMORY}
+    for data_dir in chain.from_iterable(place.glob(f"{EPHEMERAL_PREFIX}*") for place in places):
         # Another start may be removing it too.
         with suppress(FileNotFoundError):
             age_seconds = time.time() - lock_path(data_dir).stat().st_mtime

@@ -57,6 +57,15 @@ class Lock:
             self._handle = None
 
 
+def try_hold(path: Path) -> int | None:
+    """The lock of a file, if nobody has it: the handle that keeps it until it is closed."""
+    handle = _open(path)
+    if _try_lock(handle):
+        return handle
+    os.close(handle)
+    return None
+
+
 def holder(path: Path) -> int | None:
     """The process that holds the lock file, if any does."""
     if not path.exists():

@@ -39,7 +39,8 @@ SETTINGS: Mapping[str, str] = {
     "log_checkpoints": "off",
 }
 DURABLE: Mapping[str, str] = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-FOR_TESTS: Mapping[str, str] = dict.fromkeys(DURABLE, "off")
+# In memory, perhaps, where the log would take room from everything else.
+FOR_TESTS: Mapping[str, str] = {**dict.fromkeys(DURABLE, "off"), "max_wal_size": "256MB"}
 
 
 class DataOfOtherVersion(CannotRun):

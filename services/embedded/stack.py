@@ -26,7 +26,7 @@ from services.embedded.data_dir import (
     using,
 )
 from services.embedded.lock import Lock
-from services.embedded.ports import USUAL_PORTS, choose_ports, is_free
+from services.embedded.ports import USUAL_PORTS, HeldPorts, choose_ports, is_free
 from services.embedded.postgres_area import PostgresArea, find_area
 from services.embedded.state import State, load_state, save_state
 from services.embedded.supervisor import Supervisor
@@ -80,11 +80,18 @@ class EmbeddedStack:
         await self._supervisor.start(*children)
 
     def announce(
-        self, *, api_url: str | None = None, metrics: Mapping[str, str] | None = None
+        self,
+        *,
+        api_url: str | None = None,
+        object_store: str | None = None,
+        metrics: Mapping[str, str] | None = None,
     ) -> None:
-        """Let others find the stack, and its API and what to scrape once our processes are up."""
+        """Let others find the stack, and what our processes add to it once they are up."""
         self._addresses = msgspec.structs.replace(
-            self._addresses, api_url=api_url, metrics=dict(metrics or {})
+            self._addresses,
+            api_url=api_url,
+            object_store=object_store,
+            metrics=dict(metrics or {}),
         )
         save_addresses(self.data_dir, self._addresses)
 
@@ -113,10 +120,12 @@ async def running_stack(
     async with AsyncExitStack() as undo:
         data_dir = await _held_data_dir(options, undo)
         area = await _held_area(options, data_dir, undo)
+        held = HeldPorts()
+        undo.callback(held.release)
         supervisor = Supervisor(data_dir, on_report)
         await asyncio.to_thread(supervisor.end_orphans)
         undo.push_async_callback(supervisor.stop)
-        state = await _start_servers(options, data_dir, area, supervisor)
+        state = await _start_servers(options, data_dir, area, supervisor, held)
         if area:
             await postgres.create_database(state)
         stack = EmbeddedStack(options, data_dir, state, supervisor)
@@ -128,7 +137,7 @@ async def running_stack(
 async def _held_data_dir(options: StackOptions, undo: AsyncExitStack) -> Path:
     if options.data_dir is None:
         await asyncio.to_thread(remove_abandoned_dirs)
-        data_dir = make_ephemeral_dir()
+        data_dir = make_ephemeral_dir(durable=options.durable)
         undo.callback(remove_ephemeral_dir, data_dir)
     else:
         with using(options.data_dir):
@@ -153,11 +162,15 @@ async def _held_area(
 
 
 async def _start_servers(
-    options: StackOptions, data_dir: Path, area: PostgresArea | None, supervisor: Supervisor
+    options: StackOptions,
+    data_dir: Path,
+    area: PostgresArea | None,
+    supervisor: Supervisor,
+    held: HeldPorts,
 ) -> State:
     """Start them, on other ports when somebody took one between our look and the server's."""
     for tries_left in reversed(range(STARTS_MAX)):
-        state = _remembered(options, data_dir)
+        state = _remembered(options, data_dir, held)
         children = await asyncio.to_thread(_servers, options, data_dir, state, area)
         try:
             await supervisor.start(*children)
@@ -170,11 +183,13 @@ async def _start_servers(
     raise AssertionError("the last try raises or returns")
 
 
-def _remembered(options: StackOptions, data_dir: Path) -> State:
+def _remembered(options: StackOptions, data_dir: Path, held: HeldPorts) -> State:
     """Ports and secrets of last time where they are still good, saved before they are used."""
     state = load_state(data_dir).with_producers(options.tenants)
     wanted = state.ports | ({"api": options.api_port} if options.api_port else {})
-    ports = choose_ports(tuple(USUAL_PORTS), remembered=wanted, usual=options.usual_ports)
+    ports = choose_ports(
+        tuple(USUAL_PORTS), remembered=wanted, usual=options.usual_ports, take=held.take
+    )
     state = msgspec.structs.replace(state, ports=ports)
     save_state(data_dir, state)
     return state

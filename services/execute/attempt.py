@@ -14,6 +14,7 @@ from services.commands import BY_COMMAND, Needs
 from services.execute.batch import Batch, Stage
 from services.execute.envelope import Envelope, Outcome, Refused
 from services.execute.faults import StreamMoved, is_away, refusal_of
+from services.execute.group import commands_of
 from services.execute.load import Account
 
 _ATTEMPTS_MAX: Final = 8
@@ -143,7 +144,10 @@ def _drawing(batch: Batch) -> dict[int, Account]:
     accounts = {
         account
         for index, account in batch.accounts.items()
-        if Needs.NUMBER in BY_COMMAND[type(batch.envelopes[index].command)].needs
+        if any(
+            Needs.NUMBER in BY_COMMAND[type(command)].needs
+            for command in commands_of(batch.envelopes[index])
+        )
     }
     return {index: account for index, account in batch.accounts.items() if account in accounts}
 

@@ -22,6 +22,7 @@ from services.execute.envelope import (
     claim_key,
     done_again,
 )
+from services.execute.group import Group, commands_of, decode_items, singles_of
 from services.execute.load import Account, account_head, load_books
 from services.execute.statements import AnyConnection, sql
 
@@ -58,7 +59,9 @@ class Batch:
         self.outcomes: dict[int, Outcome] = {}
         self.busy: dict[int, Account] = {}
         self.accounts: dict[int, Account] = {}
-        """The account of each command that works under one's lock, as far as it is known."""
+        """The account of each command that works under one's lock, as far as it is known; of a
+        group the first of them."""
+        self._locks: dict[int, list[Account]] = {}
         self.stage = Stage.CLAIM
         self._wait = wait
         self._lock_timeout = f"{max(1, round(lock_timeout_seconds * 1000))}ms"
@@ -78,8 +81,8 @@ class Batch:
             remaining = self._open()
             if remaining:
                 envelopes = [self.envelopes[index] for index in remaining]
-                accounts = [self.accounts.get(index) for index in remaining]
-                books = await load_books(connection, envelopes, accounts, locked, now())
+                singles, accounts = self._singles(remaining)
+                books = await load_books(connection, singles, accounts, locked, now())
                 outcomes = await Decisions(books).append(connection, envelopes)
                 self.outcomes.update(zip(remaining, outcomes, strict=True))
 
@@ -90,8 +93,29 @@ class Batch:
             if index not in self.outcomes and index not in self.busy
         ]
 
+    def _singles(self, remaining: list[int]) -> tuple[list[Envelope], list[Account | None]]:
+        """The commands to load for, those of groups one by one, and the account of each."""
+        singles: list[Envelope] = []
+        accounts: list[Account | None] = []
+        for index in remaining:
+            envelope = self.envelopes[index]
+            if isinstance(envelope.command, Group):
+                singles += singles_of(envelope)
+                accounts += [
+                    (envelope.tenant, command.account_id) for command in commands_of(envelope)
+                ]
+            else:
+                singles.append(envelope)
+                accounts.append(self.accounts.get(index))
+        return singles, accounts
+
     def _name_accounts(self) -> None:
         for index, envelope in enumerate(self.envelopes):
+            if isinstance(envelope.command, Group):
+                named = {(envelope.tenant, each.account_id) for each in commands_of(envelope)}
+                self._locks[index] = sorted(named)
+                self.accounts[index] = self._locks[index][0]
+                continue
             account_id = BY_COMMAND[type(envelope.command)].account(envelope.command)
             if account_id is not None:
                 self.accounts[index] = (envelope.tenant, account_id)
@@ -144,7 +168,7 @@ class Batch:
 
     async def _lock(self, connection: AnyConnection) -> dict[Account, AccountHead]:
         """Lock the accounts of the batch; commands of a busy account leave it."""
-        wanted = {self.accounts[index] for index in self._open() if index in self.accounts}
+        wanted = {account for index in self._open() for account in self._locks_of(index)}
         if not wanted:
             return {}
         statement = _LOCK_WAITING if self._wait else _LOCK
@@ -155,27 +179,43 @@ class Batch:
             found = await connection.fetch(_BUSY, *columns(list(missing), "tt"))
             busy = {(row["tenant"], row["account_id"]) for row in found}
             self.busy = {
-                index: self.accounts[index]
+                index: account
                 for index in self._open()
-                if self.accounts.get(index) in busy
+                for account in self._locks_of(index)
+                if account in busy
             }
         return locked
 
+    def _locks_of(self, index: int) -> list[Account]:
+        if index in self._locks:
+            return self._locks[index]
+        return [self.accounts[index]] if index in self.accounts else []
+
 
 def account_named(envelope: Envelope) -> str | None:
-    """The account that a command names, if it works under an account's lock."""
-    return BY_COMMAND[type(envelope.command)].account(envelope.command)
+    """The account that a command names, if it works under an account's lock; a group's first."""
+    command = commands_of(envelope)[0]
+    return BY_COMMAND[type(command)].account(command)
 
 
 def stream_of(envelope: Envelope) -> str:
-    """The stream that a command is about."""
-    return BY_COMMAND[type(envelope.command)].stream(envelope.command)
+    """The stream that a command is about; of a group the first one's."""
+    command = commands_of(envelope)[0]
+    return BY_COMMAND[type(command)].stream(command)
 
 
 def _recalled(envelope: Envelope, row: Any) -> Outcome:
     if row["payload_hash"] != envelope.payload_hash:
         return KEY_REUSED
+    if row["items"] is not None:
+        return decode_items(row["items"])
     if row["refusal"] is None:
         return done_again(row["stream_id"], row["version"], row["token"])
     stored = msgspec.json.decode(row["refusal"], type=dict[str, str])
-    return Refused(code=stored["code"], detail=stored["detail"], replayed=True)
+    item = stored.get("item")
+    return Refused(
+        code=stored["code"],
+        detail=stored["detail"],
+        replayed=True,
+        item=None if item is None else int(item),
+    )

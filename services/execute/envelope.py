@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -67,6 +68,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     opening: Event | None = None
     """The event that the stream begins with, when this command made it just now."""
+    items: "tuple[Done | Refused, ...]" = ()
+    """Of a group, what became of each command, in order."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,9 +82,15 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     transient: bool = False
     replayed: bool = False
+    item: int | None = None
+    """Of a group that was refused whole, the place of the command that was to blame, from 0."""
 
 
 Outcome = Done | Refused
+
+Examine = Callable[[Sequence[tuple[str, Any]]], Awaitable[Sequence[Any]]]
+"""What is asked of others before commands are queued, outside of any transaction: takes each with
+its tenant, and answers it as it is to be decided."""
 
 KEY_REUSED: Final = Refused(
     code="IDEMPOTENCY_KEY_REUSED",
@@ -103,6 +112,7 @@ _NOT_KEPT: Final = frozenset(
         "PRICE_NOT_FOUND",
         "CURRENCY_UNSUPPORTED",
         "ACCOUNT_VERSION_CONFLICT",
+        "FOUR_EYES",  # it depends on who sends it
     }
 )
 

@@ -1,24 +1,25 @@
 """The executor: commands that queue while a transaction runs form the next one (group commit)."""
 
 import asyncio
-import zlib
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import asyncpg
 import structlog
 
+from relay import spans
+from relay.database import raise_if_cancelled
 from services.execute.attempt import Ledger, LedgerUnavailable, attempt, utc_now
 from services.execute.batch import account_named, stream_of
-from services.execute.envelope import TENANT, Envelope, Outcome, Refused
+from services.execute.envelope import TENANT, Envelope, Examine, Outcome, Refused
+from services.execute.examining import examine_all
 from services.execute.faults import refusal_of
 from services.execute.job import Entry, Job
+from services.execute.lanes import BATCH_MAX, Lanes
 from services.execute.waiting import WaitingRoom
 
-BATCH_MAX: Final = 500
 _log = structlog.get_logger()
 
 
@@ -37,10 +38,12 @@ class Executor:
         lanes: int = 3,
         now: Callable[[], datetime] = utc_now,
         lock_timeout_seconds: float = 5,
+        examine: Examine | None = None,
     ) -> None:
+        self._examine = examine
         self._ledger = Ledger(pool, now, lock_timeout_seconds)
-        self._queues: list[deque[Entry]] = [deque() for _ in range(lanes)]
-        self._wakers = [asyncio.Event() for _ in range(lanes)]
+        self._lanes = Lanes(lanes)
+        self._lane_count = lanes
         self._room = WaitingRoom(
             self._ledger,
             self._execute,
@@ -56,7 +59,7 @@ class Executor:
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        for lane in range(len(self._queues)):
+        for lane in range(self._lane_count):
             self._start(self._run_lane(lane))
         self._start(self._room.run())
         return self
@@ -88,16 +91,21 @@ class Executor:
 
         After LedgerUnavailable some may have been committed: repeat all of them.
         """
-        if self._closed:
-            raise _closed()
         if not envelopes:
             return []
-        job = Job(envelopes)
-        for place, envelope in enumerate(envelopes):
+        examined = await self.examined(envelopes)
+        if self._closed:
+            raise _closed()
+        job = Job(examined)
+        for place, envelope in enumerate(examined):
             refused = self._queue(envelope, job, place)
             if refused is not None:
                 job.settle(place, refused)
         return await job.future
+
+    async def examined(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Commands as they are to be decided, here or in a preview; raises LedgerUnavailable."""
+        return await examine_all(self._examine, envelopes) if self._examine else envelopes
 
     def _queue(self, envelope: Envelope, job: Job, place: int) -> Refused | None:
         """Queue a command in its lane; returns the refusal of one that has none."""
@@ -108,25 +116,20 @@ class Executor:
                     detail=f"a tenant is named by {TENANT.pattern}, unlike {envelope.tenant!r}",
                 )
             account_id = account_named(envelope)
-            key = account_id or stream_of(envelope)
-            lane = zlib.crc32(key.encode(errors="surrogatepass")) % len(self._queues)
+            lane = self._lanes.lane_of(account_id or stream_of(envelope))
         except Exception as fault:  # a broken command is refused; those beside it go on
             return refusal_of(envelope, fault)
         account = None if account_id is None else (envelope.tenant, account_id)
-        self._queues[lane].append(Entry(envelope, job, place, account))
-        self._wakers[lane].set()
+        self._lanes.put(lane, Entry(envelope, job, place, account))
         return None
 
     async def _run_lane(self, lane: int) -> None:
-        queue, waker = self._queues[lane], self._wakers[lane]
         while True:
-            await waker.wait()
-            waker.clear()
-            while queue:
-                taken = [queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))]
-                free = [entry for entry in taken if not self._room.queue_behind(entry)]
-                if free:
-                    self._room.take_in(await self._execute(free, None))
+            taken = await self._lanes.take(lane)
+            free = [entry for entry in taken if not self._room.queue_behind(entry)]
+            if free:
+                self._room.take_in(await self._execute(free, None))
+            self._lanes.release(lane)
 
     async def _execute(self, entries: list[Entry], wait_seconds: float | None) -> list[Entry]:
         """Execute commands and settle them; returns those whose account is busy, in order."""
@@ -134,9 +137,12 @@ class Executor:
         self._idle.clear()
         try:
             envelopes = [entry.envelope for entry in entries]
-            attempted = await attempt(self._ledger, envelopes, wait_seconds=wait_seconds)
+            with spans.span("execute", (envelope.traceparent for envelope in envelopes)) as span:
+                span.set_attribute("daybook.commands", len(envelopes))
+                attempted = await attempt(self._ledger, envelopes, wait_seconds=wait_seconds)
         except Exception as error:  # handed to the callers, who repeat or report it
             _fail(entries, error)
+            raise_if_cancelled(error)
             return []
         except BaseException:  # the lane ends, but its callers are not to wait for ever
             _fail(entries, _closed())
@@ -149,7 +155,8 @@ class Executor:
             entries[index].job.settle(entries[index].place, outcome)
         busy = []
         for index, account in sorted(attempted.busy.items()):
-            entries[index].account = account
+            if entries[index].busy_since is None:
+                entries[index].account = account  # a group goes on waiting where it does already
             busy.append(entries[index])
         if self._closed:
             _fail(busy, _closed())
@@ -171,10 +178,7 @@ class Executor:
 
     def _close(self) -> None:
         self._closed = True
-        queued = [entry for queue in self._queues for entry in queue]
-        for queue in self._queues:
-            queue.clear()
-        _fail([*queued, *self._room.drain()], _closed())
+        _fail([*self._lanes.drain(), *self._room.drain()], _closed())
 
 
 def _fail(entries: Sequence[Entry], error: Exception) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 import structlog
 
-from relay.database import PASSING
+from relay.database import PASSING, raise_if_cancelled
 
 _ROWS_MAX: Final = 5_000
 _HOUR_SECONDS: Final = 3600
@@ -34,6 +34,7 @@ async def keep_expiring(
             if removed:
                 _log.info("answers expired", removed=removed)
         except PASSING as fault:
+            raise_if_cancelled(fault)
             # Nobody waits for it: the next round removes what this one did not.
             _log.warning("answers not expired", error=str(fault))
         try:

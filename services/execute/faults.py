@@ -5,6 +5,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from services.crash_reports import report
 from services.execute.envelope import Envelope, Refused
 
 _log = structlog.get_logger()
@@ -53,6 +54,13 @@ def refusal_of(envelope: Envelope, fault: Exception) -> Refused:
             code="VALIDATION_FAILED",
             detail="the command holds a text or a number that the ledger cannot store",
         )
+    traceparent = envelope.traceparent
+    report(
+        fault,
+        code="INTERNAL",
+        command=type(envelope.command).__name__,
+        trace_id=None if traceparent is None else traceparent.split("-")[1],
+    )
     return Refused(
         code="INTERNAL", detail=f"the command could not be executed: {type(fault).__name__}"
     )

@@ -1,10 +1,12 @@
 """What a caller handed over: commands in order, each with its place there."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.execute.envelope import Envelope, Outcome
+from services.execute.group import commands_of
 from services.execute.load import Account
 
 
@@ -39,3 +41,18 @@ class Entry:
     account: Account | None
     busy_since: float | None = None
     """When its account was first found busy, on the event loop's clock."""
+
+    @property
+    def weight(self) -> int:
+        """How many commands it is."""
+        return len(commands_of(self.envelope))
+
+
+def pop_some(queue: deque[Entry], weight_max: int, *, first: bool = True) -> list[Entry]:
+    """As many entries of a queue as are so many commands together; `first` takes one anyway."""
+    taken: list[Entry] = []
+    left = weight_max
+    while queue and (queue[0].weight <= left or (first and not taken)):
+        taken.append(queue.popleft())
+        left -= taken[-1].weight
+    return taken

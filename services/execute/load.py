@@ -1,46 +1,44 @@
 """Load what a batch is decided on: heads, accounts, open items, prices and settings, set by set."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from contracts.columns import columns
-from contracts.ids import AccountId
 from contracts.price_list import ANY_FACILITY
-from domain.account import OpenAccount
-from domain.book import Book, Calendar
-from domain.charge import CaptureCharge
-from domain.invoice import CreateDraftInvoice, Draft, IssueInvoice
+from domain.book import Book
+from domain.charge import CaptureCharge, ReverseCharge
+from domain.invoice import CreateDraftInvoice
 from domain.pricing import EffectivePrice, price_key
-from domain.rejections import EverythingSealed
-from domain.tax import TaxRule, TaxRules
-from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem, invoice_counter
+from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem
 from services.commands import BY_COMMAND, DECIDERS, Needs
+from services.execute.corrections import (
+    charges_of_drafts,
+    charges_of_voided,
+    items_named,
+    items_of_refunds,
+    methods_named,
+)
+from services.execute.counters import load_counters
 from services.execute.envelope import Envelope
 from services.execute.faults import StreamMoved
+from services.execute.settings import new_books
 from services.execute.statements import AnyConnection, sql
 
 Account = tuple[str, str]
 """Tenant and account id."""
 Books = dict[str, Book]
 
-_decode_zones: Final = msgspec.json.Decoder(dict[str, str]).decode
-_decode_rules: Final = msgspec.json.Decoder(
-    list[tuple[str, str, str, date, date | None, int]]
-).decode
 _STATE_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
     prefix: msgspec.json.Decoder(decider.states).decode for prefix, decider in DECIDERS.items()
 }
 
-_SETTINGS: Final = sql("load_settings.sql")
 _ITEMS: Final = sql("load_items.sql")
 _NAMED_ITEMS: Final = sql("load_named_items.sql")
 _HEADS: Final = sql("load_heads.sql")
 _PRICES: Final = sql("load_prices.sql")
-_MAKE_COUNTERS: Final = sql("make_counters.sql")
-_LOCK_COUNTERS: Final = sql("lock_counters.sql")
 
 
 def decode_state(stream_id: str, state: bytes) -> Any:
@@ -61,35 +59,27 @@ async def load_books(
     was opened, or a stream of one was made, after the locks.
     """
     tenants = sorted({envelope.tenant for envelope in envelopes})
-    books = await _books(connection, tenants, recorded_at)
+    books = await new_books(connection, tenants, recorded_at)
     for (tenant, account_id), head in locked.items():
         books[tenant].accounts[account_id] = head
     wanted = {(envelope.tenant, _stream(envelope)) for envelope in envelopes}
-    wanted |= await _load_items(connection, books, envelopes)
+    wanted |= methods_named(envelopes)
+    wanted |= await _load_items(connection, books, envelopes, accounts)
     guards = await _load_heads(connection, books, wanted)
+    if refunds := items_of_refunds(books, envelopes):
+        await _load_named(connection, books, refunds)
+    lines = charges_of_drafts(books, envelopes)
+    if lines := lines | await charges_of_voided(connection, books, envelopes):
+        await _load_heads(connection, books, lines)
     if len(locked) != len(set(accounts)):
         _check_locks(guards, envelopes, accounts, locked)
     await _load_prices(connection, books, envelopes)
-    await _load_counters(connection, books, envelopes)
+    await load_counters(connection, books, envelopes)
     return books
 
 
 def _stream(envelope: Envelope) -> str:
     return BY_COMMAND[type(envelope.command)].stream(envelope.command)
-
-
-async def _books(connection: AnyConnection, tenants: list[str], recorded_at: datetime) -> Books:
-    books = {}
-    for row in await connection.fetch(_SETTINGS, tenants):
-        zones = _decode_zones(row["zones"]) if row["zones"] else {}
-        rules = _decode_rules(row["tax_rules"]) if row["tax_rules"] else []
-        books[row["tenant"]] = Book(
-            tenant=row["tenant"],
-            recorded_at=recorded_at,
-            calendar=Calendar(row["time_zone"], zones, row["sealed_through"]),
-            tax_rules=TaxRules(tuple(TaxRule(*rule) for rule in rules)),
-        )
-    return books
 
 
 def account_head(row: Any) -> AccountHead:
@@ -106,26 +96,44 @@ def account_head(row: Any) -> AccountHead:
 
 
 async def _load_items(
-    connection: AnyConnection, books: Books, envelopes: Sequence[Envelope]
+    connection: AnyConnection,
+    books: Books,
+    envelopes: Sequence[Envelope],
+    accounts: Sequence[Account | None],
 ) -> set[tuple[str, str]]:
-    """Fill in open items; returns the streams that they stand for."""
+    """Fill in open items; returns the streams that they stand for, and those that are named."""
     whole: set[tuple[str, str, ItemKind]] = set()
     named: set[tuple[str, str, ItemKind, str]] = set()
-    for envelope in envelopes:
+    for envelope, account in zip(envelopes, accounts, strict=True):
+        if account is None:
+            continue
         command, needs = envelope.command, BY_COMMAND[type(envelope.command)].needs
+        named |= set(items_named(envelope, account))
         if Needs.OPEN_INVOICES in needs:
-            whole.add((envelope.tenant, command.account_id, ItemKind.INVOICE))
+            whole.add((*account, ItemKind.INVOICE))
+        elif isinstance(command, ReverseCharge):
+            named.add((*account, ItemKind.CHARGE, str(command.charge_id)))
         elif isinstance(command, CreateDraftInvoice):
-            kind = (envelope.tenant, command.account_id, ItemKind.CHARGE)
             if command.charge_ids is None:
-                whole.add(kind)
+                whole.add((*account, ItemKind.CHARGE))
             else:
-                named |= {(*kind, charge_id) for charge_id in command.charge_ids}
-    rows = []
+                named |= {(*account, ItemKind.CHARGE, line) for line in command.charge_ids}
+    streams = set()
     if whole:
-        rows += await connection.fetch(_ITEMS, *columns(list(whole), "ttt"))
+        rows = await connection.fetch(_ITEMS, *columns(list(whole), "ttt"))
+        streams = _put_items(books, rows)
     if named := {item for item in named if item[:3] not in whole}:
-        rows += await connection.fetch(_NAMED_ITEMS, *columns(list(named), "tttt"))
+        await _load_named(connection, books, named)
+    return streams | {(tenant, item_id) for tenant, _, _, item_id in named}
+
+
+async def _load_named(
+    connection: AnyConnection, books: Books, named: set[tuple[str, str, ItemKind, str]]
+) -> None:
+    _put_items(books, await connection.fetch(_NAMED_ITEMS, *columns(list(named), "tttt")))
+
+
+def _put_items(books: Books, rows: Sequence[Any]) -> set[tuple[str, str]]:
     for row in rows:
         item = OpenItem(
             kind=ItemKind(row["kind"]),
@@ -191,55 +199,3 @@ async def _load_prices(
                 row["valid_from"], row["valid_to"], row["amount_minor"], row["price_list_id"]
             )
         )
-
-
-async def _load_counters(
-    connection: AnyConnection, books: Books, envelopes: Sequence[Envelope]
-) -> None:
-    """Lock the counters that the batch may draw from, sorted, after the accounts."""
-    drafts = {
-        (envelope.tenant, envelope.command.invoice_id): envelope.command
-        for envelope in envelopes
-        if isinstance(envelope.command, CreateDraftInvoice)
-    }
-    opened = {
-        (envelope.tenant, envelope.command.account_id): envelope.command.facility
-        for envelope in envelopes
-        if isinstance(envelope.command, OpenAccount)
-    }
-    wanted = set()
-    for envelope in envelopes:
-        if isinstance(envelope.command, IssueInvoice):
-            book, invoice_id = books[envelope.tenant], envelope.command.invoice_id
-            draft = drafts.get((envelope.tenant, invoice_id))
-            facility = _invoice_facility(book, book.states.get(invoice_id), draft, opened)
-            if facility is None:
-                continue
-            try:
-                issued_on = book.today(facility)
-            except EverythingSealed:
-                continue  # Draws no number: the decision is refused with the same.
-            wanted.add((envelope.tenant, invoice_counter(facility, issued_on.year)))
-    if not wanted:
-        return
-    names = columns(sorted(wanted), "tt")
-    await connection.execute(_MAKE_COUNTERS, *names)
-    for row in await connection.fetch(_LOCK_COUNTERS, *names):
-        books[row["tenant"]].counters[row["name"]] = row["value"]
-
-
-def _invoice_facility(
-    book: Book,
-    state: Any,
-    draft: CreateDraftInvoice | None,
-    opened: dict[tuple[str, AccountId], str],
-) -> str | None:
-    if isinstance(state, Draft):
-        return state.facility
-    if state is not None or draft is None:
-        return None
-    if draft.facility is not None:
-        return draft.facility
-    account = book.accounts.get(draft.account_id)
-    # The account may be opened by a command ahead of it in the same batch.
-    return account.facility if account else opened.get((book.tenant, draft.account_id))

@@ -12,7 +12,8 @@ from contracts.ids import event_id
 from domain.book import Book
 from domain.rejections import Invalid
 from domain.write_side import claims_of, prices_of
-from services.execute.envelope import BusIdentity, Done, Envelope, Refused
+from services.execute.envelope import BusIdentity, Done, Envelope, HttpIdentity, Refused
+from services.execute.group import encode_items, is_answered_whole
 
 _encode_metadata: Final = msgspec.json.Encoder().encode
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -33,6 +34,23 @@ class Rows:
         self.claims: list[Row] = []
         self.prices: list[Row] = []
         self.rejected: list[Row] = []
+        self.statuses: list[Row] = []
+
+    def written(self) -> dict[str, int]:
+        """How many rows there are of each kind, to come back to."""
+        return {name: len(rows) for name, rows in vars(self).items()}
+
+    def give_up(self, written: dict[str, int]) -> None:
+        """Forget what was added since."""
+        for name, count in written.items():
+            del vars(self)[name][count:]
+
+    def join_outbox(self, tenant: str, written: dict[str, int]) -> None:
+        """Make one row of what was added to the outbox since: it is seen whole or not at all."""
+        added = self.outbox[written["outbox"] :]
+        if added:
+            names = " ".join(event_ids for _, event_ids in added)
+            self.outbox[written["outbox"] :] = [(tenant, names)]
 
     def add_command(
         self, envelope: Envelope, decided: Sequence[tuple[str, int, Event]], bodies: list[bytes]
@@ -98,20 +116,32 @@ class Rows:
 
     def add_done(self, envelope: Envelope, done: Done) -> None:
         """The result under the command's identity, for whoever repeats it."""
+        if done.items and not is_answered_whole(envelope):
+            self._add_items(envelope, done)
+            return
         token = None if done.token == f"{done.stream_id}-{done.version}" else done.token
         result = (envelope.payload_hash, done.stream_id, done.version, token)
         if isinstance(envelope.identity, BusIdentity):
             self.inbox.append((envelope.tenant, *envelope.identity, *result))
         elif envelope.identity is not None:
-            self.answers.append((envelope.tenant, *envelope.identity, *result, None))
+            self.answers.append((envelope.tenant, *envelope.identity, *result, None, None))
+
+    def _add_items(self, envelope: Envelope, done: Done) -> None:
+        if not isinstance(envelope.identity, HttpIdentity):
+            raise TypeError("only a request has an identity that answers item by item")
+        result = (envelope.payload_hash, None, None, None, None, encode_items(done.items))
+        self.answers.append((envelope.tenant, *envelope.identity, *result))
 
     def add_refused(self, envelope: Envelope, refused: Refused) -> None:
         """A domain refusal under an Idempotency-Key; a message that is refused holds no claim."""
         if envelope.identity is None or isinstance(envelope.identity, BusIdentity):
             return
-        refusal = msgspec.json.encode({"code": refused.code, "detail": refused.detail})
+        stored = {"code": refused.code, "detail": refused.detail}
+        if refused.item is not None:
+            stored["item"] = str(refused.item)
+        refusal = msgspec.json.encode(stored)
         unknown = (envelope.payload_hash, None, None, None)
-        self.answers.append((envelope.tenant, *envelope.identity, *unknown, refusal))
+        self.answers.append((envelope.tenant, *envelope.identity, *unknown, refusal, None))
 
 
 def bodies_of(events: Sequence[tuple[str, Event]]) -> list[bytes]:

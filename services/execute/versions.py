@@ -1,8 +1,10 @@
-"""The version of the account that a caller read before it sent its command (If-Match)."""
+"""A command is decided on the version of the account that its caller read, if it named one."""
 
 from contracts.ids import AccountId
 from domain.book import Book
-from domain.decider import Rejected
+from domain.decider import Decision, Rejected
+from services.commands import BY_COMMAND
+from services.execute.envelope import Envelope
 
 
 class AccountVersionConflict(Rejected):
@@ -11,7 +13,16 @@ class AccountVersionConflict(Rejected):
     code = "ACCOUNT_VERSION_CONFLICT"
 
 
-def check_version(expected: int, named: str | None, stream_id: str, book: Book) -> None:
+def decide(envelope: Envelope, book: Book) -> Decision:
+    """What a command decides, be it done or only looked at; raises Rejected."""
+    spec = BY_COMMAND[type(envelope.command)]
+    if envelope.expected_version is not None:
+        account_id, stream_id = spec.account(envelope.command), spec.stream(envelope.command)
+        _check_version(envelope.expected_version, account_id, stream_id, book)
+    return spec.decider.decide(envelope.command, book)
+
+
+def _check_version(expected: int, named: str | None, stream_id: str, book: Book) -> None:
     """Go on only with the current version; raises AccountVersionConflict."""
     account_id = named or getattr(book.states.get(stream_id), "account_id", None)
     if account_id is None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 
 from services.execute.attempt import Ledger
-from services.execute.job import Entry
+from services.execute.job import Entry, pop_some
 from services.execute.load import Account
 
 _TOGETHER_SECONDS_MAX: Final = 1.0
@@ -87,7 +87,8 @@ class WaitingRoom:
     def _next(self) -> list[Entry]:
         entries: list[Entry] = []
         for queue in self._together.values():
-            entries += _pop(queue, self._batch_max - len(entries))
+            left = self._batch_max - sum(entry.weight for entry in entries)
+            entries += pop_some(queue, left, first=not entries)
         return entries
 
     def _part(self, busy: list[Entry]) -> None:
@@ -105,15 +106,11 @@ class WaitingRoom:
         async with self._slots:
             _log.info("account busy, waiting for its lock", tenant=account[0], account=account[1])
             while queue:
-                entries = _pop(queue, self._batch_max)
+                entries = pop_some(queue, self._batch_max)
                 left_seconds = self._ledger.lock_timeout_seconds - _waited(entries[0])
                 for entry in await self._execute(entries, max(left_seconds, _LAST_TRY_SECONDS)):
                     entry.job.settle(entry.place, self._ledger.timed_out())
             del self._alone[account]
-
-
-def _pop(queue: deque[Entry], count_max: int) -> list[Entry]:
-    return [queue.popleft() for _ in range(min(count_max, len(queue)))]
 
 
 def _moment() -> float:

@@ -20,11 +20,16 @@ _IN_FLIGHT_MAX: Final = 6
 # Decoded, sealed and written, a message takes many times its bytes.
 _BYTES_IN_FLIGHT_MAX: Final = 8 * 1024 * 1024
 _AGAIN_SECONDS: Final = 0.25
+# Another system than ours is away: that takes longer, and asking costs it something.
+_LATER_SECONDS: Final = 15.0
 _AWAY_SECONDS_MAX: Final = 10.0
 
 _MESSAGES: Final = Counter(
     "daybook_intake_messages_total", "Messages of the intake by what became of them", ["outcome"]
 )
+# Shown as 0 from the start: a rule sees no increase in a series that begins with its first one.
+for _outcome in ("taken", "repeated", "rejected", "postponed"):
+    _MESSAGES.labels(_outcome)
 _SECONDS: Final = Histogram("daybook_intake_batch_seconds", "Time a batch takes to be settled")
 _log = structlog.get_logger()
 
@@ -80,7 +85,13 @@ class Intake:
 
     async def _take(self, messages: Sequence[Delivery]) -> None:
         arrived = [
-            Arrived(message.subject, message.headers, message.payload, message.sequence)
+            Arrived(
+                message.subject,
+                message.headers,
+                message.payload,
+                message.sequence,
+                message.delivered,
+            )
             for message in messages
         ]
         failures = self._failures
@@ -95,10 +106,11 @@ class Intake:
         _MESSAGES.labels("taken").inc(taken.taken_count)
         _MESSAGES.labels("repeated").inc(taken.repeated_count)
         _MESSAGES.labels("rejected").inc(taken.rejected_count)
-        _MESSAGES.labels("postponed").inc(len(taken.again))
-        if taken.again:
-            again = [messages[index] for index in taken.again]
-            await self._deliveries.nak(again, delay_seconds=_AGAIN_SECONDS)
+        _MESSAGES.labels("postponed").inc(len(taken.again) + len(taken.later))
+        for indexes, seconds in ((taken.again, _AGAIN_SECONDS), (taken.later, _LATER_SECONDS)):
+            if indexes:
+                some = [messages[index] for index in indexes]
+                await self._deliveries.nak(some, delay_seconds=seconds)
         if taken.settled:
             await self._deliveries.ack([messages[index] for index in taken.settled])
 

@@ -21,12 +21,14 @@ _log = structlog.get_logger()
 
 
 class Arrived(NamedTuple):
-    """A message as it came off the stream; `sequence` is its place there."""
+    """A message as it came off the stream; `sequence` is its place there, and it was delivered so
+    many times, this one included."""
 
     subject: str
     headers: Mapping[str, str] | None
     payload: bytes
     sequence: int
+    delivered: int = 1
 
 
 class Readable(NamedTuple):

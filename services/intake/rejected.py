@@ -48,12 +48,13 @@ _LIST = """
     SELECT rejection_id, status, code, detail, message_type, source, message_id, received_at,
            count(*) OVER () AS found
     FROM billing_intake_rejected
-    WHERE ($1::text IS NULL OR status = $1)
-        AND ($2::text IS NULL OR (received_at, rejection_id) < (
-            SELECT received_at, rejection_id FROM billing_intake_rejected WHERE rejection_id = $2))
-    ORDER BY received_at DESC, rejection_id DESC LIMIT $3
+    WHERE tenant = $1 AND ($2::text IS NULL OR status = $2)
+        AND ($3::text IS NULL OR (received_at, rejection_id) < (
+            SELECT received_at, rejection_id FROM billing_intake_rejected
+            WHERE tenant = $1 AND rejection_id = $3))
+    ORDER BY received_at DESC, rejection_id DESC LIMIT $4
 """
-_IS_THERE = "SELECT EXISTS (SELECT FROM billing_intake_rejected WHERE rejection_id = $1)"
+_FIND = "SELECT * FROM billing_intake_rejected WHERE tenant = $1 AND rejection_id = $2"
 
 
 async def list_rejected(
@@ -70,9 +71,9 @@ async def list_rejected(
     """
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-        if after is not None and not await connection.fetchval(_IS_THERE, after):
+        if after is not None and await connection.fetchrow(_FIND, tenant, after) is None:
             raise NoSuchRejection(f"there is no rejected message {after} in tenant {tenant}")
-        rows = await connection.fetch(_LIST, status, after, limit)
+        rows = await connection.fetch(_LIST, tenant, status, after, limit)
     items = [_summary(row) for row in rows]
     ids = [item.rejection_id for item in items]
     return listed(items, ids, found_by(rows))
@@ -88,9 +89,7 @@ async def open_rejected(
     """One rejected message with what arrived; raises NoSuchRejection and Forgotten."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-        row = await connection.fetchrow(
-            "SELECT * FROM billing_intake_rejected WHERE rejection_id = $1", rejection_id
-        )
+        row = await connection.fetchrow(_FIND, tenant, rejection_id)
     if row is None:
         raise NoSuchRejection(f"there is no rejected message {rejection_id} in tenant {tenant}")
     summary = _summary(row)

@@ -7,14 +7,19 @@ from typing import NamedTuple
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 
+from relay import spans
+from services.code_checks import UNVERIFIED
 from services.execute.attempt import LedgerUnavailable
 from services.execute.envelope import Envelope, Refused
 from services.execute.executor import Executor
 from services.execute.faults import is_away
 from services.intake import rejecting, translation
+from services.intake.patience import Patience
 from services.intake.reading import Arrived, Readable, Unreadable, at_fault, read
 from services.intake.rejecting import Rejection, rejection_of
+from services.licences import UNLIMITED, Licences, Module, ModuleNotActive
 from services.sealing import Keys, make_keys
 
 _log = structlog.get_logger()
@@ -25,6 +30,8 @@ class Taken(NamedTuple):
 
     settled: list[int]
     again: list[int]
+    later: list[int]
+    """To come again after a longer pause: another system has to answer first."""
     taken_count: int
     repeated_count: int
     rejected_count: int
@@ -34,8 +41,16 @@ class Taking:
     """Takes messages of one intake stream; raises LedgerUnavailable when Postgres is away."""
 
     def __init__(
-        self, executor: Executor, pool: asyncpg.Pool, *, stream: str, prefix_tokens: int
+        self,
+        executor: Executor,
+        pool: asyncpg.Pool,
+        *,
+        stream: str,
+        prefix_tokens: int,
+        licences: Licences = UNLIMITED,
     ) -> None:
+        self._licences = licences
+        self._patience = Patience()
         self._executor = executor
         self._pool = pool
         self._stream = stream
@@ -43,13 +58,20 @@ class Taking:
 
     async def take(self, batch: Sequence[Arrived]) -> Taken:
         """Execute what can be read, keep what cannot; each message ends settled or comes again."""
+        with spans.span("intake take", map(_traceparent, batch), SpanKind.CONSUMER):
+            return await self._take(batch)
+
+    async def _take(self, batch: Sequence[Arrived]) -> Taken:
         readings = [read(arrived, self._prefix_tokens) for arrived in batch]
-        envelopes = await self._envelopes(readings)
+        later = await self._unlicensed(batch, readings)
+        envelopes = await self._envelopes(readings, later)
         outcomes = await self._executor.execute_all(list(envelopes.values()))
         again, repeated = [], 0
         for index, outcome in zip(envelopes, outcomes, strict=True):
             if not isinstance(outcome, Refused):
                 repeated += outcome.replayed
+            elif outcome.code == UNVERIFIED and self._patience.lets_wait(batch[index]):
+                later.append(index)
             elif outcome.transient:
                 again.append(index)
             else:
@@ -62,12 +84,39 @@ class Taking:
         }
         kept = await self._reject(rejections)
         again += [index for index in rejections if index not in kept]
-        unsettled = set(again)
+        unsettled = {*again, *later}
         settled = [index for index in range(len(batch)) if index not in unsettled]
+        for index in settled:
+            self._patience.settled(batch[index])
         taken = len(settled) - len(kept) - repeated
-        return Taken(settled, again, taken, repeated, len(kept))
+        return Taken(settled, again, later, taken, repeated, len(kept))
 
-    async def _envelopes(self, readings: list[Readable | Unreadable]) -> dict[int, Envelope]:
+    async def _unlicensed(
+        self, batch: Sequence[Arrived], readings: list[Readable | Unreadable]
+    ) -> list[int]:
+        """What of tenants without a licence becomes Unreadable; returns the indexes of what waits
+        for a licence server."""
+        refused: dict[str, ModuleNotActive] = {}
+        for tenant in {each.tenant for each in readings if isinstance(each, Readable)}:
+            try:
+                await self._licences.require(tenant, Module.CORE)
+            except ModuleNotActive as inactive:
+                refused[tenant] = inactive
+        waiting = []
+        for index, reading in enumerate(readings) if refused else ():
+            unlicensed = refused.get(reading.tenant)
+            if unlicensed is None or isinstance(reading, Unreadable):
+                continue
+            if unlicensed.is_away and self._patience.lets_wait(batch[index]):
+                waiting.append(index)
+            else:
+                tenant, event = reading.tenant, reading.event
+                readings[index] = Unreadable(tenant, event, unlicensed.code, str(unlicensed))
+        return waiting
+
+    async def _envelopes(
+        self, readings: list[Readable | Unreadable], later: Sequence[int]
+    ) -> dict[int, Envelope]:
         """The commands of what can be read, by index; what none can be made of is Unreadable."""
         subjects: dict[str, set[str]] = defaultdict(set)
         for reading in readings:
@@ -78,8 +127,9 @@ class Taking:
         keys = await self._keys(subjects)
         none: Keys = {}
         envelopes: dict[int, Envelope] = {}
+        waiting = frozenset(later)
         for index, reading in enumerate(readings):
-            if not isinstance(reading, Readable):
+            if not isinstance(reading, Readable) or index in waiting:
                 continue
             tenant = reading.tenant
             try:
@@ -139,3 +189,7 @@ class Taking:
             detail=unreadable.detail,
             kept=not isinstance(outcome, Refused),
         )
+
+
+def _traceparent(arrived: Arrived) -> str | None:
+    return (arrived.headers or {}).get("ce-traceparent")

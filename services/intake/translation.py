@@ -8,23 +8,40 @@ import msgspec
 from contracts import encounter, remittance
 from contracts.ids import AccountId, EncounterId
 from contracts.inbound import (
+    AllocateCreditMessage,
+    ApplyAdjustmentMessage,
     CaptureChargeMessage,
     EncounterClosed,
     InboundMessage,
+    OpenAccountMessage,
+    PostPaymentMessage,
     RemittanceClaim,
     RemittanceReceived,
 )
 from contracts.private import Private
 from domain import naming
+from domain.account import OpenAccount
+from domain.adjustment import ApplyAdjustment
 from domain.charge import CaptureCharge
+from domain.credit import AllocateCredit
 from domain.encounter import RecordEncounter
+from domain.payment import PostPayment
 from domain.remittance import RecordRemittance
 from services.execute.envelope import BusIdentity, Envelope
+from services.intake import money
 from services.intake.reading import Readable
 from services.sealing import Keys, seal
 
 CONSUMER: Final = "intake"
-Command = CaptureCharge | RecordEncounter | RecordRemittance
+Command = (
+    OpenAccount
+    | CaptureCharge
+    | PostPayment
+    | AllocateCredit
+    | ApplyAdjustment
+    | RecordEncounter
+    | RecordRemittance
+)
 
 
 def subjects_of(message: InboundMessage) -> set[str]:
@@ -33,6 +50,8 @@ def subjects_of(message: InboundMessage) -> set[str]:
         case EncounterClosed():
             named = message.patient.name is not None or _details(message)
             return {message.patient.patient_id} if named else set()
+        case OpenAccountMessage(name=name, email=email, phone=phone) if name or email or phone:
+            return {message.patient_id}
         case RemittanceReceived():
             return {claim_subject(claim) for claim in message.claims if claim.denial_reason}
         case _:
@@ -64,12 +83,35 @@ def envelope_of(readable: Readable, keys: Keys) -> Envelope:
 
 def _command(readable: Readable, keys: Keys) -> Command:
     match readable.message:
+        case OpenAccountMessage() as message:
+            return _open(readable, message, keys)
         case CaptureChargeMessage() as message:
             return _capture(readable, message)
+        case PostPaymentMessage() as message:
+            return money.post(readable, message)
+        case AllocateCreditMessage() as message:
+            return money.allocate(readable, message)
+        case ApplyAdjustmentMessage() as message:
+            return money.adjust(readable, message)
         case EncounterClosed() as message:
             return RecordEncounter(encounter=_encounter(readable, message, keys))
         case RemittanceReceived() as message:
             return RecordRemittance(remittance=_remittance(readable, message, keys))
+
+
+def _open(readable: Readable, message: OpenAccountMessage, keys: Keys) -> OpenAccount:
+    tenant, patient_id = readable.tenant, message.patient_id
+    return OpenAccount(
+        account_id=naming.account_id(tenant, patient_id, message.currency),
+        patient_id=patient_id,
+        name=_sealed(tenant, patient_id, message.name, keys),
+        facility=message.facility,
+        currency=message.currency,
+        language=message.language,
+        email=_sealed(tenant, patient_id, message.email, keys),
+        phone=_sealed(tenant, patient_id, message.phone, keys),
+        delivery=message.delivery,
+    )
 
 
 def _capture(readable: Readable, message: CaptureChargeMessage) -> CaptureCharge:

@@ -16,6 +16,7 @@ from projections.follow import AWAY
 from projections.log import BATCH_BYTES_MAX, head, replay
 from projections.recorded import Recorded, decoded
 from projections.statements import AnyPool
+from relay.database import raise_if_cancelled
 from services.projector.mailbox import Batch, Mailbox
 
 # How long the feed waits for a projection before that one is on its own.
@@ -122,6 +123,7 @@ class Feed:
                 async with open_stream(self._position) as stream:
                     await _until(self._restart, self._pump(stream))
             except Exception as error:
+                raise_if_cancelled(error)
                 # Whatever it is, the log in Postgres has it all, and the next try may work.
                 _log.warning("stream lost", position=self._position, error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
@@ -152,6 +154,7 @@ class Feed:
                 if self._position < (end if self._silent else end_before) and not pressed:
                     await self._read_postgres(end)
             except AWAY as error:
+                raise_if_cancelled(error)
                 _log.warning("log not readable", error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
             else:

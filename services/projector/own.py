@@ -13,6 +13,7 @@ from projections.log import replay
 from projections.projection import Projection
 from projections.rebuild import NotSwitched
 from projections.statements import AnyPool
+from relay.database import raise_if_cancelled
 from relay.lease import Lease, LeaseLost, fence_session, lead
 from services.projector import metrics
 from services.projector.feed import Feed
@@ -50,6 +51,7 @@ async def own(owning: Owning, projection: Projection) -> None:
         except (FenceLost, LeaseLost) as lost:
             log.warning("projection taken over", reason=str(lost))
         except (LogIncomplete, NotSwitched, *AWAY) as error:
+            raise_if_cancelled(error)
             log.warning("projection interrupted", error=repr(error))
             await asyncio.sleep(RETRY_SECONDS)
 

@@ -9,6 +9,7 @@ from projections.builds import Build, builds, live_build
 from projections.follow import AWAY
 from projections.freshness import lags
 from projections.statements import AnyPool
+from relay.database import raise_if_cancelled
 from services.projector import metrics
 
 INTERVAL_SECONDS: Final = 0.5
@@ -35,6 +36,7 @@ class Watch:
                     for lag in await lags(connection):
                         metrics.show(lag)
             except AWAY as error:
+                raise_if_cancelled(error)
                 _log.warning("read models not readable", error=repr(error))
             else:
                 self.looks += 1

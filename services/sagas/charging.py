@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 import structlog
 from temporalio import activity
 
@@ -16,6 +17,7 @@ from contracts.ids import InvoiceId
 from domain import naming
 from domain.encounter import AttentionRequired, Received
 from domain.invoice import CreateDraftInvoice
+from services.code_checks import UNVERIFIED
 from services.execute.envelope import Outcome, Refused
 from services.execute.executor import Executor
 from services.sagas import metrics, waits
@@ -34,6 +36,9 @@ from services.sagas.pulse import heartbeats
 from services.sagas.steps import Step, execute_steps, this_workflow, try_again, unknown
 
 SERVICES_PER_ROUND_MAX: Final = 2_000
+UNVERIFIED_ATTEMPTS_MAX: Final = 20
+"""With the pauses between attempts (see encounter.py) some six minutes."""
+
 _log = structlog.get_logger()
 
 
@@ -102,7 +107,7 @@ class Charging:
                 if not isinstance(outcome, Refused):
                     case.captured.append(naming.encounter_charge_id(case.encounter_id, line))
                 elif not isinstance(opened, Refused):
-                    case.refused(outcome, line)
+                    case.refused(_or_later(outcome), line)
 
     async def _invoice(self, cases: Sequence[Case], tenant: str, settings: SagaSettings) -> None:
         """Put what is on no invoice yet on the encounter's next one, and issue what is a draft."""
@@ -133,6 +138,12 @@ class Charging:
                     encounter_id=case.encounter_id,
                     codes=sorted({problem.code for problem in case.problems}),
                 )
+
+
+def _or_later(refused: Refused) -> Refused:
+    """A code that cannot be verified is tried again for minutes; then it parks its encounter."""
+    is_open = refused.code == UNVERIFIED and activity.info().attempt < UNVERIFIED_ATTEMPTS_MAX
+    return msgspec.structs.replace(refused, transient=True) if is_open else refused
 
 
 def _rounds(cases: Sequence[Case]) -> Iterator[list[Case]]:

@@ -11,6 +11,7 @@ from domain import naming
 from domain.adjustment import ApplyAdjustment
 from domain.payment import PostPayment
 from services.execute.envelope import Refused
+from services.execute.group import Group
 from services.sagas.ledger import Source
 from services.sagas.matching import Invoiced
 from services.sagas.reasons import reason_of
@@ -111,13 +112,23 @@ def _unpostable(claim: RemittanceClaim) -> str | None:
 
 
 def adjusting(open_claim: OpenClaim) -> Iterator[Step]:
-    """A step for each adjustment of a matched claim."""
+    """The step that applies a matched claim's adjustments, all or none of them, if there are any.
+
+    What is parked is for a person: nothing of it may be in the books already.
+    """
+    adjustments = tuple(_adjustments(open_claim))
+    if adjustments:
+        group = Group(commands=adjustments, atomic=True)
+        yield Step(open_claim.source, f"adjust/{open_claim.index}", group)
+
+
+def _adjustments(open_claim: OpenClaim) -> Iterator[ApplyAdjustment]:
     invoiced, remittance = open_claim.invoiced, open_claim.remittance
     for line, adjustment in enumerate(open_claim.claim.adjustments):
         reason = reason_of(adjustment.reason)
         if invoiced is None or reason is None or not adjustment.amount.minor:
             continue
-        command = ApplyAdjustment(
+        yield ApplyAdjustment(
             adjustment_id=naming.claim_adjustment_id(
                 remittance.remittance_id, open_claim.index, line
             ),
@@ -129,7 +140,6 @@ def adjusting(open_claim: OpenClaim) -> Iterator[Step]:
             invoice_id=invoiced.invoice_id,
             remittance_id=remittance.remittance_id,
         )
-        yield Step(open_claim.source, f"adjust/{open_claim.index}/{line}", command)
 
 
 def paying(open_claim: OpenClaim) -> Iterator[Step]:

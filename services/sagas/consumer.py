@@ -12,10 +12,12 @@ from typing import Any, Final, Protocol
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 from temporalio.service import RPCError
 
 from contracts.bus import source_of
 from contracts.cloudevent import from_nats
+from relay import spans
 from relay.database import PASSING
 from services.sagas import metrics, waits
 from services.sagas.meaning import (
@@ -78,6 +80,10 @@ def noted(message: Delivered) -> Noted:
     )
 
 
+def _traceparent(message: Delivered) -> str | None:
+    return (message.headers or {}).get("ce-traceparent")
+
+
 class SagaConsumer:
     """Hands events to Temporal; the pool acts as daybook_writer."""
 
@@ -133,7 +139,8 @@ class SagaConsumer:
         pause_seconds = _AGAIN_SECONDS_MIN
         while True:
             try:
-                await self.take(events)
+                with spans.span("sagas take", map(_traceparent, messages), SpanKind.CONSUMER):
+                    await self.take(events)
                 break
             except _AWAY as away:
                 metrics.AWAY.inc()

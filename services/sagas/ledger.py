@@ -6,6 +6,7 @@ Everything is read from the write side, which is never behind.
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
 
@@ -54,6 +55,7 @@ class Source(NamedTuple):
     digest: bytes
     cause: Metadata
     state: Any
+    recorded_at: datetime
 
 
 _decode_cause: Final = msgspec.json.Decoder(Metadata).decode
@@ -88,6 +90,7 @@ async def read_sources(
             digest=hashlib.sha256(row["body"]).digest(),
             cause=_decode_cause(row["metadata"]),
             state=decode_state(row["stream_id"], row["state"]),
+            recorded_at=row["recorded_at"],
         )
         for row in await connection.fetch(_SOURCES, tenant, stream_ids)
     }

@@ -11,7 +11,7 @@ from contracts.ids import AccountId, EncounterId, InvoiceId
 from contracts.remittance import RemittanceClaim
 from domain import naming
 from domain.encounter import Billed
-from domain.invoice import Draft
+from domain.invoice import Draft, Void
 from services.sagas.ledger import Connection, read_numbers, read_states
 
 
@@ -34,7 +34,13 @@ class Nothing(NamedTuple):
     encounter_id: str
 
 
-Match = Invoiced | NotYet | Nothing
+class Voided(NamedTuple):
+    """The claim's invoice was voided: what to do with the payer's money is for a person to say."""
+
+    number: str
+
+
+Match = Invoiced | NotYet | Nothing | Voided
 
 
 async def match_claims(
@@ -59,6 +65,8 @@ def _match(
                 continue
             case Draft():
                 break
+            case Void(number=number):
+                return Voided(number)
             case state:
                 return Invoiced(InvoiceId(invoice_id), state.account_id)
     for encounter_id in _encounter_ids(tenant, claim):

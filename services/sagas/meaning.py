@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from contracts.catalogue import decode
 from services.sagas import workflow_ids
-from services.sagas.table import TABLE, Saga, Signal, Start
+from services.sagas.table import ALSO, TABLE, Saga, Signal, Start
 from services.sagas.waits import Wait
 
 STREAMS_PER_WORKFLOW_MAX: Final = 100
@@ -48,12 +48,18 @@ def starts(
 ) -> Iterator[tuple[Saga, str, str, list[str]]]:
     """What is to be started: saga, tenant, workflow id and the streams that share it."""
     together: dict[tuple[Saga, str], list[Noted]] = defaultdict(list)
+    alone: dict[tuple[Saga, str, str], None] = {}
     for event in events:
-        meaning = TABLE[event.type]
-        if isinstance(meaning, Start):
-            together[meaning.saga, event.tenant].append(event)
+        for meaning in (TABLE[event.type], ALSO.get(event.type)):
+            if isinstance(meaning, Start) and meaning.key is not None:
+                key = meaning.key(decode(event.type, event.body))
+                alone[meaning.saga, event.tenant, key] = None
+            elif isinstance(meaning, Start):
+                together[meaning.saga, event.tenant].append(event)
+    for saga, tenant, key in alone:
+        yield saga, tenant, workflow_ids.of_one(saga.kind, tenant, key), [key]
     for (saga, tenant), all_of_them in together.items():
-        for some in _parts(all_of_them, streams_max):
+        for some in _parts(all_of_them, 1 if saga.alone else streams_max):
             yield saga, tenant, _workflow_id(saga, some), [event.stream_id for event in some]
 
 

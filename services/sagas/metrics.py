@@ -15,6 +15,30 @@ SIGNALLED: Final = Counter(
 PARKED: Final = Counter(
     "daybook_sagas_parked", "Encounters and claims that were set aside for a person", ["saga"]
 )
+# Shown as 0 from the start: a rule sees no increase in a series that begins with its first one.
+for _saga in ("encounter", "remittance"):
+    PARKED.labels(_saga)
+GATEWAY_ANSWERED: Final = Counter(
+    "daybook_gateway_answers_total",
+    "Payments, refunds and removals that the gateway made or refused",
+    ["what", "answer"],
+)
+GATEWAY_UNANSWERED: Final = Counter(
+    "daybook_gateway_unanswered_total",
+    "Attempts that the gateway did not answer, or that could not be made: they are repeated",
+    ["what"],
+)
+GATEWAY_UNBOOKED: Final = Counter(
+    "daybook_gateway_unbooked_total",
+    "Attempts to record an answer of the gateway that the ledger refused: they are repeated",
+    ["what"],
+)
+for _what in ("payment", "refund", "payment method"):
+    GATEWAY_UNANSWERED.labels(_what)
+    GATEWAY_UNBOOKED.labels(_what)
+AGING_REPORTS: Final = Counter(
+    "daybook_aging_reports_total", "Ageing reports that were computed for a day that has ended"
+)
 CONSUMER_POSITION: Final = Gauge(
     "daybook_sagas_consumer_position", "The last position of the log that the sagas consumer acked"
 )

@@ -21,7 +21,7 @@ from services.execute.executor import Executor
 from services.sagas import metrics, waits
 from services.sagas.claim import OpenClaim, adjusting, open_claims, paying
 from services.sagas.ledger import SagaSettings, Source, read_settings, read_sources, tenant_view
-from services.sagas.matching import Nothing, NotYet, awaits, match_claims
+from services.sagas.matching import Nothing, NotYet, Voided, awaits, match_claims
 from services.sagas.messages import ClaimsPosted, PostClaims
 from services.sagas.pulse import heartbeats
 from services.sagas.steps import Step, execute_steps, this_workflow, try_again, unknown
@@ -98,6 +98,8 @@ class Posting:
                 left.append(claim)
             elif isinstance(match, Nothing):
                 claim.without_invoice(match.encounter_id)
+            elif isinstance(match, Voided):
+                claim.park(f"invoice {match.number} was voided: post the payment by hand")
             else:
                 claim.invoiced = match
         return left

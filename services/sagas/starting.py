@@ -40,7 +40,9 @@ class Starting:
                 id=workflow_id,
                 task_queue=self._task_queue,
                 # One that failed or was terminated is started again when its events come again.
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE
+                if saga.again
+                else WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             )
         except WorkflowAlreadyStartedError:
             _log.debug("started before", tenant=tenant, workflow_id=workflow_id)

@@ -7,6 +7,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from contracts.ids import event_id
+from relay import spans
 from services.execute.envelope import BusIdentity, Envelope, Outcome
 from services.execute.executor import Executor
 from services.sagas.ledger import Source
@@ -48,7 +49,7 @@ def _envelope(step: Step, actor: str) -> Envelope:
         identity=BusIdentity(CONSUMER, source.stream_id, step.name),
         payload_hash=step.digest or source.digest,
         causation_id=event_id(source.stream_id, 1),
-        traceparent=source.cause.traceparent,
+        traceparent=spans.within(source.cause.traceparent),
     )
 
 

@@ -1,15 +1,43 @@
 """Event -> start or signal: all that the `sagas` consumer does, as a literal table."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from contracts.catalogue import subject_parts
-from contracts.encounter import EncounterResumed
+from contracts.event import Event
 from contracts.invoice import InvoiceIssued
+from contracts.statement import StatementStarted
 from services.sagas import workflow_ids
+from services.sagas.card_payment import CardPayment
 from services.sagas.encounter import ChargeFromEncounter
-from services.sagas.messages import Encounters, Remittances
+from services.sagas.gl_export import GlExport
+from services.sagas.invoice_collection import InvoiceCollection
+from services.sagas.messages import (
+    Collections,
+    Encounters,
+    ForgetMethod,
+    GlExports,
+    PayByCard,
+    Remittances,
+    SettleRefund,
+    StatementRuns,
+)
+from services.sagas.method_removal import MethodRemoval
+from services.sagas.refund_settlement import RefundSettlement
 from services.sagas.remittance import RemittancePosting
+from services.sagas.statement_run import StatementRun
+
+Work = (
+    Collections
+    | Encounters
+    | ForgetMethod
+    | GlExports
+    | PayByCard
+    | Remittances
+    | SettleRefund
+    | StatementRuns
+)
 
 
 class Saga(NamedTuple):
@@ -17,7 +45,11 @@ class Saga(NamedTuple):
 
     kind: str
     workflow: type[Any]
-    work: Callable[[str, tuple[str, ...]], Encounters | Remittances]
+    work: Callable[[str, tuple[str, ...]], Work]
+    alone: bool = False
+    """Each stream has a workflow of its own, so that none waits for another's gateway."""
+    again: bool = False
+    """Whether it starts again, when its key comes again after it has ended."""
 
     @property
     def name(self) -> str:
@@ -33,16 +65,58 @@ def _remittances(tenant: str, stream_ids: tuple[str, ...]) -> Remittances:
     return Remittances(tenant=tenant, remittance_ids=stream_ids)
 
 
+def _gl_exports(tenant: str, stream_ids: tuple[str, ...]) -> GlExports:
+    return GlExports(tenant=tenant, gl_export_ids=stream_ids)
+
+
+def _card_payment(tenant: str, stream_ids: tuple[str, ...]) -> PayByCard:
+    (payment_id,) = stream_ids
+    return PayByCard(tenant=tenant, payment_id=payment_id)
+
+
+def _refund(tenant: str, stream_ids: tuple[str, ...]) -> SettleRefund:
+    (refund_id,) = stream_ids
+    return SettleRefund(tenant=tenant, refund_id=refund_id)
+
+
+def _removal(tenant: str, stream_ids: tuple[str, ...]) -> ForgetMethod:
+    (method_id,) = stream_ids
+    return ForgetMethod(tenant=tenant, payment_method_id=method_id)
+
+
+def _statement_run(tenant: str, run_ids: tuple[str, ...]) -> StatementRuns:
+    (run_id,) = run_ids
+    return StatementRuns(tenant=tenant, run_id=run_id)
+
+
+def _collections(tenant: str, due_dates: tuple[str, ...]) -> Collections:
+    (due_on,) = due_dates
+    return Collections(tenant=tenant, due_on=date.fromisoformat(due_on))
+
+
 RESUME: Final = "resume"
 WAKE: Final = "wake"
+DECIDED: Final = "decided"
 CHARGE_FROM_ENCOUNTER: Final = Saga(workflow_ids.ENCOUNTER, ChargeFromEncounter, _encounters)
 REMITTANCE_POSTING: Final = Saga(workflow_ids.REMITTANCE, RemittancePosting, _remittances)
+GL_EXPORT: Final = Saga(workflow_ids.GL_EXPORT, GlExport, _gl_exports)
+CARD_PAYMENT: Final = Saga(workflow_ids.CARD_PAYMENT, CardPayment, _card_payment, alone=True)
+REFUND_SETTLEMENT: Final = Saga(workflow_ids.REFUND, RefundSettlement, _refund, alone=True)
+METHOD_REMOVAL: Final = Saga(workflow_ids.PAYMENT_METHOD, MethodRemoval, _removal, alone=True)
+STATEMENT_RUN: Final = Saga(workflow_ids.STATEMENT_RUN, StatementRun, _statement_run)
+INVOICE_COLLECTION: Final = Saga(
+    workflow_ids.COLLECTION, InvoiceCollection, _collections, again=True
+)
 
 
 class Start(NamedTuple):
-    """Start the saga for the event's stream; the events of a batch share a workflow."""
+    """Start the saga for the event's stream; the events of a batch share a workflow.
+
+    Where `key` names something else than the stream, that has a workflow of its own.
+    """
 
     saga: Saga
+    key: Callable[[Any], str] | None = None
 
 
 class Signal(NamedTuple):
@@ -58,7 +132,7 @@ class Signal(NamedTuple):
     or_start: bool
 
 
-def _stream(stream_id: str, _event: EncounterResumed) -> tuple[str, ...]:
+def _stream(stream_id: str, _event: Event) -> tuple[str, ...]:
     return (stream_id,)
 
 
@@ -66,13 +140,42 @@ def _invoice(_stream_id: str, event: InvoiceIssued) -> tuple[str, ...]:
     return (event.invoice_id, event.number)
 
 
+def _run_id(event: StatementStarted) -> str:
+    return event.run_id
+
+
+def _due_on(event: InvoiceIssued) -> str:
+    return event.due_on.isoformat()
+
+
 TABLE: Final[dict[str, Start | Signal]] = {
     "billing.encounter.received.v1": Start(CHARGE_FROM_ENCOUNTER),
     "billing.encounter.resumed.v1": Signal(CHARGE_FROM_ENCOUNTER, RESUME, _stream, or_start=True),
     "billing.remittance.received.v1": Start(REMITTANCE_POSTING),
+    "billing.gl_export.requested.v1": Start(GL_EXPORT),
+    "billing.payment.initiated.v1": Start(CARD_PAYMENT),
+    "billing.refund.requested.v1": Start(REFUND_SETTLEMENT),
+    "billing.refund.approved.v1": Signal(REFUND_SETTLEMENT, DECIDED, _stream, or_start=True),
+    "billing.refund.rejected.v1": Signal(REFUND_SETTLEMENT, DECIDED, _stream, or_start=True),
+    "billing.payment_method.removed.v1": Start(METHOD_REMOVAL),
+    "billing.statement.started.v1": Start(STATEMENT_RUN, _run_id),
     "billing.invoice.issued.v1": Signal(REMITTANCE_POSTING, WAKE, _invoice, or_start=False),
 }
-SAGAS: Final = {saga.kind: saga for saga in (CHARGE_FROM_ENCOUNTER, REMITTANCE_POSTING)}
+ALSO: Final = {"billing.invoice.issued.v1": Start(INVOICE_COLLECTION, _due_on)}
+"""What an event starts besides."""
+SAGAS: Final = {
+    saga.kind: saga
+    for saga in (
+        CHARGE_FROM_ENCOUNTER,
+        REMITTANCE_POSTING,
+        GL_EXPORT,
+        CARD_PAYMENT,
+        REFUND_SETTLEMENT,
+        METHOD_REMOVAL,
+        STATEMENT_RUN,
+        INVOICE_COLLECTION,
+    )
+}
 
 
 def filter_subjects() -> tuple[str, ...]:

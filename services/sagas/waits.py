@@ -15,9 +15,12 @@ _FORGET: Final = (
     "DELETE FROM saga_waits WHERE tenant = $1 AND awaits = ANY ($2) AND workflow_id = $3"
 )
 _FORGET_WORKFLOW: Final = "DELETE FROM saga_waits WHERE tenant = $1 AND workflow_id = $2"
+# OFFSET 0 keeps to a probe a key: planned while nobody waited, a join reads all that wait later.
 _WAITING: Final = (
-    "SELECT s.tenant, s.awaits, s.workflow_id FROM saga_waits s"
-    " JOIN unnest($1::text[], $2::text[]) AS w (tenant, awaits) USING (tenant, awaits)"
+    "SELECT s.tenant, s.awaits, s.workflow_id"
+    " FROM unnest($1::text[], $2::text[]) AS w (tenant, awaits)"
+    " CROSS JOIN LATERAL (SELECT s.tenant, s.awaits, s.workflow_id FROM saga_waits s"
+    " WHERE (s.tenant, s.awaits) = (w.tenant, w.awaits) OFFSET 0) s"
     " ORDER BY 1, 2, 3"
 )
 

@@ -4,6 +4,12 @@ from typing import Final, NamedTuple
 
 ENCOUNTER: Final = "encounter"
 REMITTANCE: Final = "remittance"
+GL_EXPORT: Final = "gl-export"
+CARD_PAYMENT: Final = "card-payment"
+REFUND: Final = "refund"
+PAYMENT_METHOD: Final = "payment-method"
+STATEMENT_RUN: Final = "statement-run"
+COLLECTION: Final = "collection"
 
 
 class Named(NamedTuple):
@@ -15,13 +21,27 @@ class Named(NamedTuple):
 
 
 def of_one(kind: str, tenant: str, stream_id: str) -> str:
-    """The workflow of one encounter or remittance, which may wait and be signalled."""
+    """The workflow of one encounter, remittance or payment, which may wait and be signalled."""
     return f"{kind}/{tenant}/{stream_id}"
 
 
 def of_batch(kind: str, tenant: str, first_position: int, last_position: int) -> str:
     """The workflow that a batch of encounters or remittances shares, by positions of the log."""
     return f"{kind}s/{tenant}/{first_position}-{last_position}"
+
+
+def of_facility(tenant: str, run_id: str, facility: str) -> str:
+    """The part of a run of statements that is one facility's."""
+    return f"{STATEMENT_RUN}/{tenant}/{run_id}/{facility}"
+
+
+def aging_refresh(task_queue: str) -> str:
+    """The refresh of every tenant, of those that share a task queue.
+
+    It is of no tenant: its payloads, which name tenants and nothing else, are sealed under a key
+    of that name.
+    """
+    return f"aging/_every/{task_queue}"
 
 
 def read(workflow_id: str) -> Named:

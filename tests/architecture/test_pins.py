@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from deploy.lock import pins_of, with_pins
 from tests.architecture.tree import ROOT
@@ -31,7 +32,7 @@ def pinned() -> dict[str, str]:
 
 def test_what_is_installed_is_what_is_pinned() -> None:
     installed = {
-        canonicalize_name(distribution.name): f"=={distribution.version}"
+        canonicalize_name(distribution.name): f"=={Version(distribution.version)}"
         for distribution in distributions()
         if canonicalize_name(distribution.name) not in _NOT_PINNED
     }

@@ -13,7 +13,8 @@ from tests.architecture.tree import ROOT
 
 RECIPES = (
     *("setup", "up", "demo", "test", "check", "fmt", "lint"),
-    *("types", "imports", "bench", "contracts", "rebuild", "lock"),
+    *("types", "imports", "bench", "contracts", "rebuild", "lock", "deploy-check"),
+    "schemathesis",
 )
 JUST = Path(sys.executable).with_name("just")
 
@@ -43,7 +44,7 @@ def test_every_recipe_is_in_a_group_and_has_a_line_of_help(recipes: dict[str, An
 
 def test_just_alone_lists_the_recipes() -> None:
     listed = just()
-    assert set(re.findall(r"^ +([a-z]+)\b.*# ", listed, re.MULTILINE)) == set(RECIPES)
+    assert set(re.findall(r"^ +([a-z-]+)\b.*# ", listed, re.MULTILINE)) == set(RECIPES)
     assert "[check]" in listed
 
 

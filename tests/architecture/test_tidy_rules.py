@@ -6,7 +6,7 @@ from tests.architecture import rules_of_code, rules_of_size, rules_of_words
 from tests.architecture.test_tidy import RULES, Rule
 from tests.architecture.tree import Text, texts
 
-CODE = "domain/charge.py"
+CODE = "domain/credit.py"
 TEST = "tests/unit/test_charge.py"
 LONG_SQL = 'READ = """\nSELECT 1' + "\n,1" * 11 + '\n"""\n'
 WAITING = "async with asyncio.timeout(1):\n    while not f():\n        await asyncio.sleep(0.1)"

@@ -126,6 +126,7 @@ async def test_acknowledgements_of_our_own_producers_are_their_tenants_alone(
         nats_url=stack.nats_url,
         temporal_address=None,
         nats_producer_urls=stack.nats_producer_urls,
+        object_store="file:///nowhere",
     )
     heard: list[str] = []
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from services.api.auth import ALL_SCOPES, AuthNotConfigured, authenticate_dev, authentication
+from services.access.configured import AuthNotConfigured, authentication
+from services.access.scopes import ALL_SCOPES
+from services.api.auth import authenticate_dev
 from services.settings import Settings
 from tests.fixtures.http_api import Api
 from tests.fixtures.visits import account_body, charge_body, open_account, payment_body
@@ -58,7 +60,7 @@ def test_auth_dev_is_served_on_loopback_only(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_auth_dev_is_served_on_loopback(host: str) -> None:
-    assert authentication(Settings(auth="dev", api_host=host)) is authenticate_dev
+    assert authentication(Settings(auth="dev", api_host=host)).authenticate is authenticate_dev
 
 
 SCOPES = {

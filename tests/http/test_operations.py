@@ -1,11 +1,13 @@
 """Health, metrics and the document of the API."""
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
+from jsonschema import Draft202012Validator
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -15,8 +17,11 @@ from services.api.auth import SCOPE
 from services.api.body import decode
 from services.api.document import document, shapes_of
 from services.api.examples import EXAMPLES
+from services.links import PATH as DOCUMENTS
 from tests.fixtures.databases import with_database
 from tests.fixtures.http_api import Api
+
+_FORMATS: Final = Draft202012Validator.FORMAT_CHECKER
 
 
 async def test_a_live_process_says_so_even_without_postgres(api: Api) -> None:
@@ -107,6 +112,20 @@ def _operations(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+async def test_every_operation_has_a_name_of_its_own_that_a_client_can_use(api: Api) -> None:
+    names = [operation["operationId"] for _, operation in _operations(document(api.app))]
+    assert len(names) == len(set(names))
+    assert all(name.isidentifier() and name.islower() for name in names)
+
+
+async def test_no_parameter_is_null_and_none_is_a_riddle(api: Api) -> None:
+    text = json.dumps(document(api.app))
+    assert "(?!" not in text, "say it plainly: services/api/document_patterns.py"
+    for name, operation in _operations(json.loads(text)):
+        for parameter in operation["parameters"]:
+            assert "null" not in json.dumps(parameter.get("schema", {})), (name, parameter)
+
+
 async def test_every_operation_says_what_it_does_with_examples(api: Api) -> None:
     found = document(api.app)
     for name, operation in _operations(found):
@@ -121,6 +140,33 @@ async def test_every_operation_says_what_it_does_with_examples(api: Api) -> None
                     assert "example" in content or "examples" in content, (name, media_type)
 
 
+async def test_every_example_is_valid_by_the_schema_beside_it(api: Api) -> None:
+    found = document(api.app)
+    components = found["components"]
+    pairs: set[tuple[str, str]] = set()  # many operations share theirs
+    for _, operation in _operations(found):
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        contents = [each for body in bodies for each in body.get("content", {}).values()]
+        for each in (*contents, *operation["parameters"], *components["parameters"].values()):
+            for example in _examples(each, components):
+                pairs.add((json.dumps(each["schema"]), json.dumps(example)))
+    assert len(pairs) > 100
+    for schema, example in pairs:
+        whole = json.loads(schema) | {"components": components}
+        validator = Draft202012Validator(whole, format_checker=_FORMATS)
+        assert list(validator.iter_errors(json.loads(example))) == [], (schema, example)
+
+
+def _examples(content: dict[str, Any], components: dict[str, Any]) -> Iterator[Any]:
+    """What stands beside a schema as an example of it, references followed."""
+    if "example" in content:
+        yield content["example"]
+    for example in content.get("examples", {}).values():
+        if "$ref" in example:
+            example = components["examples"][example["$ref"].rpartition("/")[2]]
+        yield example["value"]
+
+
 async def test_the_document_keeps_what_the_structs_say(api: Api) -> None:
     schemas = document(api.app)["components"]["schemas"]
     charge = schemas["CaptureChargeRequest"]
@@ -130,14 +176,19 @@ async def test_the_document_keeps_what_the_structs_say(api: Api) -> None:
     assert all("description" in schema for schema in schemas.values())
 
 
-async def test_only_payments_require_a_key_in_the_document(api: Api) -> None:
+async def test_payments_refunds_and_batches_require_a_key_in_the_document(api: Api) -> None:
     required = [
         name
         for name, operation in _operations(document(api.app))
         for parameter in operation["parameters"]
         if parameter.get("name") == "Idempotency-Key" and parameter["required"]
     ]
-    assert required == ["post /v1/payments"]
+    assert sorted(required) == [
+        "post /v1/accounts/{account_id}/payment-methods",
+        "post /v1/charges:batch",
+        "post /v1/payments",
+        "post /v1/refunds",
+    ]
 
 
 async def test_an_example_is_what_its_struct_takes_and_writes(api: Api) -> None:
@@ -153,6 +204,8 @@ async def test_every_route_of_v1_names_its_scope(api: Api) -> None:
         handler
         for route in api.app.routes
         if isinstance(route, HTTPRoute) and route.path.startswith("/v1")
+        # Whoever has the link of a document may read it.
+        if not route.path.startswith(DOCUMENTS)
         for handler in route.route_handlers
         if "OPTIONS" not in handler.http_methods
     ]

@@ -48,6 +48,16 @@ async def test_a_method_that_a_route_does_not_have(api: Api) -> None:
     assert "GET" in response.headers["allow"]
 
 
+async def test_options_name_every_method_of_a_path_and_none_that_only_refuses(api: Api) -> None:
+    for path, methods in (
+        ("/v1/invoices", "GET, HEAD, OPTIONS, POST"),
+        ("/v1/charges", "OPTIONS, POST"),
+        ("/v1/charges/chg_1", "GET, HEAD, OPTIONS"),
+    ):
+        response = await api.client.options(path)
+        assert (response.status_code, response.headers["allow"]) == (204, methods), path
+
+
 async def test_an_answer_that_is_not_json_is_not_acceptable(api: Api) -> None:
     response = await api.client.get("/v1/accounts", headers={"Accept": "text/csv"})
     check(response, 406, "NOT_ACCEPTABLE")
@@ -89,6 +99,24 @@ async def test_a_body_that_cannot_be_read(api: Api) -> None:
         assert problem["errors"], body
 
 
+async def test_a_name_that_stands_twice_in_a_body_is_refused(api: Api) -> None:
+    headers = {"Content-Type": "application/json"}
+    whole = json.dumps(account_body())
+    for body, path in (
+        (whole.replace("{", '{"patient_id": "p2", ', 1), "$..patient_id"),
+        (whole.replace("{", '{"patient\\u005fid": "p2", ', 1), "$..patient_id"),
+    ):
+        response = await api.client.post("/v1/accounts", content=body, headers=headers)
+        problem = check(response, 400, "VALIDATION_FAILED")
+        assert [error["path"] for error in problem["errors"]] == [path]
+    euro = {"amount": "1", "currency": "EUR"}
+    nested = json.dumps(payment_body("acc_" + "0" * 26) | {"amount": euro})
+    doubled = nested.replace('"currency"', '"amount": "2", "currency"', 1)
+    headers["Idempotency-Key"] = "k"
+    response = await api.client.post("/v1/payments", content=doubled, headers=headers)
+    assert check(response, 400, "VALIDATION_FAILED")["errors"][0]["path"] == "$..amount"
+
+
 async def test_a_query_parameter_that_is_wrong_is_named(api: Api) -> None:
     await api.catch_up()
     for query, path in (
@@ -99,6 +127,9 @@ async def test_a_query_parameter_that_is_wrong_is_named(api: Api) -> None:
         ("status=lost", "query:status"),
         ("date_from=yesterday", "query:date_from"),
         ("account_id=1", "query:account_id"),
+        ("status=null", "query:status"),
+        ("date_to=null", "query:date_to"),
+        ("cursor=", "query:cursor"),
     ):
         problem = check(await api.client.get(f"/v1/invoices?{query}"), 400, "VALIDATION_FAILED")
         assert [error["path"] for error in problem["errors"]] == [path], query

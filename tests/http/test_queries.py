@@ -4,24 +4,9 @@ import asyncio
 from datetime import date
 from typing import Any
 
-from contracts.ids import InvoiceId, derive
-from domain.invoice import CreateDraftInvoice, IssueInvoice
-from services.execute.envelope import Done, Envelope
+from contracts.ids import derive
 from tests.fixtures.http_api import Api, api_over
-from tests.fixtures.visits import charge_body, open_account, payment_body
-
-
-async def _issued(api: Api, account_id: Any, name: str = "1") -> str:
-    """An issued invoice over the account's open charges; not a command of this API yet."""
-    invoice_id = InvoiceId(derive("inv", name))
-    for command in (
-        CreateDraftInvoice(invoice_id=invoice_id, account_id=account_id),
-        IssueInvoice(invoice_id=invoice_id, account_id=account_id),
-    ):
-        envelope = Envelope(tenant="demo", command=command, actor="test", correlation_id="c")
-        outcome = await api.dependencies.executor.execute(envelope)
-        assert isinstance(outcome, Done), outcome
-    return invoice_id
+from tests.fixtures.visits import charge_body, issue_invoice, open_account, payment_body
 
 
 async def _get(api: Api, path: str, **headers: str) -> Any:
@@ -58,7 +43,7 @@ async def test_a_forgotten_patient_has_an_account_without_a_name(api: Api) -> No
 async def test_a_partly_paid_invoice_shows_lines_payment_and_remainder(api: Api) -> None:
     account_id = await open_account(api)
     charge = (await api.post("/v1/charges", charge_body(account_id))).json()
-    invoice_id = await _issued(api, account_id)
+    invoice_id = await issue_invoice(api, account_id)
     payment = (await api.post("/v1/payments", payment_body(account_id), key="k")).json()
     assert payment["allocations"] == [
         {"invoice_id": invoice_id, "amount": {"amount": "40.00", "currency": "USD"}}
@@ -75,7 +60,7 @@ async def test_invoices_are_filtered_by_account_status_and_day(api: Api) -> None
     first, second = await open_account(api, "p1"), await open_account(api, "p2")
     for number, account_id in enumerate((first, second)):
         await api.post("/v1/charges", charge_body(account_id))
-        await _issued(api, account_id, str(number))
+        await issue_invoice(api, account_id, str(number))
     await api.post("/v1/payments", payment_body(second, "125"), key="k")
     await api.catch_up()
 
@@ -180,7 +165,7 @@ async def test_price_lists_are_listed_by_page(api: Api) -> None:
 async def test_an_etag_saves_the_body_until_something_changes(api: Api) -> None:
     account_id = await open_account(api)
     await api.post("/v1/charges", charge_body(account_id))
-    invoice_id = await _issued(api, account_id)
+    invoice_id = await issue_invoice(api, account_id)
     await api.catch_up()
     for path in (f"/v1/accounts/{account_id}", f"/v1/invoices/{invoice_id}"):
         first = await api.client.get(path)

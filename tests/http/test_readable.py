@@ -72,7 +72,8 @@ async def test_a_period_that_ends_before_it_begins_is_refused(api: Api) -> None:
     late, early = "2026-02-01", "2026-01-31"
     for path, first, last in (
         ("/v1/invoices", "date_from", "date_to"),
-        ("/v1/reports/trial-balance", "booked_from", "booked_to"),
+        ("/v1/reports/trial-balance", "from", "to"),
+        ("/v1/reports/revenue", "from", "to"),
     ):
         (error,) = errors_of(await api.client.get(f"{path}?{first}={late}&{last}={early}"))
         assert error["path"] == f"query:{first}"
@@ -98,7 +99,7 @@ async def test_head_answers_like_get_without_the_body(api: Api) -> None:
     refused = await api.client.head("/v1/charges")
     assert (refused.status_code, refused.content) == (405, b"")
     deleted = await api.client.delete("/v1/invoices")
-    assert deleted.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert deleted.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 async def test_a_page_that_the_document_does_not_have_is_a_problem(api: Api) -> None:
@@ -151,7 +152,9 @@ async def test_invented_methods_share_a_series(api: Api) -> None:
     assert 'method="other"' in text
     assert "BREW" not in text
     assert "MELT" not in text
-    assert 'method="GET"' in text
+    for method in ("GET", "HEAD"):
+        route = 'route="/v1/payments/{payment_id}"'
+        assert f'{{method="{method}",{route},status="404"}} 1.0' in text
 
 
 async def test_a_halted_read_model_is_named_and_leaves_the_process_ready(api: Api) -> None:

@@ -2,60 +2,22 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
-import httpx
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.api.server import serve_api
-from services.execute.executor import Executor
 from tests.fixtures.databases import Database
-from tests.fixtures.http_api import Api, dependencies_of
+from tests.fixtures.http_api import Api
+from tests.fixtures.served_api import HOST, free_port, served
 from tests.fixtures.visits import account_body, charge_body, payment_body
 from tests.fixtures.waiting import until
 
-HOST = "127.0.0.1"
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-    return port
-
-
-@asynccontextmanager
-async def _served(database: Database) -> AsyncIterator[tuple[httpx.AsyncClient, asyncio.Event]]:
-    writer = await database.pool("daybook_writer", 6)
-    port, stopping = _free_port(), asyncio.Event()
-    async with Executor(writer) as executor:
-        dependencies = await dependencies_of(database, executor, writer)
-        serving = asyncio.create_task(serve_api(dependencies, HOST, port, stopping))
-        async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as client:
-            await _answering(client)
-            yield client, stopping
-        stopping.set()
-        async with asyncio.timeout(20):
-            await serving
-
-
-async def _answering(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await client.get("/health/live")
-            except httpx.ConnectError:
-                await asyncio.sleep(0.01)
-            else:
-                return
-
 
 async def test_commands_and_health_over_a_socket(database: Database) -> None:
-    async with _served(database) as (client, _):
+    async with served(database) as (client, _):
         assert (await client.get("/health/ready")).status_code == 200
         opened = await client.post("/v1/accounts", json=account_body(name="Ana"))
         account_id = opened.json()["account_id"]
@@ -76,7 +38,7 @@ async def test_commands_and_health_over_a_socket(database: Database) -> None:
 
 
 async def test_a_body_over_the_limit_leaves_the_server_well(database: Database) -> None:
-    async with _served(database) as (client, _):
+    async with served(database) as (client, _):
         headers = {"Content-Type": "application/json"}
         for _ in range(10):
             refused = await client.post("/v1/accounts", content=b" " * 3_000_000, headers=headers)
@@ -87,7 +49,7 @@ async def test_a_body_over_the_limit_leaves_the_server_well(database: Database) 
 
 
 async def test_head_over_a_socket_has_the_length_and_no_body(database: Database) -> None:
-    async with _served(database) as (client, _):
+    async with served(database) as (client, _):
         for _ in range(2):  # on one connection: a body would be taken for the next answer
             head, get = await client.head("/health/live"), await client.get("/health/live")
             assert (head.status_code, head.content) == (200, b"")
@@ -97,7 +59,7 @@ async def test_head_over_a_socket_has_the_length_and_no_body(database: Database)
 async def test_a_client_that_leaves_within_its_body_is_not_counted_as_our_fault(
     database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with _served(database) as (client, _):
+    async with served(database) as (client, _):
         port = client.base_url.port
         assert port is not None
         for announced in ("Content-Length: 999", "Transfer-Encoding: chunked"):
@@ -118,7 +80,7 @@ async def test_a_client_that_leaves_within_its_body_is_not_counted_as_our_fault(
 
 
 async def test_a_stop_lets_requests_in_flight_end(database: Database) -> None:
-    async with _served(database) as (client, stopping):
+    async with served(database) as (client, stopping):
         account_id = (await client.post("/v1/accounts", json=account_body())).json()["account_id"]
         owner = await database.admin()
         async with owner.acquire() as other:
@@ -156,4 +118,4 @@ async def test_a_stop_before_any_request_ends_the_server(api: Api) -> None:
     stopping.set()
     dependencies = msgspec.structs.replace(api.dependencies, registry=CollectorRegistry())
     async with asyncio.timeout(20):
-        await serve_api(dependencies, HOST, _free_port(), stopping)
+        await serve_api(dependencies, HOST, free_port(), stopping)

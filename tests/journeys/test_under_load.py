@@ -1,4 +1,4 @@
-"""A running stack that takes messages without a pause, while what may happen to it happens."""
+"""A running stack that takes messages without an end, while what may happen to it happens."""
 
 import asyncio
 import json
@@ -20,7 +20,8 @@ async def test_every_read_model_is_rebuilt_while_messages_come_and_equals_the_lo
     whole_stack: WholeStack,
 ) -> None:
     beside = ("--json", "--data-dir", str(whole_stack.data_dir))
-    load = Load(whole_stack, "rebuilt")
+    # At a pace, or there is ever more to rebuild: it is about what comes meanwhile.
+    load = Load(whole_stack, "rebuilt", batches_per_second_max=4)
     async with load.going_on():
         await load.another(200)
         for projection in REGISTRY:

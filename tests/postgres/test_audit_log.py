@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from projections.projection import REGISTRY
 from services.audit.findings import Check
 from tests.fixtures.audited import (
     ACCOUNT,
@@ -40,6 +41,16 @@ async def test_a_flipped_byte_is_found_and_named(audited: AuditedLedger) -> None
         *((Check.LEDGER_ENTRIES, 4, CHARGE, f"line {line}: facility") for line in (1, 2)),
         (Check.STREAM_HEADS, 4, CHARGE, "state"),
         *((Check.READ_MODELS, 4, CHARGE, f"general_ledger_entries (4, {line})") for line in (1, 2)),
+        *(
+            (
+                Check.READ_MODELS,
+                None,
+                None,
+                f"general_ledger_totals (demo, {facility}, {account}, USD, 2025-12-31)",
+            )
+            for facility in ("north", "oorth")
+            for account in (1100, 4000)
+        ),
     ]
 
 
@@ -87,7 +98,7 @@ async def test_a_body_that_is_no_json_any_more_is_found(audited: AuditedLedger) 
     assert [one[:3] for one in brief(findings)] == [
         (Check.LEAVES, HEAD, LAST),
         (Check.BODIES, HEAD, LAST),
-        *([(Check.READ_MODELS, HEAD, LAST)] * 4),
+        *([(Check.READ_MODELS, HEAD, LAST)] * len(REGISTRY)),
     ]
     assert findings[2].what.startswith("account_balances cannot apply the event: Undecodable")
 

@@ -48,7 +48,7 @@ async def test_every_check_looks_at_everything(audited: AuditedLedger) -> None:
         Check.BALANCE: 8,
         Check.STREAM_HEADS: await audited.admin.fetchval("SELECT count(*) FROM stream_heads"),
         Check.ACCOUNT_HEADS: 2,
-        Check.OPEN_ITEMS: 4,
+        Check.OPEN_ITEMS: 5,
         Check.CLAIMS: 3,
         Check.COUNTERS: 1,
         Check.PRICES: 1,

@@ -151,6 +151,15 @@ async def test_a_state_of_a_release_that_kept_less_is_well_unless_what_it_kept_i
     assert brief(await audited.findings()) == [(Check.STREAM_HEADS, 8, PAYMENT, "state")]
 
 
+async def test_an_invoice_that_an_older_release_issued_is_well(audited: AuditedLedger) -> None:
+    await audited.damage(
+        "UPDATE stream_heads SET state = convert_to((convert_from(state, 'UTF8')::jsonb"
+        " - 'facility' - 'charge_ids' - 'due_days')::text, 'UTF8') WHERE stream_id = $1",
+        INVOICE,
+    )
+    assert await audited.findings() == []
+
+
 async def test_a_stream_head_ahead_of_its_events_is_found(audited: AuditedLedger) -> None:
     await audited.damage(
         "UPDATE stream_heads SET version = version + 1 WHERE stream_id = $1", INVOICE

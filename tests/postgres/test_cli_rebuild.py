@@ -24,8 +24,7 @@ async def differing(read_models: ReadModels) -> ReadModels:
     await read_models.write_log(LOG)
     await read_models.catch_up(END)
     await read_models.admin.execute(
-        "UPDATE read_invoices_v1_b1.invoices SET outstanding_minor = outstanding_minor + 7"
-        " WHERE status <> 'paid'"
+        "UPDATE read.invoices SET outstanding_minor = outstanding_minor + 7 WHERE status <> 'paid'"
     )
     return read_models
 

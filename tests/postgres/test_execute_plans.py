@@ -1,15 +1,14 @@
 """How Postgres works off a batch: by index, row for row, before it has any statistics, too."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import asyncpg
-import msgspec
 import pytest
 
 from contracts.columns import columns
 from services.execute.statements import sql
 from tests.fixtures.databases import Database
+from tests.fixtures.plans import nodes, plan_of, prepare
 
 # What each statement is asked for, as columns of text; nothing of it is there.
 ASKED: Mapping[str, str] = {
@@ -50,16 +49,6 @@ async def filled(database: Database, rows: int) -> asyncpg.Pool:
     return await database.pool("daybook_writer", 1)
 
 
-def quoted(text: str) -> str:
-    """A string as SQL has it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def nodes(plan: Any) -> list[Any]:
-    """Every node of a plan."""
-    return [plan, *(below for child in plan.get("Plans", ()) for below in nodes(child))]
-
-
 # As in the first minute of a new installation, full tables that nobody has analysed; and as in its
 # first second, when a plan is made that is kept.
 @pytest.mark.parametrize(
@@ -76,12 +65,9 @@ async def test_a_batch_is_looked_up_row_for_row_by_the_whole_key(
         await connection.execute(sql("claim.sql"), "demo", "5s", ["demo"], [])
         if name in NOT_KEPT:
             await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        # By name: explained by itself, a statement is planned anew, and never as it is kept.
-        await connection.execute("PREPARE kept AS " + sql(name))
-        given = ", ".join(map(quoted, columns(asked, kinds)))
-        explained = await connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE kept (" + given + ")")
-    (found,) = msgspec.json.decode(explained)
-    plan = nodes(found["Plan"])
+        values = columns(asked, kinds)
+        await prepare(connection, name, sql(name), values)
+        plan = nodes(await plan_of(connection, name, values))
     assert not [node["Node Type"] for node in plan if "Join" in node["Node Type"]]
     scans = [node for node in plan if node["Node Type"].endswith("Scan")]
     assert {node["Node Type"] for node in scans if "Relation Name" in node} <= SCANS

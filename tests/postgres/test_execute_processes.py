@@ -192,5 +192,5 @@ async def test_price_lists_of_two_processes_never_overlap(
         outcomes = await asyncio.gather(
             *((here, there)[n % 2].execute(envelope(published(str(n)))) for n in range(8))
         )
-    assert sorted(codes(list(outcomes))) == ["VALIDATION_FAILED"] * 7 + ["done"]
+    assert sorted(codes(list(outcomes))) == ["STATE_CONFLICT"] * 7 + ["done"]
     await assert_books_straight(admin)

@@ -133,7 +133,7 @@ IMPOSSIBLE = [
     ),
     (
         "UPDATE billing_idempotency SET refusal = '{}'",
-        "billing_idempotency_has_a_result_or_a_refusal",
+        "billing_idempotency_has_a_result_a_refusal_or_items",
     ),
 ]
 

@@ -1,6 +1,5 @@
 """What the intake does with a batch of messages, over a real Postgres."""
 
-import json
 from typing import Any
 
 import asyncpg
@@ -16,27 +15,9 @@ from services.intake.rejected import NoSuchRejection, list_rejected
 from services.intake.rejecting import Rejection
 from services.intake.taking import Taking
 from services.sealing import find_keys, open_sealed
-from tests.fixtures.intake import Write
+from tests.fixtures.intake import Write, arrived, rejected_codes
 
 PATIENT = "p-1"
-
-
-def arrived(
-    sequence: int,
-    data: object,
-    *,
-    type_: str = inbound.ENCOUNTER_CLOSED,
-    id_: str | None = None,
-    tenant: str = "demo",
-) -> Arrived:
-    headers = {
-        "ce-specversion": "1.0",
-        "ce-id": id_ or f"m-{sequence}",
-        "ce-source": "/clinic",
-        "ce-type": type_,
-    }
-    payload = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return Arrived(f"intake.{tenant}.{type_}", headers, payload, sequence)
 
 
 def encounter(number: int = 1, **changes: Any) -> dict[str, Any]:
@@ -111,14 +92,14 @@ async def test_the_same_id_with_other_data_is_rejected_as_reused(write: Write) -
     await write.taking.take([arrived(1, encounter(), id_="m")])
     taken = await write.taking.take([arrived(2, encounter(facility="south"), id_="m")])
     assert taken.rejected_count == 1
-    assert await _codes(write) == ["IDEMPOTENCY_KEY_REUSED"]
+    assert await rejected_codes(write) == ["IDEMPOTENCY_KEY_REUSED"]
 
 
 async def test_a_namesake_with_other_content_is_rejected_and_not_dropped(write: Write) -> None:
     await write.taking.take([arrived(1, encounter())])
     taken = await write.taking.take([arrived(2, encounter(facility="south"))])
     assert taken.rejected_count == 1
-    assert await _codes(write) == ["ALREADY_EXISTS"]
+    assert await rejected_codes(write) == ["ALREADY_EXISTS"]
 
 
 async def test_what_cannot_be_read_is_kept_whole_and_the_rest_goes_on(write: Write) -> None:
@@ -245,7 +226,7 @@ async def test_instants_beyond_the_calendar_harm_nobody_else(time: str, write: W
     ]
     taken = await write.taking.take(batch)
     assert (taken.settled, taken.taken_count, taken.rejected_count) == ([0, 1, 2, 3], 2, 2)
-    assert await _codes(write) == ["VALIDATION_FAILED"] * 2
+    assert await rejected_codes(write) == ["VALIDATION_FAILED"] * 2
 
 
 @pytest.mark.parametrize("failing", ["envelope_of", "decode", "seal"])
@@ -271,7 +252,7 @@ async def test_a_message_that_we_fail_at_is_rejected_and_the_others_are_taken(
     batch = [arrived(1, encounter(1)), arrived(2, bad), arrived(3, encounter(3))]
     taken = await write.taking.take(batch)
     assert (taken.settled, taken.taken_count, taken.rejected_count) == ([0, 1, 2], 2, 1)
-    assert await _codes(write) == ["INTERNAL"]
+    assert await rejected_codes(write) == ["INTERNAL"]
 
 
 async def test_a_rejection_that_cannot_be_kept_comes_again_and_stops_nobody(
@@ -323,8 +304,3 @@ async def test_headers_of_any_kind_are_kept(write: Write) -> None:
     odd = {"\udcff": "\udcfe\0", "ce-id": "\ud800", "ce-" + "x" * 5_000: "1", "": ""}
     taken = await write.taking.take([Arrived("intake.demo.a.b\ufffd.v1", odd, b"{}", 1)])
     assert (taken.settled, taken.rejected_count) == ([0], 1)
-
-
-async def _codes(write: Write) -> list[str]:
-    rows = await write.admin.fetch("SELECT code FROM billing_intake_rejected ORDER BY rejection_id")
-    return [row["code"] for row in rows]

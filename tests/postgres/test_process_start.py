@@ -46,6 +46,19 @@ def test_an_api_that_knows_no_callers_says_what_to_set(database: Database) -> No
     assert "DAYBOOK_AUTH=dev" in ended.stderr.splitlines()[-1]
 
 
+def test_a_process_that_cannot_serve_its_metrics_says_where(database: Database) -> None:
+    addresses = {
+        "DAYBOOK_POSTGRES_URL": database.url,
+        "DAYBOOK_NATS_URL": "nats://127.0.0.1:1",
+        "DAYBOOK_METRICS_HOST": "192.0.2.1",  # of nobody: it is for documentation
+        "DAYBOOK_METRICS_PORT": "9464",
+    }
+    ended = daybook("serve", "relay", env=addresses)
+    assert ended.returncode == 1
+    assert "no metrics on 192.0.2.1:9464" in ended.stderr.splitlines()[-1]
+    assert "DAYBOOK_METRICS_HOST" in ended.stderr.splitlines()[-1]
+
+
 async def test_a_migration_with_another_text_is_named(database: Database) -> None:
     admin = await database.admin()
     name = await admin.fetchval(

@@ -7,29 +7,38 @@ from pathlib import Path
 
 import pytest
 
+from contracts.catalogue import CATALOGUE
+from contracts.event import Posted
 from projections.builds import Build
 from projections.projection import REGISTRY, Projection
+from tests.fixtures.corrected_history import corrected
 from tests.fixtures.ledger_history import history
 from tests.fixtures.read_models import ReadModels
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "projections.json"
 # Changing what is replayed changes every digest: add another history rather than edit this one.
-LOG = history(2026, 600)
+LOGS = {"": history(2026, 600), " corrected": corrected()}
 
 
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.strip() or "first")
 @pytest.mark.parametrize("projection", REGISTRY, ids=lambda projection: projection.name)
 async def test_a_changed_handler_or_table_takes_a_new_version(
-    read_models: ReadModels, projection: Projection
+    read_models: ReadModels, projection: Projection, log: str
 ) -> None:
-    await read_models.write_log(LOG)
-    await read_models.catch_up(len(LOG), [projection])
+    await read_models.write_log(LOGS[log])
+    await read_models.catch_up(len(LOGS[log]), [projection])
     digest = await digest_of(read_models, await read_models.live(projection))
-    known = json.loads(GOLDEN.read_text()).get(f"{projection.name} v{projection.version}")
+    known = json.loads(GOLDEN.read_text()).get(f"{projection.name} v{projection.version}{log}")
     assert digest == known, (
         f"{projection.name} writes something else than its version {projection.version} did."
         f" Raise its VERSION, so that it is rebuilt everywhere, and add to {GOLDEN.name}:"
-        f' "{projection.name} v<new version>": "{digest}"'
+        f' "{projection.name} v<new version>{log}": "{digest}"'
     )
+
+
+def test_the_histories_have_every_event_that_books() -> None:
+    booking = {entry.wire_type for entry in CATALOGUE if issubclass(entry.shape, Posted)}
+    assert booking <= {item.type for log in LOGS.values() for item in log}
 
 
 def test_every_version_that_was_released_keeps_its_line() -> None:
@@ -37,6 +46,7 @@ def test_every_version_that_was_released_keeps_its_line() -> None:
     for projection in REGISTRY:
         for version in range(1, projection.version + 1):
             assert f"{projection.name} v{version}" in known
+        assert f"{projection.name} v{projection.version} corrected" in known
     assert len(set(known.values())) == len(known)
 
 

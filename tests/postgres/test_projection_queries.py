@@ -3,6 +3,7 @@
 import pytest
 
 from contracts.adjustment import Direction
+from contracts.statement import DeliveryChannel
 from contracts.views import InvoiceStatus
 from projections.account_balances_queries import find_account, find_accounts
 from projections.cursor import CursorInvalid, encode_cursor
@@ -87,6 +88,32 @@ async def test_an_invoice_shows_its_lines_and_what_settled_it(read_models: ReadM
         assert (invoice.total, invoice.line_count) == (usd("150.00"), 5)
         assert (detail.settled_by, invoice.version) == (adjustment_id, 5)
         assert await find_invoice(connection, "inv_none") is None
+
+
+async def test_an_invoice_shows_what_was_done_to_have_it_paid(read_models: ReadModels) -> None:
+    ledger = LedgerEvents()
+    account = ledger.open_account("pat-1")
+    ledger.charge(account, 10_000, 0)
+    invoice_id = ledger.draft(account)
+    issued = ledger.issue(account, invoice_id)
+    pursued = [
+        ledger.pursue(account, invoice_id, 7, DeliveryChannel.EMAIL),
+        ledger.pursue(account, invoice_id, 60, None),
+    ]
+    async with books(read_models, ledger) as connection:
+        detail = await find_invoice(connection, invoice_id)
+        assert detail is not None
+        assert [(each.day, each.channel, each.delivery_id) for each in detail.reminders] == [
+            (7, DeliveryChannel.EMAIL, f"{invoice_id}-7"),
+            (60, None, None),
+        ]
+        assert [each.recorded_at for each in detail.reminders] == [
+            each.recorded_at for each in pursued
+        ]
+        assert {each.outstanding for each in detail.reminders} == {usd("100.00")}
+        # A reminder is an event of the invoice: its version and its ETag are others by it.
+        assert detail.invoice.version == pursued[-1].version == issued.version + 2
+        assert detail.invoice.position == pursued[-1].position
 
 
 async def test_invoices_are_found_by_account_status_and_day_of_issue(

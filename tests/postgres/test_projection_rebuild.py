@@ -19,7 +19,7 @@ END = len(LOG)
 LEDGER = projection_named("general_ledger")
 TENANTS = (
     "SELECT DISTINCT tenant FROM read.account_balances",
-    "SELECT DISTINCT tenant FROM read_account_balances_v2_b2.account_balances",
+    "SELECT DISTINCT tenant FROM read_account_balances_v3_b2.account_balances",
 )
 
 
@@ -37,7 +37,8 @@ async def test_a_rebuild_equals_what_grew_batch_by_batch(read_models: ReadModels
         report = await rebuilt(read_models, projection.name)
         assert report.shown
         assert report.comparison.differences == ()
-        assert report.comparison.sums > 0
+        has_rows = any((await read_models.contents(grown)).values())
+        assert (report.comparison.sums > 0) == has_rows
         assert report.comparison.position == END
         live = await read_models.live(projection)
         assert (live.build, live.checkpoint) == (grown.build + 1, END)
@@ -48,9 +49,9 @@ async def test_a_difference_is_reported_and_the_log_is_believed(read_models: Rea
     await read_models.write_log(LOG)
     await read_models.catch_up(END)
     [(tenant, currency)] = await read_models.admin.fetch(
-        "UPDATE read_invoices_v1_b1.invoices SET outstanding_minor = outstanding_minor + 7"
+        "UPDATE read.invoices SET outstanding_minor = outstanding_minor + 7"
         " WHERE drafted_position = (SELECT min(drafted_position) FROM"
-        " read_invoices_v1_b1.invoices WHERE status <> 'paid') RETURNING tenant, currency"
+        " read.invoices WHERE status <> 'paid') RETURNING tenant, currency"
     )
     report = await rebuilt(read_models, "invoices")
     found = {(item.tenant, item.currency, item.measure) for item in report.comparison.differences}

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from contracts.event import Posted
+from contracts.invoice import InvoiceVoided
 from contracts.ledger import GlAccount
 from contracts.money import Money
+from contracts.payment import PaymentPosted
 from contracts.views import InvoiceStatus
 from domain.write_side import ItemKind
 from projections.account_balances_queries import find_account
 from projections.general_ledger_queries import account_ledger, trial_balance
 from projections.invoices_queries import find_invoices
+from projections.payments_queries import find_payment
 from projections.projection import REGISTRY
 from projections.statements import AnyConnection
-from tests.fixtures.commands import histories
+from tests.fixtures.commands import taxed_histories
 from tests.fixtures.ledger_log import EventLog
 from tests.fixtures.read_models import ReadModels
 from tests.fixtures.world import World
@@ -56,6 +59,9 @@ async def assert_same(connection: AnyConnection, world: World) -> None:
             head.version,
             head.status,
         )
+        # How it came about adds up to what it is.
+        came_minor = found.charged.minor - found.paid.minor - found.adjusted.minor
+        assert found.balance.minor == came_minor + found.refunded.minor
         lines = (await account_ledger(connection, head.account_id, limit=500)).items
         balance_minor = head.receivable_minor - head.credit_minor
         assert (lines[-1].balance.minor if lines else 0) == balance_minor
@@ -74,6 +80,27 @@ async def assert_same(connection: AnyConnection, world: World) -> None:
         }
 
 
+async def assert_payments_tell(connection: AnyConnection, world: World) -> None:
+    """What a payment settled, but on invoices that are void; the rest of it; what may go back."""
+    events = [item.event for item in world.events]
+    void = {event.invoice_id for event in events if isinstance(event, InvoiceVoided)}
+    for event in events:
+        if not isinstance(event, PaymentPosted):
+            continue
+        found = await find_payment(connection, event.payment_id)
+        assert found is not None
+        assert {(part.invoice_id, part.released) for part in found.allocations} == {
+            (part.invoice_id, part.invoice_id in void) for part in event.allocations
+        }
+        settled = [part for part in event.allocations if part.invoice_id not in void]
+        assert found.allocated.minor == sum(part.amount.minor for part in settled)
+        assert found.allocated.minor + found.credited.minor == event.amount.minor
+        asked = world.book.item(event.account_id, ItemKind.REFUND, event.payment_id)
+        asked_minor = asked.outstanding_minor if asked else 0
+        assert found.refundable.minor == event.amount.minor - asked_minor
+        assert 0 <= found.refunded.minor <= asked_minor
+
+
 async def assert_books_tie(connection: AnyConnection, world: World) -> None:
     booked: dict[tuple[GlAccount, str], int] = {}
     for item in world.events:
@@ -88,7 +115,7 @@ async def assert_books_tie(connection: AnyConnection, world: World) -> None:
     assert all(minor(total.balance, currency) == 0 for currency, total in books.totals.items())
 
 
-@given(history=histories())
+@given(history=taxed_histories())
 @settings(
     max_examples=12,
     deadline=None,
@@ -102,5 +129,6 @@ async def test_balances_invoices_and_books_are_those_of_the_write_side(
     await project(read_models, log, tenant, world)
     async with read_models.reader(tenant) as connection:
         await assert_same(connection, world)
+        await assert_payments_tell(connection, world)
         if world.events:
             await assert_books_tie(connection, world)

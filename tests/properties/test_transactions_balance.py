@@ -10,15 +10,24 @@ from hypothesis import strategies as st
 
 from contracts.account import AccountOpened
 from contracts.adjustment import AdjustmentApplied, Direction
-from contracts.charge import ChargeCaptured
+from contracts.charge import ChargeCaptured, ChargeReversed, ChargeTaxTruedUp
+from contracts.credit import CreditAllocated
 from contracts.event import AccountEvent, Posted
 from contracts.ids import AccountId
-from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded, InvoicePaid
+from contracts.invoice import (
+    InvoiceDrafted,
+    InvoiceIssued,
+    InvoiceLinesAdded,
+    InvoicePaid,
+    InvoiceVoided,
+)
 from contracts.ledger import GlAccount
 from contracts.money import MINOR_MAX, sum_minor_max
-from contracts.payment import PaymentPosted
+from contracts.payment import PaymentFailed, PaymentInitiated, PaymentPosted
+from contracts.refund import RefundFailed, RefundIssued, RefundRejected, RefundRequested
+from domain import ledger
 from domain.write_side import ItemKind
-from tests.fixtures.commands import histories
+from tests.fixtures.commands import taxed_histories
 from tests.fixtures.world import World
 
 many = settings(max_examples=80, deadline=None)
@@ -35,15 +44,18 @@ def of(world: World, *kinds: type[Any]) -> list[Any]:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_every_transaction_sums_to_zero_and_fits_the_ledger(history: Any) -> None:
     for event in of(world_of(history), Posted):
         assert sum(posting.amount_minor for posting in event.postings) == 0
-        assert all(0 < abs(posting.amount_minor) <= MINOR_MAX for posting in event.postings)
+        # What credit or a void moves adds up several payments.
+        sums = isinstance(event, InvoiceVoided | CreditAllocated | AdjustmentApplied)
+        most_minor = sum_minor_max(event.currency) if sums else MINOR_MAX
+        assert all(0 < abs(posting.amount_minor) <= most_minor for posting in event.postings)
 
 
 @many
-@given(histories(), st.sampled_from(["receivable_minor", "credit_minor"]), st.booleans())
+@given(taxed_histories(), st.sampled_from(["receivable_minor", "credit_minor"]), st.booleans())
 def test_no_account_leaves_its_bounds_however_near_it_is_to_them(
     history: Any, balance: str, negative: bool
 ) -> None:
@@ -63,7 +75,7 @@ def test_no_account_leaves_its_bounds_however_near_it_is_to_them(
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_payment_is_never_allocated_beyond_what_was_received(history: Any) -> None:
     for payment in of(world_of(history), PaymentPosted):
         allocated = [allocation.amount.minor for allocation in payment.allocations]
@@ -73,19 +85,25 @@ def test_a_payment_is_never_allocated_beyond_what_was_received(history: Any) -> 
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_an_invoice_is_never_settled_beyond_its_total_and_paid_exactly_at_zero(
     history: Any,
 ) -> None:
     outstanding: dict[str, int] = {}
     paid: Counter[str] = Counter()
+    void: set[str] = set()
     for recorded in world_of(history).events:
         match recorded.event:
             case InvoiceIssued() as issued:
                 outstanding[issued.invoice_id] = issued.total.minor
-            case PaymentPosted() as payment:
+            case PaymentPosted() | CreditAllocated() as payment:
                 for allocation in payment.allocations:
                     outstanding[allocation.invoice_id] -= allocation.amount.minor
+            case InvoiceVoided() as voided:
+                assert outstanding.pop(voided.invoice_id) == voided.outstanding.minor
+                void.add(voided.invoice_id)
+            case AdjustmentApplied(invoice_id=str(invoice_id)) if invoice_id in void:
+                pass  # it takes back what stood on the invoice
             case AdjustmentApplied(invoice_id=str(invoice_id)) as adjustment:
                 credit = adjustment.direction is Direction.CREDIT
                 minor = adjustment.amount.minor
@@ -96,11 +114,13 @@ def test_an_invoice_is_never_settled_beyond_its_total_and_paid_exactly_at_zero(
             case _:
                 pass
         assert min(outstanding.values(), default=0) >= 0
-    assert paid == {invoice_id: 1 for invoice_id, left in outstanding.items() if left == 0}
+    at_zero = {invoice_id: 1 for invoice_id, left in outstanding.items() if left == 0}
+    assert {name: count for name, count in paid.items() if name not in void} == at_zero
+    assert all(count == 1 for count in paid.values())
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_charge_is_on_one_invoice_and_an_invoice_is_the_sum_of_its_charges(history: Any) -> None:
     world = world_of(history)
     totals = {charge.charge_id: charge.total.minor for charge in of(world, ChargeCaptured)}
@@ -112,12 +132,37 @@ def test_a_charge_is_on_one_invoice_and_an_invoice_is_the_sum_of_its_charges(his
             seen.add(line.charge_id)
             assert line.net.minor + line.tax.minor == totals[line.charge_id]
             billed[part.invoice_id] += totals[line.charge_id]
-    for invoice in of(world, InvoiceDrafted, InvoiceIssued):
-        assert invoice.total.minor == billed[invoice.invoice_id]
+    for draft in of(world, InvoiceDrafted):
+        assert draft.total.minor == billed[draft.invoice_id]
+    more: Counter[str] = Counter()
+    for event in of(world, ChargeTaxTruedUp):
+        more[event.invoice_id] += event.tax.minor - event.tax_before.minor
+    for invoice in of(world, InvoiceIssued):
+        assert invoice.total.minor == billed[invoice.invoice_id] + more[invoice.invoice_id]
+        assert ledger.on_receivable(invoice.postings) == more[invoice.invoice_id]
 
 
 @many
-@given(histories())
+@given(taxed_histories())
+def test_a_reversal_is_the_mirror_of_one_charge_that_is_on_no_invoice(history: Any) -> None:
+    world = world_of(history)
+    captured = {charge.charge_id: charge for charge in of(world, ChargeCaptured)}
+    reversals = of(world, ChargeReversed)
+    for event in reversals:
+        mirrored = [(p.gl_account, -p.amount_minor) for p in event.postings]
+        charge = captured.pop(event.charge_id)  # so no charge is reversed twice
+        assert mirrored == [(p.gl_account, p.amount_minor) for p in charge.postings]
+        assert (event.facility, event.effective_on) == (charge.facility, charge.effective_on)
+    invoiced = {
+        line.charge_id
+        for part in of(world, InvoiceDrafted, InvoiceLinesAdded)
+        for line in part.lines
+    }
+    assert invoiced.isdisjoint(event.charge_id for event in reversals)
+
+
+@many
+@given(taxed_histories())
 def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> None:
     world = world_of(history)
     events = [recorded.event for recorded in world.events]
@@ -126,24 +171,42 @@ def test_an_account_owes_its_charges_less_what_settled_them(history: Any) -> Non
         counted = [event for event in own if isinstance(event, AccountEvent)]
         assert head.version == len(counted)
         owed = credit = 0
+        issued: dict[str, RefundIssued] = {}
         for event in counted:
             match event:
                 case ChargeCaptured():
                     owed += event.total.minor
+                case ChargeReversed():
+                    owed -= event.total.minor
+                case InvoiceIssued():  # the tax that its charges have more by then
+                    owed += ledger.on_receivable(event.postings)
                 case PaymentPosted():
                     owed -= event.amount.minor - event.credited.minor
                     credit += event.credited.minor
+                case CreditAllocated():
+                    owed -= event.amount.minor
+                    credit -= event.amount.minor
+                case InvoiceVoided():
+                    owed += event.released.minor
+                    credit += event.released.minor
+                case RefundIssued():
+                    owed += event.from_receivable.minor
+                    credit -= event.from_credit.minor
+                    issued[event.refund_id] = event
+                case RefundFailed() if event.refund_id in issued:
+                    owed -= issued[event.refund_id].from_receivable.minor
+                    credit += issued[event.refund_id].from_credit.minor
                 case AdjustmentApplied():
                     lowers = event.direction is Direction.CREDIT
                     owed -= event.amount.minor if lowers else -event.amount.minor
                 case _:
                     pass
+            assert credit >= 0
         assert (head.receivable_minor, head.credit_minor) == (owed, credit)
-        assert credit >= 0
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_what_is_outstanding_is_part_of_what_is_owed(history: Any) -> None:
     world = world_of(history)
     loose: defaultdict[str, int] = defaultdict(int)  # adjustments of no invoice
@@ -152,13 +215,18 @@ def test_what_is_outstanding_is_part_of_what_is_owed(history: Any) -> None:
         if event.invoice_id is None:
             lowers = event.direction is Direction.CREDIT
             loose[event.account_id] += -event.amount.minor if lowers else event.amount.minor
-    for event in of(world, InvoiceDrafted, InvoiceIssued):
-        signed = event.total.minor if isinstance(event, InvoiceDrafted) else -event.total.minor
-        drafted[event.account_id] += signed
+    for event in of(world, RefundIssued, RefundFailed):
+        for posting in event.postings:  # what is owed again is on no invoice
+            if posting.gl_account is GlAccount.RECEIVABLE:
+                loose[event.account_id] += posting.amount_minor
+    for event in of(world, InvoiceDrafted):
+        drafted[event.account_id] += event.total.minor
+    for event in of(world, InvoiceIssued):
+        drafted[event.account_id] += ledger.on_receivable(event.postings) - event.total.minor
     for account_id, head in world.book.accounts.items():
         items = [
             item.outstanding_minor
-            for kind in ItemKind
+            for kind in (ItemKind.CHARGE, ItemKind.INVOICE)
             for item in world.book.items(AccountId(account_id), kind)
         ]
         parts = sum(items) + loose[account_id] + drafted[account_id]
@@ -166,7 +234,7 @@ def test_what_is_outstanding_is_part_of_what_is_owed(history: Any) -> None:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_invoice_numbers_have_no_gap(history: Any) -> None:
     numbers: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for invoice in of(world_of(history), InvoiceIssued):
@@ -179,12 +247,93 @@ def test_invoice_numbers_have_no_gap(history: Any) -> None:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_every_gl_account_is_booked_on_its_own_side(history: Any) -> None:
-    """Money comes in as a debit, revenue and tax as credits; only corrections go both ways."""
+    """Money comes in as a debit, revenue and tax as credits; only corrections go the other way."""
     debited = {GlAccount.CASH, GlAccount.CARD_CLEARING, GlAccount.BANK}
     credited = {GlAccount.REVENUE, GlAccount.TAX_PAYABLE, GlAccount.CUSTOMER_CREDIT}
+    corrections = (
+        ChargeReversed
+        | RefundIssued
+        | AdjustmentApplied
+        | CreditAllocated
+        | InvoiceVoided
+        | RefundFailed
+        | InvoiceIssued
+    )
     for event in of(world_of(history), Posted):
-        for posting in event.postings:
+        for posting in () if isinstance(event, corrections) else event.postings:
             assert not (posting.gl_account in debited and posting.amount_minor < 0)
             assert not (posting.gl_account in credited and posting.amount_minor > 0)
+
+
+@many
+@given(taxed_histories())
+def test_a_payment_is_never_given_back_beyond_what_was_received(history: Any) -> None:
+    """Neither with what is only asked for: two requests never reserve the same money."""
+    world = world_of(history)
+    received = {payment.payment_id: payment.amount.minor for payment in of(world, PaymentPosted)}
+    reserved: Counter[str] = Counter()
+    given_back: Counter[str] = Counter()
+    issued: set[str] = set()
+    for recorded in world.events:
+        match recorded.event:
+            case RefundRequested() as refund:
+                reserved[refund.payment_id] += refund.amount.minor
+            case RefundRejected() as refund:
+                reserved[refund.payment_id] -= refund.amount.minor
+            case RefundIssued() as refund:
+                given_back[refund.payment_id] += refund.amount.minor
+                issued.add(refund.refund_id)
+            case RefundFailed() as refund:
+                reserved[refund.payment_id] -= refund.amount.minor
+                if refund.refund_id in issued:
+                    given_back[refund.payment_id] -= refund.amount.minor
+            case _:
+                continue
+        for payment_id, minor in reserved.items():
+            assert 0 <= given_back[payment_id] <= minor <= received[payment_id]
+
+
+@many
+@given(taxed_histories())
+def test_a_void_leaves_nothing_of_its_invoice_in_the_books(history: Any) -> None:
+    """All that its charges, its issue and what was adjusted on it booked sums to zero, by account
+    and facility."""
+    world = world_of(history)
+    for voided in of(world, InvoiceVoided):
+        lines = {
+            line.charge_id
+            for part in of(world, InvoiceDrafted, InvoiceLinesAdded)
+            if part.invoice_id == voided.invoice_id
+            for line in part.lines
+        }
+        booked: Counter[tuple[str, Any]] = Counter()
+        for event in of(world, Posted):
+            if getattr(event, "charge_id", None) in lines or (
+                isinstance(event, AdjustmentApplied | InvoiceIssued)
+                and event.invoice_id == voided.invoice_id
+            ):
+                for posting in event.postings:
+                    booked[posting.gl_account, event.facility] += posting.amount_minor
+        assert not any(booked.values()), booked
+        paid = sum(
+            part.amount.minor
+            for event in of(world, PaymentPosted, CreditAllocated)
+            for part in event.allocations
+            if part.invoice_id == voided.invoice_id
+        )
+        assert voided.released.minor == paid
+
+
+@many
+@given(taxed_histories())
+def test_a_card_payment_is_booked_once_and_only_after_it_was_begun(history: Any) -> None:
+    world = world_of(history)
+    begun = {payment.payment_id: payment for payment in of(world, PaymentInitiated)}
+    posted = Counter(payment.payment_id for payment in of(world, PaymentPosted))
+    assert all(count == 1 for count in posted.values())
+    for payment in of(world, PaymentPosted):
+        if payment.payment_id in begun:
+            assert payment.amount == begun[payment.payment_id].amount
+    assert {payment.payment_id for payment in of(world, PaymentFailed)} <= set(begun)

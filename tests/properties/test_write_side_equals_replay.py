@@ -12,10 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from contracts.catalogue import decode, encode, wire_type
 from services.execute.executor import Executor
 from tests.fixtures.audited import AuditedLedger
-from tests.fixtures.commands import histories
+from tests.fixtures.commands import taxed_histories
 from tests.fixtures.databases import Database
-from tests.fixtures.tenants import Clock, envelope, run_in_postgres, write_side_in_postgres
-from tests.fixtures.world import Recorded, World, replayed
+from tests.fixtures.tenants import (
+    Clock,
+    envelope,
+    run_in_postgres,
+    tax_tenant,
+    write_side_in_postgres,
+)
+from tests.fixtures.world import NewTaxes, Recorded, World, replayed
 
 many = settings(max_examples=60, deadline=None)
 # A real database for each example is dear, so an example is a tenant.
@@ -48,7 +54,7 @@ def test_a_new_history_has_no_state() -> None:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_the_write_side_in_memory_is_what_the_events_give(history: Any) -> None:
     world = World()
     world.run(history)
@@ -56,7 +62,7 @@ def test_the_write_side_in_memory_is_what_the_events_give(history: Any) -> None:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_events_that_were_stored_give_the_same_write_side(history: Any) -> None:
     world = World()
     world.run(history)
@@ -73,7 +79,7 @@ def test_events_that_were_stored_give_the_same_write_side(history: Any) -> None:
 
 
 @many
-@given(histories())
+@given(taxed_histories())
 def test_a_state_is_the_same_after_it_was_stored(history: Any) -> None:
     world = World()
     world.run(history)
@@ -85,7 +91,7 @@ def test_a_state_is_the_same_after_it_was_stored(history: Any) -> None:
 
 
 @few
-@given(history=histories(size_max=20))
+@given(history=taxed_histories(size_max=20))
 async def test_the_write_side_in_postgres_is_what_its_events_give(
     executor: Executor, admin: asyncpg.Pool, clock: Clock, history: Any
 ) -> None:
@@ -110,7 +116,7 @@ async def test_the_write_side_in_postgres_is_what_its_events_give(
 
 
 @few
-@given(history=histories(size_max=20))
+@given(history=taxed_histories(size_max=20))
 async def test_any_history_passes_the_audit(
     empty_ledger: AuditedLedger, clock: Clock, history: Any
 ) -> None:
@@ -123,5 +129,8 @@ async def test_any_history_passes_the_audit(
         await empty_ledger.project()
         for command, hours in history[middle:]:
             clock.pass_by(hours)
-            await executor.execute(envelope(tenant, command))
+            if isinstance(command, NewTaxes):
+                await tax_tenant(empty_ledger.admin, tenant, command)
+            else:
+                await executor.execute(envelope(tenant, command))
     assert list(map(str, await empty_ledger.findings())) == []

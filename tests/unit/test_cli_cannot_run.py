@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import services.embedded
+from services.access.configured import AuthNotConfigured
 from services.adapters.postgres.migrate import MigrationChanged
-from services.api.auth import AuthNotConfigured
 from services.cannot_run import CannotRun
 from services.embedded import StackOptions, running_stack
 from services.embedded.postgres_area import find_area
@@ -83,6 +83,7 @@ async def test_data_of_another_postgres_is_left_alone(tmp_path: Path) -> None:
     [
         ("LOG_LEVEL", "zzz"),
         ("METRICS_PORT", "70000"),
+        ("STREAM_REPLICAS", "2"),
         ("API_PORT", "none"),
         ("PREFIX", "a.b"),
         ("LANES", "0"),

@@ -27,7 +27,7 @@ def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
 def named(text: str) -> set[tuple[str, ...]]:
     """The commands that a text names, as `daybook a b|c` does."""
     found = set()
-    for words in re.findall(r"daybook ([a-z |\\]+)", text):
+    for words in re.findall(r"daybook ([a-z |\\-]+)", text):
         *path, last = words.replace("\\", "").split() or [""]
         found |= {(*path, verb) for verb in last.split("|")}
     return found

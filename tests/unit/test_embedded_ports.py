@@ -2,10 +2,11 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from services.embedded.ports import FREE_PORTS, LOOPBACK, choose_ports, is_free
+from services.embedded.ports import FREE_PORTS, LOOPBACK, HeldPorts, choose_ports, is_free
 
 
 @pytest.fixture
@@ -41,3 +42,16 @@ def test_two_servers_never_share_a_port(free: int) -> None:
     chosen = choose_ports(("nats", "api"), remembered={"nats": free, "api": free}, usual=False)
     assert chosen["nats"] == free
     assert chosen["api"] != free
+
+
+def test_two_stacks_that_start_at_once_choose_different_ports(tmp_path: Path, free: int) -> None:
+    first, second = HeldPorts(tmp_path), HeldPorts(tmp_path)
+
+    def choose(held: HeldPorts) -> int:
+        return choose_ports(("api",), remembered={"api": free}, usual=False, take=held.take)["api"]
+
+    assert (choose(first), choose(first)) == (free, free)  # nobody listens there yet
+    assert choose(second) != free
+    first.release()
+    assert choose(second) == free
+    second.release()

@@ -10,9 +10,13 @@ import pytest
 
 from contracts import inbound
 from contracts.inbound import (
+    ALLOCATE_CREDIT,
+    APPLY_ADJUSTMENT,
     CAPTURE_CHARGE,
     ENCOUNTER_CLOSED,
     INBOUND,
+    OPEN_ACCOUNT,
+    POST_PAYMENT,
     REMITTANCE_RECEIVED,
     CaptureChargeMessage,
     EncounterClosed,
@@ -40,8 +44,20 @@ REMITTANCE = {
     "claims": [{"claim_id": "clm-1", "paid": USD}],
 }
 CHARGE = {**SERVICE, "account_id": "acc_1", "facility": "north", "currency": "USD"}
+ACCOUNT = {"patient_id": "pat-1", "facility": "north", "currency": "USD"}
+PAYMENT = {"account_id": "acc_1", "amount": USD, "method": "bank"}
+ADJUSTMENT = {
+    "account_id": "acc_1",
+    "amount": USD,
+    "reason": "CONTRACTUAL",
+    "direction": "credit",
+}
 MINIMAL: dict[str, dict[str, Any]] = {
+    OPEN_ACCOUNT: ACCOUNT,
     CAPTURE_CHARGE: CHARGE,
+    POST_PAYMENT: PAYMENT,
+    ALLOCATE_CREDIT: {"account_id": "acc_1"},
+    APPLY_ADJUSTMENT: ADJUSTMENT,
     ENCOUNTER_CLOSED: ENCOUNTER,
     REMITTANCE_RECEIVED: REMITTANCE,
 }
@@ -67,6 +83,11 @@ def test_defaults_are_what_the_spec_says() -> None:
     remittance = read(REMITTANCE_RECEIVED, REMITTANCE)
     assert isinstance(remittance, RemittanceReceived)
     assert (remittance.claims[0].denied, remittance.claims[0].adjustments) == (False, ())
+
+
+def test_addresses_are_read_as_they_are_sent_to() -> None:
+    account = read(OPEN_ACCOUNT, {**ACCOUNT, "email": "a@exämple.org", "phone": "+995 (555) 12-34"})
+    assert (account.email, account.phone) == ("a@xn--exmple-cua.org", "+9955551234")
 
 
 def test_unknown_fields_are_ignored_at_every_level() -> None:
@@ -98,7 +119,19 @@ def test_an_amount_becomes_canonical_while_it_is_read(
 @pytest.mark.parametrize(
     ("wire_type", "change", "path"),
     [
+        (OPEN_ACCOUNT, {"patient_id": ""}, "$.patient_id"),
+        (OPEN_ACCOUNT, {"currency": "XXX"}, "XXX"),
+        (OPEN_ACCOUNT, {"facility": "*"}, "$.facility"),
+        (OPEN_ACCOUNT, {"email": "ana at example.org"}, "no e-mail address"),
+        (OPEN_ACCOUNT, {"phone": "555 12 34"}, "no telephone number"),
+        (OPEN_ACCOUNT, {"delivery": "fax"}, "$.delivery"),
         (CAPTURE_CHARGE, {"code": ""}, "$.code"),
+        (POST_PAYMENT, {"method": "card"}, "$.method"),
+        (POST_PAYMENT, {"allocations": [{"invoice_id": "inv_1"}]}, "$.allocations[0]"),
+        (POST_PAYMENT, {"received_on": "0001-01-01"}, "within the years"),
+        (ALLOCATE_CREDIT, {"amount": {"amount": 1, "currency": "USD"}}, "$.amount.amount"),
+        (APPLY_ADJUSTMENT, {"reason": "INVOICE_VOID"}, "$.reason"),
+        (APPLY_ADJUSTMENT, {"direction": "up"}, "$.direction"),
         (CAPTURE_CHARGE, {"code": "9" * 65}, "$.code"),
         (CAPTURE_CHARGE, {"code": "99 213"}, "$.code"),
         (CAPTURE_CHARGE, {"code": "99213\n"}, "$.code"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -60,7 +60,7 @@ class Ledger:
             await answer
         finally:
             self.bytes -= size
-        return Taken(list(range(len(batch))), [], len(batch), 0, 0)
+        return Taken(list(range(len(batch))), [], [], len(batch), 0, 0)
 
     def fail_all(self) -> None:
         failing, self.waiting = self.waiting, []
@@ -141,3 +141,24 @@ async def test_batches_in_flight_are_bounded_by_bytes_and_a_larger_one_goes_alon
     assert feed.acknowledged == list(range(1, len(sizes) + 1))
     assert ledger.bytes_max == 20 * MEBIBYTE
     assert together == [6, 6, 3, 20, 1, 9, 4, 3, 2, 1]
+
+
+async def test_what_waits_for_another_system_comes_again_later_than_the_rest() -> None:
+    class Split:
+        """Settles nothing: one message is to come again, one later."""
+
+        async def take(self, _batch: Sequence[Arrived]) -> Taken:
+            return Taken([], [0], [0], 0, 0, 0)
+
+    feed, taking = Feed([delivery(1)]), cast(Any, Split())
+    stopping = asyncio.Event()
+    running = asyncio.create_task(Intake(taking, cast(Any, feed)).run(stopping))
+
+    async def are_told() -> bool:
+        return len(feed.delays) == 2
+
+    await until(are_told)
+    stopping.set()
+    await running
+    again, later = feed.delays
+    assert later > 10 * again

@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
-from contracts.ids import InvoiceId
+from contracts.ids import ChargeId, InvoiceId
 from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded
 from domain.book import Calendar
 from domain.invoice import (
@@ -15,9 +16,17 @@ from domain.invoice import (
     Draft,
     IssueInvoice,
     Paid,
-    lines_digest,
 )
-from domain.rejections import AlreadyExists, Invalid, NotFound, NothingToInvoice
+from domain.lines import lines_digest
+from domain.rejections import (
+    AlreadyExists,
+    ChargeNotOpen,
+    Invalid,
+    InvoiceIssuedBefore,
+    NotFound,
+    NothingToInvoice,
+)
+from domain.tax import TaxRule, TaxRules
 from tests.fixtures.clinic_events import (
     ACCOUNT_ID,
     INVOICE_ID,
@@ -66,7 +75,7 @@ def test_a_charge_that_is_on_a_draft_is_on_no_other() -> None:
     other = draft(invoice_id=InvoiceId("inv_2"))
     given(INVOICE, *history).when(other).then_rejected(NothingToInvoice)
     named = draft(invoice_id=InvoiceId("inv_2"), charge_ids=(charge_id(1),))
-    given(INVOICE, *history).when(named).then_rejected(NotFound, "not an open charge")
+    given(INVOICE, *history).when(named).then_rejected(ChargeNotOpen, "on an invoice already")
 
 
 def test_an_account_without_open_charges_has_nothing_to_invoice() -> None:
@@ -83,6 +92,11 @@ def test_charges_of_another_account_are_not_bundled() -> None:
 def test_a_charge_is_named_once() -> None:
     command = draft(charge_ids=(charge_id(1), charge_id(1)))
     given(INVOICE, opened(), FIRST).when(command).then_rejected(Invalid, "twice")
+
+
+def test_a_charge_that_is_not_there_is_not_bundled() -> None:
+    command = draft(charge_ids=(charge_id(1), ChargeId("chg_9")))
+    given(INVOICE, opened(), FIRST).when(command).then_rejected(NotFound, "no charge chg_9")
 
 
 def test_an_account_that_is_not_there_has_no_invoice() -> None:
@@ -146,8 +160,10 @@ def test_many_lines_come_in_parts_of_one_command(count: int, events: int) -> Non
 
 
 def test_issuing_freezes_number_total_due_date_and_lines() -> None:
-    history = (opened(), FIRST, SECOND, drafted(FIRST, SECOND))
-    given(INVOICE, *history).when(issue()).then(issued(FIRST, SECOND))
+    rules = TaxRules((TaxRule("vat", "south", "*", date(2000, 1, 1), None, 80_000),))
+    second = captured(2, 500, 40, facility="south")
+    history = (opened(), FIRST, second, drafted(FIRST, second))
+    given(INVOICE, *history, tax_rules=rules).when(issue()).then(issued(FIRST, second))
 
 
 def test_the_digest_is_over_the_charges_in_line_order() -> None:
@@ -169,6 +185,21 @@ def test_issuing_twice_is_a_retry_even_when_it_is_paid() -> None:
     history = (opened(), FIRST, drafted(FIRST), issued(FIRST))
     given(INVOICE, *history).when(issue()).then_nothing()
     given(INVOICE, *history, paid("pay_1")).when(issue()).then_nothing()
+
+
+def test_an_invoice_that_is_issued_keeps_its_due_date_whatever_is_wished_for_later() -> None:
+    history = (opened(), FIRST, drafted(FIRST), issued(FIRST))
+    later = given(INVOICE, *history).when(issue(due_days=60))
+    later.then_rejected(InvoiceIssuedBefore, "due 30 days")
+    settled = given(INVOICE, *history, paid("pay_1")).when(issue(due_days=0))
+    settled.then_rejected(InvoiceIssuedBefore, "north-2026-000001")
+
+
+def test_a_repeat_is_told_by_less_where_an_older_release_kept_no_due_days() -> None:
+    scenario = given(INVOICE, opened(), FIRST, drafted(FIRST), issued(FIRST))
+    old = msgspec.structs.replace(scenario.book.states[INVOICE_ID], due_days=None)
+    scenario.book.states[INVOICE_ID] = old
+    scenario.when(issue(due_days=60)).then_nothing()
 
 
 def test_an_invoice_that_is_not_there_is_not_issued() -> None:

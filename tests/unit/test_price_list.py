@@ -8,7 +8,13 @@ import pytest
 from contracts.ids import PriceListId
 from contracts.money import Money
 from contracts.price_list import Price, PriceListPublished, PricesAdded
-from domain.price_list import PRICE_LIST, PricesOverlap, Published, PublishPriceList
+from domain.price_list import (
+    PRICE_LIST,
+    PricesInForce,
+    PricesOverlap,
+    Published,
+    PublishPriceList,
+)
 from domain.rejections import AlreadyExists, CurrencyUnsupported, Invalid
 from tests.fixtures.clinic_events import price, published, usd
 from tests.fixtures.scenario import given
@@ -65,10 +71,52 @@ def test_prices_of_one_list_do_not_overlap() -> None:
     given(PRICE_LIST).when(publish(*prices)).then_rejected(PricesOverlap, "of this list")
 
 
+def test_every_collision_is_named_with_both_windows_and_the_rest_is_counted() -> None:
+    later = [
+        price(code=str(number), valid_from=date(2026, 3, 1), valid_to=date(2026, 3, 31))
+        for number in range(7)
+    ]
+    known = [price(code=str(number), valid_to=date(2026, 3, 1)) for number in range(7)]
+    command = publish(price(code="free"), *later, price_list_id=PriceListId("prl_2"))
+    scenario = given(PRICE_LIST, published(*known)).when(command)
+    scenario.then_rejected(
+        PricesInForce,
+        "prices[1]: 0 at north in USD from 2026-03-01 to 2026-03-31 overlaps a price valid "
+        "from 2026-01-01 to 2026-03-01 of prl_1; prices[2]",
+    )
+    scenario.then_rejected(PricesInForce, "; and 2 more; what is published stays as it is")
+
+
+def test_a_short_window_within_a_long_one_does_not_hide_a_third() -> None:
+    prices = (
+        price(valid_to=date(2026, 12, 31)),
+        price(valid_from=date(2026, 2, 1), valid_to=date(2026, 2, 2)),
+        price(valid_from=date(2026, 11, 1)),
+    )
+    outcome = given(PRICE_LIST).when(publish(*prices))
+    outcome.then_rejected(PricesOverlap, "prices[1]")
+    outcome.then_rejected(PricesOverlap, "prices[2]")
+
+
+def test_ten_thousand_windows_of_one_code_are_looked_through_once() -> None:
+    days = [date.fromordinal(700_000 + number) for number in range(10_000)]
+    prices = [price(valid_from=day, valid_to=day) for day in reversed(days)]
+    assert len(given(PRICE_LIST).when(publish(*prices)).events) == 10
+    scenario = given(PRICE_LIST).when(publish(*prices, price(valid_from=days[-1])))
+    scenario.then_rejected(PricesOverlap, "prices[10000]")
+
+
 def test_prices_do_not_overlap_those_of_an_earlier_list() -> None:
     later = publish(price(code="1"), price(), price_list_id=PriceListId("prl_2"))
     scenario = given(PRICE_LIST, published(price())).when(later)
-    scenario.then_rejected(PricesOverlap, "prices[1]: 99213 at north in USD from 2026-01-01")
+    scenario.then_rejected(PricesInForce, "prices[1]: 99213 at north in USD from 2026-01-01")
+
+
+def test_a_list_that_contradicts_itself_is_invalid_whatever_else_it_is_in_the_way_of() -> None:
+    later = publish(price(), price(), price_list_id=PriceListId("prl_2"))
+    scenario = given(PRICE_LIST, published(price())).when(later)
+    scenario.then_rejected(PricesOverlap, "of this list, prices[0]")
+    assert (PricesOverlap.code, PricesInForce.code) == ("VALIDATION_FAILED", "STATE_CONFLICT")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,16 @@
 """Prices by facility, code, currency and day."""
 
-from datetime import date
+import itertools
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.price_list import Price
-from domain.pricing import EffectivePrice, Prices, overlap
+from domain.price_windows import collisions
+from domain.pricing import EffectivePrice, Prices, price_key
 from tests.fixtures.clinic_events import price, usd
 
 JANUARY = (date(2026, 1, 1), date(2026, 1, 31))
@@ -67,12 +72,27 @@ def test_an_open_window_never_ends() -> None:
 def test_windows_overlap_when_they_share_a_day(
     window: tuple[date, date | None], shares_a_day: bool
 ) -> None:
-    new = price(valid_from=window[0], valid_to=window[1])
-    assert overlap(new, EffectivePrice(*JANUARY, 1, "")) is shares_a_day
-    turned = price(valid_from=JANUARY[0], valid_to=JANUARY[1])
-    assert overlap(turned, EffectivePrice(*window, 1, "")) is shares_a_day
+    assert overlap(window, JANUARY) is shares_a_day
+    assert overlap(JANUARY, window) is shares_a_day
 
 
 def test_open_windows_always_overlap() -> None:
-    new = price(valid_from=date(2030, 1, 1))
-    assert overlap(new, EffectivePrice(date(2020, 1, 1), None, 1, ""))
+    assert overlap((date(2030, 1, 1), None), (date(2020, 1, 1), None))
+
+
+Days = st.integers(0, 30).map(lambda number: date(2026, 1, 1) + timedelta(days=number))
+Windows = st.tuples(Days, st.one_of(st.none(), Days)).filter(
+    lambda window: window[1] is None or window[0] <= window[1]
+)
+
+
+@given(st.lists(Windows, min_size=2, max_size=6))
+def test_a_list_collides_exactly_when_two_of_its_windows_do(windows: list[Any]) -> None:
+    prices = [price(valid_from=first, valid_to=last) for first, last in windows]
+    pairs = itertools.combinations(windows, 2)
+    assert bool(collisions(prices, {})) is any(overlap(*pair) for pair in pairs)
+
+
+def overlap(window: tuple[date, date | None], published: tuple[date, date | None]) -> bool:
+    new = price(valid_from=window[0], valid_to=window[1])
+    return bool(collisions([new], {price_key(new): [EffectivePrice(*published, 1, "prl_1")]}))

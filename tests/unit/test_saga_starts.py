@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from contracts.bus import source_of
-from contracts.catalogue import CATALOGUE
+from contracts.catalogue import CATALOGUE, decode
 from services.sagas import workflow_ids
 from services.sagas.consumer import noted
 from services.sagas.meaning import (
@@ -20,6 +20,7 @@ from services.sagas.meaning import (
 )
 from services.sagas.table import TABLE, Signal, Start, filter_subjects
 from services.sagas.waits import Wait
+from tests.fixtures.golden import golden_body
 
 RESUMED = "billing.encounter.resumed.v1"
 ENCOUNTER = "billing.encounter.received.v1"
@@ -82,7 +83,25 @@ def test_long_events_share_with_fewer() -> None:
 
 
 def test_what_only_signals_starts_nothing() -> None:
-    assert started([event(1, RESUMED), event(2, "billing.invoice.issued.v1")]) == []
+    assert started([event(1, RESUMED)]) == []
+
+
+def test_invoices_of_one_due_date_start_one_collection() -> None:
+    issued = event(1, "billing.invoice.issued.v1")._replace(
+        body=golden_body("billing.invoice.issued.v1")
+    )
+    due_on = decode(issued.type, issued.body).due_on.isoformat()  # type: ignore[attr-defined]  # an invoice's
+    assert started([issued, issued._replace(position=2)]) == [
+        (f"collection/demo/{due_on}", [due_on])
+    ]
+
+
+def test_a_run_of_statements_has_a_workflow_of_its_own() -> None:
+    began = event(1, "billing.statement.started.v1")._replace(
+        body=golden_body("billing.statement.started.v1")
+    )
+    ((key, (run_id,)),) = started([began])
+    assert key == f"statement-run/demo/{run_id}"
 
 
 def resumed(position: int, tenant: str = "demo") -> Noted:
@@ -141,3 +160,12 @@ def test_workflow_ids_say_what_they_are_of() -> None:
 def test_other_workflow_ids_are_refused(other: str) -> None:
     with pytest.raises(ValueError, match="is no workflow id"):
         workflow_ids.read(other)
+
+
+def test_each_payment_and_refund_has_a_workflow_of_its_own() -> None:
+    events = [event(n, "billing.payment.initiated.v1") for n in (7, 9)]
+    assert started([*events, event(11, "billing.refund.requested.v1")]) == [
+        ("card-payment/demo/s7", ["s7"]),
+        ("card-payment/demo/s9", ["s9"]),
+        ("refund/demo/s11", ["s11"]),
+    ]

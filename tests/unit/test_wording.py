@@ -9,8 +9,9 @@ from msgspec import Meta
 from contracts import inbound
 from contracts.calendar import DATE_SCHEMA
 from contracts.inbound import CAPTURE_CHARGE, InboundInvalid
+from contracts.recipients import TELEPHONE_PATTERN
 from contracts.wording import in_words, split_path
-from services.api import accounts, charges, parameters, payments, price_lists
+from services.api import accounts, charge_bodies, parameters, payment_bodies, price_lists
 
 WRONG: Any = {
     "account_id": (" a", "text on one line"),
@@ -19,8 +20,8 @@ WRONG: Any = {
 }
 SHAPES = (
     accounts.OpenAccountRequest,
-    charges.CaptureChargeRequest,
-    payments.PostPaymentRequest,
+    charge_bodies.CaptureChargeRequest,
+    payment_bodies.PostPaymentRequest,
     price_lists.PublishPriceListRequest,
     *(message.shape for message in inbound.INBOUND),
 )
@@ -38,7 +39,7 @@ def patterns_in(part: Any) -> set[str]:
 
 def checked(pattern: str) -> bool:
     """Whether msgspec checks it, rather than a struct itself with a sentence of its own."""
-    own = {"^[A-Z]{3}$", DATE_SCHEMA["pattern"]}
+    own = {"^[A-Z]{3}$", DATE_SCHEMA["pattern"], TELEPHONE_PATTERN}
     return not pattern.startswith("^-?") and pattern not in own
 
 

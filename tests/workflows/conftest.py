@@ -1,17 +1,28 @@
 """A clinic with its worker, on a server that can skip time."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 
+from relay.connection import connect
+from relay.jetstream import StreamSettings
+from relay.tree import ensure_log
+from services.adapters.sandbox_gateway import SandboxGateway
+from services.embedded.addresses import Addresses
 from services.execute.executor import Executor
+from services.relay_process import serve_relay
 from services.sagas.codec import PayloadKeys, SealedPayloads
 from services.sagas.converter import sealed_by
-from services.sagas.worker import make_worker
+from services.sagas.worker import make_gateway_worker, make_worker
 from tests.fixtures.databases import Database
 from tests.workflows.clinic import Clinic, ServedClinic, new_tenant, serve
+from tests.workflows.stating import sending
+from tests.workflows.till import Silent, Till, open_till
+from tests.workflows.worker_process import WorkerArguments
 
 
 @pytest.fixture
@@ -51,8 +62,73 @@ def idle_clinic(skipping: WorkflowEnvironment, clinic: Clinic) -> ServedClinic:
 
 
 @pytest.fixture
-async def busy_clinic(idle_clinic: ServedClinic) -> AsyncIterator[ServedClinic]:
-    """A clinic with a worker; two codes have prices."""
-    await idle_clinic.publish(A=10_000, B=2_500)
-    async with make_worker(idle_clinic.client, idle_clinic.executor, idle_clinic.pool):
-        yield idle_clinic
+async def busy_clinic(idle_clinic: ServedClinic, database: Database) -> AsyncIterator[ServedClinic]:
+    """A clinic with a worker; two codes have prices.
+
+    It collects as well: an activity that nobody serves is tried again for all the time skipped.
+    """
+    clinic = idle_clinic
+    await clinic.publish(A=10_000, B=2_500)
+    sends = await sending(clinic, database, {})
+    async with make_worker(clinic.client, clinic.executor, clinic.pool, outside=sends.activities):
+        yield clinic
+
+
+@pytest.fixture
+async def arguments(
+    database: Database, stack: Addresses, clinic: Clinic
+) -> AsyncIterator[WorkerArguments]:
+    """What a worker is told; the relay runs over a stream of the test's own."""
+    prefix = clinic.tenant
+    pool = await database.pool("daybook_sequencer", 6)
+    client = await connect(stack.nats_url, name="relay")
+    async with clinic.admin.acquire() as connection:
+        await ensure_log(connection)
+    stopping = asyncio.Event()
+    relay = asyncio.create_task(
+        serve_relay(
+            pool,
+            client,
+            StreamSettings(prefix=prefix),
+            owner="test",
+            lease_seconds=5,
+            stopping=stopping,
+        )
+    )
+    await clinic.publish(A=10_000, B=2_500)
+    yield WorkerArguments(
+        postgres_url=database.url,
+        nats_url=stack.nats_url,
+        temporal_address="",
+        prefix=prefix,
+        objects=database.objects.as_uri(),
+    )
+    stopping.set()
+    await relay
+    await client.close()
+
+
+@pytest.fixture
+async def till(idle_clinic: ServedClinic) -> Till:
+    """A till on a server without a worker."""
+    return await open_till(idle_clinic)
+
+
+@pytest.fixture
+async def silent(clinic: Clinic) -> Silent:
+    """A gateway that answers; a test may have it say nothing for some calls."""
+    return Silent(SandboxGateway(clinic.pool), 0)
+
+
+@pytest.fixture
+async def busy_till(
+    idle_clinic: ServedClinic, till: Till, silent: Silent
+) -> AsyncIterator[ServedClinic]:
+    """A clinic whose worker asks the gateway."""
+    clinic = idle_clinic
+    gateway: Any = silent
+    async with (
+        make_worker(clinic.client, clinic.executor, clinic.pool),
+        make_gateway_worker(clinic.client, clinic.executor, clinic.pool, gateway),
+    ):
+        yield clinic

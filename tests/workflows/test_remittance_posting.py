@@ -6,9 +6,11 @@ import msgspec
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
 from contracts.encounter import EncounterReceived
-from contracts.ids import InvoiceId
+from contracts.ids import AdjustmentId, InvoiceId, derive
 from contracts.invoice import InvoiceIssued, InvoicePaid
+from contracts.money import Money
 from contracts.payment import PaymentPosted
 from contracts.private import Private
 from contracts.remittance import (
@@ -19,8 +21,9 @@ from contracts.remittance import (
     RemittanceReceived,
 )
 from domain import naming
+from domain.adjustment import ApplyAdjustment
 from domain.encounter import Billed
-from domain.invoice import IssueInvoice
+from domain.invoice import IssueInvoice, VoidInvoice
 from domain.remittance import Completed, Working
 from services.sagas import workflow_ids
 from services.sagas.table import REMITTANCE_POSTING
@@ -181,6 +184,35 @@ async def test_what_nobody_can_post_is_parked_and_the_rest_is_posted(
     assert (completed.posted.amount, completed.parked.amount) == ("4.00", "1.00")
 
 
+async def test_of_a_claim_that_is_parked_no_adjustment_is_in_the_books(
+    busy_clinic: ServedClinic,
+) -> None:
+    clinic = busy_clinic
+    encounter = clinic.encounter("e", "A")
+    await _billed(clinic, encounter)
+    both = claim(encounter, 100, CONTRACTUAL=6_000, COURTESY=5_000)
+    remittance = clinic.remittance("r", both, claim(encounter, 100, CONTRACTUAL=1, COURTESY=2))
+    await _posted(clinic, remittance)
+    assert await _results(clinic, remittance) == (ClaimResult.PARKED, ClaimResult.POSTED)
+    assert "more than the 40.00 outstanding" in str((await _details(clinic))[0])
+    applied = await clinic.events(AdjustmentApplied)
+    assert [event.amount.amount for event in applied] == ["0.01", "0.02"]
+    # By hand somebody makes room for it, and it is tried again.
+    raised = ApplyAdjustment(
+        adjustment_id=AdjustmentId(derive("adj", clinic.tenant)),
+        account_id=clinic.account_id(encounter),
+        reason=AdjustmentReason.CORRECTION,
+        direction=Direction.DEBIT,
+        amount=Money.of(5_000, "USD"),
+        invoice_id=InvoiceId(claim_invoice(encounter)),
+    )
+    await clinic.execute(raised)
+    await clinic.starting.resume(REMITTANCE_POSTING, clinic.tenant, remittance.remittance_id)
+    await clinic.client.get_workflow_handle(_workflow_of(clinic, remittance)).result()
+    assert await _results(clinic, remittance) == (ClaimResult.POSTED,) * 2
+    assert await clinic.count(AdjustmentApplied) == 5
+
+
 async def test_what_waits_too_long_is_parked(
     busy_clinic: ServedClinic, skipping: WorkflowEnvironment
 ) -> None:
@@ -285,6 +317,24 @@ async def test_an_encounter_that_left_no_invoice_parks_its_claim(busy_clinic: Se
     await _posted(clinic, remittance)
     assert await _results(clinic, remittance) == (ClaimResult.PARKED, ClaimResult.POSTED)
     assert "without an invoice" in str((await _details(clinic))[0])
+
+
+async def test_a_claim_of_a_voided_invoice_is_parked_whatever_it_names(
+    busy_clinic: ServedClinic,
+) -> None:
+    clinic = busy_clinic
+    encounter = clinic.encounter("e", "A")
+    await _billed(clinic, encounter)
+    invoice_id = claim_invoice(encounter)
+    number = (await clinic.state(invoice_id)).number
+    reason = Private(subject=encounter.patient_id, sealed="c2VhbGVk")
+    await clinic.execute(VoidInvoice(invoice_id=InvoiceId(invoice_id), reason=reason))
+    named = msgspec.structs.replace(claim(encounter, 500), invoice=number)
+    remittance = clinic.remittance("r", claim(encounter, 1_000), named)
+    await _posted(clinic, remittance)
+    assert await _results(clinic, remittance) == (ClaimResult.PARKED,) * 2
+    assert await _details(clinic) == [f"invoice {number} was voided: post the payment by hand"] * 2
+    assert await clinic.count(PaymentPosted) == 0
 
 
 async def test_a_draft_is_waited_for_until_it_is_issued(busy_clinic: ServedClinic) -> None:

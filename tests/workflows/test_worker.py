@@ -1,74 +1,28 @@
 """The worker process over the real bus and a real Temporal server, killed and cut off."""
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from contracts.charge import ChargeCaptured
 from contracts.encounter import EncounterBilled
 from contracts.invoice import InvoiceIssued
 from domain.encounter import Billed
-from relay.connection import connect
-from relay.jetstream import StreamSettings
-from relay.tree import ensure_log
 from services.embedded.addresses import Addresses, GivenAddresses
+from services.embedded.programs import program
 from services.embedded.stack import StackOptions, running_stack
-from services.relay_process import serve_relay
 from services.sagas import worker as worker_module
-from tests.fixtures.databases import Database
 from tests.fixtures.waiting import until
 from tests.workflows.clinic import Clinic
-from tests.workflows.worker_process import WorkerArguments, work
+from tests.workflows.worker_process import WorkerArguments, working
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-async def arguments(
-    database: Database, stack: Addresses, clinic: Clinic
-) -> AsyncIterator[WorkerArguments]:
-    """What a worker is told; the relay runs over a stream of the test's own."""
-    prefix = clinic.tenant
-    pool = await database.pool("daybook_sequencer", 6)
-    client = await connect(stack.nats_url, name="relay")
-    async with clinic.admin.acquire() as connection:
-        await ensure_log(connection)
-    stopping = asyncio.Event()
-    relay = asyncio.create_task(
-        serve_relay(
-            pool,
-            client,
-            StreamSettings(prefix=prefix),
-            owner="test",
-            lease_seconds=5,
-            stopping=stopping,
-        )
-    )
-    await clinic.publish(A=10_000, B=2_500)
-    yield WorkerArguments(
-        postgres_url=database.url, nats_url=stack.nats_url, temporal_address="", prefix=prefix
-    )
-    stopping.set()
-    await relay
-    await client.close()
-
-
-@asynccontextmanager
-async def _working(arguments: WorkerArguments) -> AsyncIterator[None]:
-    stopping = asyncio.Event()
-    task = asyncio.create_task(work(arguments, stopping))
-    try:
-        yield
-    finally:
-        stopping.set()
-        await task
 
 
 async def _record(clinic: Clinic, first: int, count: int) -> list[str]:
@@ -87,12 +41,12 @@ async def test_what_comes_over_the_bus_is_billed_once(
     arguments: WorkerArguments, temporal_address: str, clinic: Clinic
 ) -> None:
     arguments = msgspec.structs.replace(arguments, temporal_address=temporal_address)
-    async with _working(arguments):
+    async with working(arguments):
         ids = await _record(clinic, 0, 10)
         await until(clinic.are(ids, Billed))
     # What is recorded while nobody works waits for the next one.
     more = await _record(clinic, 10, 5)
-    async with _working(arguments):
+    async with working(arguments):
         await until(clinic.are(more, Billed))
     await _check_billed_once(clinic, 15)
 
@@ -123,7 +77,7 @@ async def test_a_worker_that_is_killed_in_the_middle_does_nothing_twice(
         finally:
             victim.kill()
             await victim.wait()
-    async with _working(arguments):
+    async with working(arguments):
         await until(clinic.are(ids, Billed))
     await _check_billed_once(clinic, 20)
 
@@ -139,7 +93,7 @@ async def test_while_temporal_is_away_events_wait_and_then_are_worked_off(
     async with running_stack(options) as servers:
         address = servers.addresses.temporal_address
         assert address is not None
-        async with _working(msgspec.structs.replace(arguments, temporal_address=address)):
+        async with working(msgspec.structs.replace(arguments, temporal_address=address)):
             ids = await _record(clinic, 0, 5)
             await until(clinic.are(ids, Billed))
             os.kill(servers.pids()["temporal"], signal.SIGKILL)
@@ -160,3 +114,26 @@ async def test_a_worker_waits_for_temporal_until_it_is_told_to_stop(clinic: Clin
 
 async def _is_under_way(task: "asyncio.Task[object]") -> bool:
     return not task.done()
+
+
+def test_the_namespace_of_deploy_is_made_once_and_keeps_histories_for_a_month(
+    temporal_address: str,
+) -> None:
+    temporal = program("temporal")
+    environment = {
+        "PATH": f"{temporal.parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": "/nowhere",  # with no configuration of the command line
+        "TEMPORAL_ADDRESS": temporal_address,
+        "DAYBOOK_TEMPORAL_NAMESPACE": "deployed",
+    }
+    script = ROOT / "deploy" / "temporal" / "namespace.sh"
+    for _ in range(2):
+        subprocess.run(["sh", script], env=environment, check=True)
+    described = subprocess.run(
+        [temporal, "operator", "namespace", "describe", "-n", "deployed", "-o", "json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(described.stdout)
+    assert found["config"]["workflowExecutionRetentionTtl"] == "2592000s"

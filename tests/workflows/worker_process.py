@@ -5,17 +5,25 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
 from relay.connection import connect
 from relay.inbox import DurableConsumer, DurableFeed, durable_feed
 from relay.jetstream import StreamSettings
+from services.adapters.object_store import open_object_store
 from services.adapters.postgres.pool import open_pool
+from services.adapters.print_queue import PrintQueue
+from services.adapters.sandbox_gateway import SandboxGateway
 from services.execute.executor import Executor
+from services.ports import Channel
 from services.sagas.consumer import CONSUMER
+from services.sagas.outside import outside_activities
 from services.sagas.table import filter_subjects
 from services.sagas.worker import serve_worker
+from services.statements.post import Post
+from tests.fixtures.rendering import render_in_thread
 
 
 class WorkerArguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +33,27 @@ class WorkerArguments(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str
     temporal_address: str
     prefix: str
+    objects: str
     ack_seconds: float = 5.0
+    hangs_after: tuple[str, ...] = ()
+    """The calls of the gateway that are made, and whose answers never come."""
+
+
+class HangingGateway:
+    """The sandbox; of some of its calls nobody hears the answer."""
+
+    def __init__(self, sandbox: SandboxGateway, hangs_after: tuple[str, ...]) -> None:
+        self._sandbox = sandbox
+        self._hangs_after = hangs_after
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._sandbox, name)
+
+        async def hang(*asked: Any) -> None:
+            await call(*asked)
+            await asyncio.Event().wait()
+
+        return hang if name in self._hangs_after else call
 
 
 @asynccontextmanager
@@ -49,6 +77,12 @@ async def saga_feed(arguments: WorkerArguments) -> AsyncIterator[DurableFeed]:
 async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
     """Run a worker until `stopping`."""
     pool = await open_pool(arguments.postgres_url, "daybook_writer", size_max=6)
+    reporter = await open_pool(arguments.postgres_url, "daybook_reporter", size_max=2)
+    reader = await open_pool(arguments.postgres_url, "daybook_reader", size_max=2)
+    objects = open_object_store(arguments.objects)
+    post = Post(objects, dict.fromkeys(Channel, PrintQueue(objects)), lambda *_: "")
+    sandbox = SandboxGateway(pool)
+    gateway: Any = HangingGateway(sandbox, arguments.hangs_after)
     try:
         async with Executor(pool) as executor, saga_feed(arguments) as feed:
             await serve_worker(
@@ -56,12 +90,28 @@ async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
                 namespace="default",
                 executor=executor,
                 pool=pool,
+                reporter=reporter,
+                gateway=gateway,
                 deliveries=feed,
                 stopping=stopping,
                 task_queue=arguments.prefix,
+                outside=outside_activities(executor, pool, reader, objects, post, render_in_thread),
             )
     finally:
-        await pool.close()
+        for each in (pool, reporter, reader):
+            await each.close()
+
+
+@asynccontextmanager
+async def working(arguments: WorkerArguments) -> AsyncIterator[None]:
+    """A worker within this process."""
+    stopping = asyncio.Event()
+    task = asyncio.create_task(work(arguments, stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
 
 
 async def main() -> None:

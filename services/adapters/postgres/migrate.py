@@ -16,6 +16,7 @@ from services.reach import ServerUnfit
 ROLES: Final = {
     "daybook_writer": "NOBYPASSRLS",
     "daybook_reader": "NOBYPASSRLS",
+    "daybook_reporter": "NOBYPASSRLS",
     # These three read every tenant; with row_security = off a policy would fail them, not filter.
     "daybook_sequencer": "BYPASSRLS",
     "daybook_projector": "BYPASSRLS",

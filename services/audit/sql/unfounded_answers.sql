@@ -6,7 +6,11 @@ SELECT i.tenant, ARRAY[i.method, i.path, i.key] AS identity, named.id, named.is_
               (left(i.token, -1 - length(split_part(i.token, '-', -1))),
                CASE WHEN split_part(i.token, '-', -1) ~ '^[0-9]{1,18}$'
                     THEN split_part(i.token, '-', -1)::bigint END,
-               i.token, true)) AS named (stream_id, version, id, is_token)
+               i.token, true)
+        UNION ALL
+       SELECT item.stream_id, item.version, item.stream_id || '-' || item.version, false
+         FROM jsonb_to_recordset(convert_from(i.items, 'UTF8')::jsonb)
+           AS item (stream_id text, version bigint)) AS named (stream_id, version, id, is_token)
  WHERE named.id IS NOT NULL
    AND NOT EXISTS (
        SELECT FROM daybook.events e

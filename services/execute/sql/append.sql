@@ -69,15 +69,16 @@ WITH appended AS (
        SET version = excluded.version, state = excluded.state
     RETURNING old.version
 ), answered AS (
-    -- The answers by Idempotency-Key: a result to be rendered again, or a domain refusal.
+    -- The answers by Idempotency-Key: a result to be rendered again, a domain refusal, or what
+    -- became of each item of a group.
     INSERT INTO billing_idempotency (tenant, method, path, key, request_hash, stream_id, version,
-                                     token, refusal, recorded_at)
+                                     token, refusal, items, recorded_at)
     SELECT a.tenant, a.method, a.path, a.key, a.request_hash, a.stream_id, a.version, a.token,
-           a.refusal, $1
+           a.refusal, a.items, $1
       FROM unnest($53::text::text[], $54::text::text[], $55::text::text[], $56::text::text[],
                   $57::bytea[], $58::text::text[], $59::text::bigint[], $60::text::text[],
-                  $61::bytea[])
-        AS a (tenant, method, path, key, request_hash, stream_id, version, token, refusal)
+                  $61::bytea[], $62::bytea[])
+        AS a (tenant, method, path, key, request_hash, stream_id, version, token, refusal, items)
 )
 SELECT coalesce((SELECT sum(m.version) FROM moved m), 0)::bigint AS moved,
        coalesce((SELECT sum(a.version) FROM accounts a), 0)::bigint AS accounts

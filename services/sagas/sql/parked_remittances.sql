@@ -6,6 +6,8 @@ WITH parked AS (
     WHERE h.tenant = $1
         AND ($2::text IS NULL OR h.stream_id = $2)
         AND ($3::text IS NULL OR h.stream_id > $3)
+        -- As in parked_encounters.sql.
+        AND h.stream_id >= 'rem' AND h.stream_id < 'ren'
         AND h.stream_id LIKE 'rem\_%'
         AND convert_from(h.state, 'UTF8')::jsonb -> 'results' @> '["parked"]'
     ORDER BY h.stream_id
@@ -13,8 +15,12 @@ WITH parked AS (
 )
 SELECT first.type, first.body, noted.types, noted.bodies, parked.found
 FROM parked
-JOIN events first
-    ON first.tenant = parked.tenant AND first.stream_id = parked.stream_id AND first.version = 1
+CROSS JOIN LATERAL (  -- LIMIT 1: as in open_charges.sql
+    SELECT e.type, e.body
+    FROM events e
+    WHERE (e.tenant, e.stream_id, e.version) = (parked.tenant, parked.stream_id, 1)
+    LIMIT 1
+) AS first
 CROSS JOIN LATERAL (
     SELECT array_agg(e.type ORDER BY e.version) AS types,
            array_agg(e.body ORDER BY e.version) AS bodies

@@ -1,8 +1,8 @@
--- What encounters and remittances began with, who sent them, and where they stand now.
-SELECT w.stream_id, e.type, e.body, e.metadata, h.state
+-- What encounters, remittances and so on began with, who sent them, and where they stand now.
+SELECT w.stream_id, e.type, e.body, e.metadata, e.recorded_at, h.state
   FROM unnest($2::text[]) AS w (stream_id)
  CROSS JOIN LATERAL (
-       SELECT f.type, f.body, f.metadata
+       SELECT f.type, f.body, f.metadata, f.recorded_at
          FROM events f
         WHERE (f.tenant, f.stream_id, f.version) = ($1, w.stream_id, 1)
         LIMIT 1) e

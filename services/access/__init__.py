@@ -1,0 +1,1 @@
+"""Who may call: scopes, tokens and the keys that they are verified with."""

@@ -1,0 +1,1 @@
+"""Statements and invoices on their way to customers: made, kept, delivered and noted."""
