@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+import structlog
 
 from services.embedded.addresses import Addresses
 from services.embedded.background import BackgroundStack, start_for_tests
@@ -17,6 +18,17 @@ pytest_plugins = [
     "tests.fixtures.s3_server",
     "tests.fixtures.whole_stack",
 ]
+
+# Drawn by rich with all its locals, the trace of one fault takes a quarter of a second.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 TOGETHER = {"journeys"}
 """Folders whose tests share one whole stack; everything else is dealt out by file."""
