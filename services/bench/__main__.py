@@ -199,7 +199,7 @@ async def _documents(_bench: Bench) -> list[Figure]:
 
 async def _http(bench: Bench) -> list[Figure]:
     await workload.prepare(bench.executor, http.TENANT)
-    return await http.bench_http(bench.stack.addresses, seconds=2.0 if bench.quick else 5.0)
+    return await http.bench_http(bench.stack, seconds=2.0 if bench.quick else 5.0)
 
 
 async def _end_to_end(bench: Bench) -> list[Figure]:

@@ -14,9 +14,9 @@ from services.bench.figures import Figure
 from services.bench.http_load import Came, Load
 from services.bench.projector import projected
 from services.bench.workload import CODES, CURRENCY, FACILITY, SERVICE_ON
-from services.embedded.addresses import Addresses
 from services.embedded.ports import choose_ports
 from services.embedded.probes import answers_http
+from services.embedded.stack import EmbeddedStack
 
 TENANT: Final = visits.TENANT
 CLIENTS: Final = (1, 16, 64)
@@ -58,8 +58,9 @@ def batch_bodies(charges: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-async def bench_http(addresses: Addresses, *, seconds: float) -> list[Figure]:
+async def bench_http(stack: EmbeddedStack, *, seconds: float) -> list[Figure]:
     """What each kind of request comes to; `seconds` for each load."""
+    url = stack.addresses.postgres_url
     ports = choose_ports(("api", "bare"), remembered={}, usual=False)
     async with _served((*_BARE, str(ports["bare"])), ports["bare"], {}):
         bare = await run(
@@ -74,11 +75,11 @@ async def bench_http(addresses: Addresses, *, seconds: float) -> list[Figure]:
             201,
         )
     figures = [Figure(name="bare handler, 64 clients", value=bare.per_second, unit="req/s")]
-    async with _api(addresses.postgres_url, addresses, ports["api"]):
+    async with _api(url, stack, ports["api"]):
         figures += await _commands(ports["api"], seconds, bare)
     async with (
-        projected(addresses.postgres_url, _QUERIED_EVENTS) as (url, _),
-        _api(url, addresses, ports["api"]),
+        projected(url, _QUERIED_EVENTS) as (of_visits, _),
+        _api(of_visits, stack, ports["api"]),
     ):
         figures += await _queries(ports["api"], seconds)
     return figures
@@ -170,11 +171,12 @@ async def run(load: Load, expected: int) -> Came:
 
 
 @asynccontextmanager
-async def _api(postgres_url: str, addresses: Addresses, port: int) -> AsyncIterator[None]:
+async def _api(postgres_url: str, stack: EmbeddedStack, port: int) -> AsyncIterator[None]:
     """The API over a database, in a process of its own, until the block ends."""
     env = {
         "DAYBOOK_POSTGRES_URL": postgres_url,
-        "DAYBOOK_NATS_URL": addresses.nats_url,
+        "DAYBOOK_NATS_URL": stack.addresses.nats_url,
+        "DAYBOOK_DATA_DIR": str(stack.data_dir),
         "DAYBOOK_API_PORT": str(port),
         "DAYBOOK_AUTH": "dev",
         "DAYBOOK_LOG_LEVEL": "error",
@@ -189,9 +191,12 @@ async def _served(argv: tuple[str, ...], port: int, env: Mapping[str, str]) -> A
     process = await asyncio.create_subprocess_exec(*argv, env={**os.environ, **env})
     try:
         async with asyncio.timeout(_START_SECONDS_MAX):
-            while not await answers_http(port, "/health/live"):  # noqa: ASYNC110 # it tells nobody
+            while not await answers_http(port, "/health/live"):  # it tells nobody
+                if process.returncode is not None:
+                    raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}")
                 await asyncio.sleep(0.05)
         yield
     finally:
-        process.terminate()
-        await process.wait()
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
