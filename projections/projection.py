@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -48,56 +48,40 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps its order when an event is parked."""
 
 
-REGISTRY: Final = (
-    Projection(
-        name="account_balances",
-        version=account_balances.VERSION,
-        apply=account_balances.apply,
-        schema=sql("account_balances"),
-        sums=sql("account_balances_sums"),
-    ),
-    Projection(
-        name="invoices",
-        version=invoices.VERSION,
-        apply=invoices.apply,
-        schema=sql("invoices"),
-        sums=sql("invoices_sums"),
-    ),
-    Projection(
-        name="payments",
-        version=payments.VERSION,
-        apply=payments.apply,
-        schema=sql("payments"),
-        sums=sql("payments_sums"),
-    ),
-    Projection(
-        name="refunds",
-        version=refunds.VERSION,
-        apply=refunds.apply,
-        schema=sql("refunds"),
-        sums=sql("refunds_sums"),
-    ),
-    Projection(
-        name="general_ledger",
-        version=general_ledger.VERSION,
-        apply=general_ledger.apply,
-        schema=sql("general_ledger"),
-        sums=sql("general_ledger_sums"),
-    ),
-    Projection(
-        name="gl_exports",
-        version=gl_exports.VERSION,
-        apply=gl_exports.apply,
-        schema=sql("gl_exports"),
-        sums=sql("gl_exports_sums"),
-    ),
-    Projection(
-        name="statement_runs",
-        version=statement_runs.VERSION,
-        apply=statement_runs.apply,
-        schema=sql("statement_runs"),
-        sums=sql("statement_runs_sums"),
-    ),
+class _Module(Protocol):
+    """A module that applies events to the tables of its name."""
+
+    @property
+    def __name__(self) -> str: ...
+    @property
+    def VERSION(self) -> int: ...  # noqa: N802, as constants are named
+    @property
+    def apply(self) -> Callable[[Sequence[Recorded], AnyConnection], Awaitable[None]]: ...
+
+
+def _of(module: _Module) -> Projection:
+    """The projection that a module of its name applies, with its SQL beside it."""
+    name = module.__name__.rpartition(".")[2]
+    return Projection(
+        name=name,
+        version=module.VERSION,
+        apply=module.apply,
+        schema=sql(name),
+        sums=sql(f"{name}_sums"),
+    )
+
+
+REGISTRY: Final = tuple(
+    _of(module)
+    for module in (
+        account_balances,
+        invoices,
+        payments,
+        refunds,
+        general_ledger,
+        gl_exports,
+        statement_runs,
+    )
 )
 
 

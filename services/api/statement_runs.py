@@ -1,7 +1,7 @@
 """Runs of statements over HTTP: start one, see how far it is and what failed."""
 
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response
@@ -131,10 +131,7 @@ async def get_statement_run(
 ) -> StatementRunDetail:
     """The run as it stands, with `done` of `total` accounts while it is at work."""
     async with reading.connection() as connection:
-        found = await find_run_detail(connection, reading.tenant, run_id)
-    if found is None:
-        raise Problem("NOT_FOUND", f"there is no run of statements {run_id}")
-    return found
+        return await _found(connection, reading.tenant, run_id)
 
 
 @query(
@@ -151,6 +148,13 @@ async def list_statement_failures(
 ) -> StatementFailurePage:
     """Accounts by id, each with the reason."""
     async with reading.connection() as connection:
-        if await find_run_detail(connection, reading.tenant, run_id) is None:
-            raise Problem("NOT_FOUND", f"there is no run of statements {run_id}")
+        await _found(connection, reading.tenant, run_id)
         return await find_failures(connection, reading.tenant, run_id, cursor=cursor, limit=limit)
+
+
+async def _found(connection: Any, tenant: str, run_id: str) -> StatementRunDetail:
+    """A run; raises Problem where there is none."""
+    found = await find_run_detail(connection, tenant, run_id)
+    if found is None:
+        raise Problem("NOT_FOUND", f"there is no run of statements {run_id}")
+    return found
