@@ -8,27 +8,23 @@ import click
 import msgspec
 
 from contracts.inbound import CodeSystem
+from services.cli.over_pool import run_over_pool
 from services.cli.running import (
     a_text,
     data_dir_option,
     json_option,
     print_json,
-    run,
-    settings_with,
     tenant_option,
 )
 from services.code_systems import (
     CodesUnreadable,
-    LoadedSystem,
     list_systems,
     load_codes,
     read_codes,
     remove_system,
 )
 from services.logging import configure_logging
-from services.settings import Settings
 from services.tables import Sheet, show
-from services.wiring import writing
 
 
 def _a_system(_context: click.Context, _option: click.Parameter, system: str) -> str:
@@ -68,7 +64,7 @@ def load(file: TextIO, system: str, version: str, tenant: str, data_dir: Path | 
     Only code must be there; active_until is the last day. The whole version is replaced, or
     nothing is. Running processes use it within five seconds.
     """
-    count = run(_load(settings_with(data_dir), file, system, version, tenant))
+    count = run_over_pool(data_dir, load_codes, tenant, system, version, read_codes(_lines(file)))
     click.echo(f"{count} codes of {system} {version} loaded for {tenant}")
 
 
@@ -79,18 +75,13 @@ def _lines(file: TextIO) -> Iterator[str]:
         raise CodesUnreadable(f"nothing was loaded: {file.name} is no UTF-8: {wrong}") from None
 
 
-async def _load(settings: Settings, file: TextIO, system: str, version: str, tenant: str) -> int:
-    async with writing(settings) as wired:
-        return await load_codes(wired.pool, tenant, system, version, read_codes(_lines(file)))
-
-
 @codes.command(name="list")
 @tenant_option
 @data_dir_option
 @json_option
 def list_loaded(tenant: str, data_dir: Path | None, as_json: bool) -> None:
     """What is loaded."""
-    found = run(_list(settings_with(data_dir), tenant))
+    found = run_over_pool(data_dir, list_systems, tenant)
     if as_json:
         print_json(found)
         return
@@ -100,11 +91,6 @@ def list_loaded(tenant: str, data_dir: Path | None, as_json: bool) -> None:
     show(sheet if found else "no code system is loaded: codes are taken as they are")
 
 
-async def _list(settings: Settings, tenant: str) -> list[LoadedSystem]:
-    async with writing(settings) as wired:
-        return await list_systems(wired.pool, tenant)
-
-
 @codes.command()
 @system_option
 @version_option
@@ -112,11 +98,6 @@ async def _list(settings: Settings, tenant: str) -> list[LoadedSystem]:
 @data_dir_option
 def remove(system: str, version: str, tenant: str, data_dir: Path | None) -> None:
     """Forget a version; codes of a system without any are taken as they are again."""
-    if not run(_remove(settings_with(data_dir), system, version, tenant)):
+    if not run_over_pool(data_dir, remove_system, tenant, system, version):
         raise click.ClickException(f"{system} {version} is not loaded: see `daybook codes list`")
     click.echo(f"{system} {version} removed for {tenant}")
-
-
-async def _remove(settings: Settings, system: str, version: str, tenant: str) -> bool:
-    async with writing(settings) as wired:
-        return await remove_system(wired.pool, tenant, system, version)

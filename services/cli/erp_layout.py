@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from services.cli.running import data_dir_option, run, settings_with, tenant_option
+from services.cli.over_pool import run_over_pool
+from services.cli.running import data_dir_option, tenant_option
 from services.gl_export.layout import (
     PLAIN,
-    Layout,
     LayoutInvalid,
     encode_layout,
     layout_id,
@@ -16,8 +16,6 @@ from services.gl_export.layout import (
 )
 from services.gl_export.layouts import current_layout, set_layout
 from services.logging import configure_logging
-from services.settings import Settings
-from services.wiring import writing
 
 
 @click.group(name="erp-layout")
@@ -36,7 +34,7 @@ def set_command(file: Path, tenant: str, data_dir: Path | None) -> None:
         layout = read_layout(file.read_bytes())
     except LayoutInvalid as wrong:
         raise click.ClickException(f"{file}: {wrong}") from None
-    named = run(_set(settings_with(data_dir), tenant, layout))
+    named = run_over_pool(data_dir, set_layout, tenant, layout)
     click.echo(f"{layout.name!r} is the layout of tenant {tenant}: {named}")
 
 
@@ -45,17 +43,7 @@ def set_command(file: Path, tenant: str, data_dir: Path | None) -> None:
 @data_dir_option
 def show_command(tenant: str, data_dir: Path | None) -> None:
     """Print the tenant's layout as JSON; the plain one where none is set."""
-    layout = run(_show(settings_with(data_dir), tenant))
+    layout = run_over_pool(data_dir, current_layout, tenant)
     named = "plain, none is set" if layout is None else layout_id(layout)
     click.echo(f"layout of tenant {tenant}: {named}", err=True)
     sys.stdout.write(encode_layout(layout or PLAIN).decode() + "\n")
-
-
-async def _set(settings: Settings, tenant: str, layout: Layout) -> str:
-    async with writing(settings) as wired:
-        return await set_layout(wired.pool, tenant, layout)
-
-
-async def _show(settings: Settings, tenant: str) -> Layout | None:
-    async with writing(settings) as wired:
-        return await current_layout(wired.pool, tenant)

@@ -4,20 +4,17 @@ from pathlib import Path
 
 import click
 
-from contracts.money import Money, MoneyInvalid, parse_money
+from contracts.money import MoneyInvalid, parse_money
+from services.cli.over_pool import run_over_pool
 from services.cli.running import (
     data_dir_option,
     json_option,
     print_json,
-    run,
-    settings_with,
     tenant_option,
 )
 from services.logging import configure_logging
-from services.refund_thresholds import Threshold, list_thresholds, set_threshold
-from services.settings import Settings
+from services.refund_thresholds import list_thresholds, set_threshold
 from services.tables import Sheet, show
-from services.wiring import writing
 
 
 @click.group()
@@ -44,13 +41,8 @@ def set_command(amount: str, currency: str, tenant: str, data_dir: Path | None) 
         raise click.BadParameter(str(invalid)) from None
     if below.minor < 0:
         raise click.BadParameter(f"an amount from 0 on, not {amount}")
-    run(_set(settings_with(data_dir), tenant, below))
+    run_over_pool(data_dir, set_threshold, tenant, below)
     click.echo(f"refunds below {below.amount} {currency} of {tenant} approve themselves")
-
-
-async def _set(settings: Settings, tenant: str, below: Money) -> None:
-    async with writing(settings) as wired:
-        await set_threshold(wired.pool, tenant, below)
 
 
 @threshold.command(name="list")
@@ -59,7 +51,7 @@ async def _set(settings: Settings, tenant: str, below: Money) -> None:
 @json_option
 def list_command(tenant: str, data_dir: Path | None, as_json: bool) -> None:
     """The tenant's thresholds."""
-    found = run(_list(settings_with(data_dir), tenant))
+    found = run_over_pool(data_dir, list_thresholds, tenant)
     if as_json:
         print_json([each._asdict() for each in found])
         return
@@ -67,8 +59,3 @@ def list_command(tenant: str, data_dir: Path | None, as_json: bool) -> None:
     for each in found:
         sheet.add(each.currency, each.below)
     show(sheet if found else "no threshold is set: somebody else approves every refund")
-
-
-async def _list(settings: Settings, tenant: str) -> list[Threshold]:
-    async with writing(settings) as wired:
-        return await list_thresholds(wired.pool, tenant)

@@ -5,27 +5,23 @@ from pathlib import Path
 
 import click
 
-from domain.tax import ANY, TaxRule
+from domain.tax import ANY
+from services.cli.over_pool import run_over_pool
 from services.cli.running import (
     data_dir_option,
     json_option,
     print_json,
-    run,
-    settings_with,
     tenant_option,
 )
 from services.logging import configure_logging
-from services.settings import Settings
 from services.tables import Sheet, show
 from services.tax_rules import (
-    ListedTaxRule,
     TaxRuleInvalid,
     list_tax_rules,
     remove_tax_rule,
     set_tax_rule,
     tax_rule,
 )
-from services.wiring import writing
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -63,13 +59,8 @@ def set_command(
         wanted = tax_rule(rule, rate, facility, code, first.date(), last.date() if last else None)
     except TaxRuleInvalid as invalid:
         raise click.BadParameter(str(invalid)) from None
-    run(_set(settings_with(data_dir), tenant, wanted))
+    run_over_pool(data_dir, set_tax_rule, tenant, wanted)
     click.echo(f"{rule} of {tenant}: {rate} % on {code} at {facility} from {wanted.valid_from} on")
-
-
-async def _set(settings: Settings, tenant: str, rule: TaxRule) -> None:
-    async with writing(settings) as wired:
-        await set_tax_rule(wired.pool, tenant, rule)
 
 
 @tax.command(name="list")
@@ -78,7 +69,7 @@ async def _set(settings: Settings, tenant: str, rule: TaxRule) -> None:
 @json_option
 def list_command(tenant: str, data_dir: Path | None, as_json: bool) -> None:
     """The tenant's rules."""
-    found = run(_list(settings_with(data_dir), tenant))
+    found = run_over_pool(data_dir, list_tax_rules, tenant)
     if as_json:
         print_json(found)
         return
@@ -89,22 +80,12 @@ def list_command(tenant: str, data_dir: Path | None, as_json: bool) -> None:
     show(sheet if found else "no tax rule is set: nothing is taxed")
 
 
-async def _list(settings: Settings, tenant: str) -> list[ListedTaxRule]:
-    async with writing(settings) as wired:
-        return await list_tax_rules(wired.pool, tenant)
-
-
 @tax.command()
 @click.argument("rule")
 @tenant_option
 @data_dir_option
 def remove(rule: str, tenant: str, data_dir: Path | None) -> None:
     """Forget RULE, also for what is still to be issued; to end it, set its last day instead."""
-    if not run(_remove(settings_with(data_dir), tenant, rule)):
+    if not run_over_pool(data_dir, remove_tax_rule, tenant, rule):
         raise click.ClickException(f"{tenant} has no tax rule {rule}: see `daybook tax list`")
     click.echo(f"{rule} of {tenant} removed")
-
-
-async def _remove(settings: Settings, tenant: str, rule: str) -> bool:
-    async with writing(settings) as wired:
-        return await remove_tax_rule(wired.pool, tenant, rule)

@@ -6,19 +6,16 @@ import click
 import msgspec
 
 from contracts.inbound import FacilityCode
+from services.cli.over_pool import run_over_pool
 from services.cli.running import (
     data_dir_option,
     json_option,
     print_json,
-    run,
-    settings_with,
     tenant_option,
 )
 from services.logging import configure_logging
-from services.settings import Settings
 from services.tables import Sheet, show
 from services.time_zones import list_time_zones, set_time_zone
-from services.wiring import writing
 
 
 def _a_facility(
@@ -44,13 +41,8 @@ def zone() -> None:
 @data_dir_option
 def set_command(name: str, facility: str | None, tenant: str, data_dir: Path | None) -> None:
     """Set the IANA time ZONE; days that are recorded stay as they are."""
-    run(_set(settings_with(data_dir), tenant, name, facility))
+    run_over_pool(data_dir, set_time_zone, tenant, name, facility)
     click.echo(f"{facility or '*'} of {tenant}: {name}")
-
-
-async def _set(settings: Settings, tenant: str, name: str, facility: str | None) -> None:
-    async with writing(settings) as wired:
-        await set_time_zone(wired.pool, tenant, name, facility)
 
 
 @zone.command(name="list")
@@ -59,7 +51,7 @@ async def _set(settings: Settings, tenant: str, name: str, facility: str | None)
 @json_option
 def list_command(tenant: str, data_dir: Path | None, as_json: bool) -> None:
     """The tenant's zones; * is for facilities without one of their own."""
-    found = run(_list(settings_with(data_dir), tenant))
+    found = run_over_pool(data_dir, list_time_zones, tenant)
     if as_json:
         print_json([{"facility": facility, "time_zone": name} for facility, name in found])
         return
@@ -67,8 +59,3 @@ def list_command(tenant: str, data_dir: Path | None, as_json: bool) -> None:
     for each in found:
         sheet.add(*each)
     show(sheet)
-
-
-async def _list(settings: Settings, tenant: str) -> list[tuple[str, str]]:
-    async with writing(settings) as wired:
-        return await list_time_zones(wired.pool, tenant)
