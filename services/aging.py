@@ -1,7 +1,6 @@
 """Computing ageing reports: on demand, and each night for the day that has ended."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -22,14 +21,6 @@ class DayAhead(ValueError):
 
 class ReadModelBehind(Exception):
     """What a report is computed from has not seen all of the log."""
-
-
-@asynccontextmanager
-async def one_tenant(pool: asyncpg.Pool, tenant: str) -> AsyncIterator[Any]:
-    """A transaction of a tenant; the pool acts as daybook_reporter."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
-        yield connection
 
 
 async def refresh_on_demand(

@@ -12,6 +12,7 @@ from asyncpg import Range
 
 from contracts.inbound import Code, CodeSystem, Line
 from services.cannot_run import CannotRun
+from services.tenant_view import tenant_view
 
 COLUMNS: Final = ("code", "display", "active_from", "active_until")
 ERRORS_SHOWN_MAX: Final = 20
@@ -128,8 +129,7 @@ async def load_codes(
     daybook_writer.
     """
     msgspec.convert(system, CodeSystem)
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant) as connection:
         await connection.execute(_STAGE)
         # COPY is not for tables with row-level security.
         await connection.copy_records_to_table("staged_codes", records=rows, columns=_STAGED)
@@ -142,8 +142,7 @@ async def load_codes(
 
 async def list_systems(pool: asyncpg.Pool, tenant: str) -> list[LoadedSystem]:
     """What is loaded."""
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant, readonly=True) as connection:
         rows = await connection.fetch(_LIST, tenant)
     return [
         LoadedSystem(
@@ -158,7 +157,6 @@ async def list_systems(pool: asyncpg.Pool, tenant: str) -> list[LoadedSystem]:
 
 async def remove_system(pool: asyncpg.Pool, tenant: str, system: str, version: str) -> bool:
     """Forget a version; a system without any is not validated any more. Tells if it was there."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant) as connection:
         done: str = await connection.execute(_REMOVE, tenant, system, version)
     return done != "DELETE 0"

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from contracts.money import Money
+from services.tenant_view import tenant_view
 
 _SET: Final = (
     "INSERT INTO refund_thresholds (tenant, currency, below_minor) VALUES ($1, $2, $3)"
@@ -22,15 +23,13 @@ class Threshold(NamedTuple):
 
 async def set_threshold(pool: asyncpg.Pool, tenant: str, below: Money) -> None:
     """Set the threshold of one currency; the next request is decided by it."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant) as connection:
         await connection.execute(_SET, tenant, below.currency, below.minor)
 
 
 async def list_thresholds(pool: asyncpg.Pool, tenant: str) -> list[Threshold]:
     """A tenant's thresholds, by currency."""
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant, readonly=True) as connection:
         rows = await connection.fetch(_LIST, tenant)
     return [
         Threshold(row["currency"], Money.of(row["below_minor"], row["currency"]).amount)

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from contracts.private import Private
+from services.tenant_view import tenant_view
 
 _ID_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
@@ -40,8 +41,7 @@ async def make_keys(pool: asyncpg.Pool, tenant: str, subjects: Iterable[str]) ->
     wanted = sorted(set(subjects))
     if not wanted:
         return {}
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant) as connection:
         rows = await connection.fetch(_FOUND, tenant, wanted)
         missing = sorted(set(wanted) - {row["subject_id"] for row in rows})
         if missing:
@@ -53,8 +53,7 @@ async def make_keys(pool: asyncpg.Pool, tenant: str, subjects: Iterable[str]) ->
 
 async def find_keys(pool: asyncpg.Pool, tenant: str, subjects: Sequence[str]) -> Keys:
     """The keys that are still there; a forgotten subject is missing."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant) as connection:
         rows = await connection.fetch(_FOUND, tenant, sorted(set(subjects)))
     return {row["subject_id"]: row["key"] for row in rows}
 

@@ -11,6 +11,7 @@ import msgspec
 from contracts.inbound import Code, FacilityCode, Id
 from domain.tax import ANY, TaxRule
 from services.cannot_run import CannotRun
+from services.tenant_view import tenant_view
 
 _PPM_OF_PERCENT: Final = 10_000
 _RATE: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
@@ -77,8 +78,7 @@ async def set_tax_rule(pool: asyncpg.Pool, tenant: str, rule: TaxRule) -> None:
     name, facility, code, valid_from, valid_to, rate_ppm = rule
     days = (valid_from, valid_to)
     try:
-        async with pool.acquire() as connection, connection.transaction():
-            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        async with tenant_view(pool, tenant) as connection:
             await connection.execute(_SET, tenant, name, facility, code, *days, rate_ppm)
     except asyncpg.ExclusionViolationError:
         raise TaxRulesOverlap(
@@ -89,8 +89,7 @@ async def set_tax_rule(pool: asyncpg.Pool, tenant: str, rule: TaxRule) -> None:
 
 async def list_tax_rules(pool: asyncpg.Pool, tenant: str) -> list[ListedTaxRule]:
     """A tenant's rules, by name."""
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant, readonly=True) as connection:
         rows = await connection.fetch(_LIST, tenant)
     return [
         ListedTaxRule(
@@ -107,7 +106,6 @@ async def list_tax_rules(pool: asyncpg.Pool, tenant: str) -> list[ListedTaxRule]
 
 async def remove_tax_rule(pool: asyncpg.Pool, tenant: str, rule: str) -> bool:
     """Forget a rule, as if it had never been; tells if it was there."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant) as connection:
         done: str = await connection.execute(_REMOVE, tenant, rule)
     return done != "DELETE 0"

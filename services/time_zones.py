@@ -6,6 +6,7 @@ import asyncpg
 
 from services.calendar import read_calendar
 from services.cannot_run import CannotRun
+from services.tenant_view import tenant_view
 
 _SET: Final = (
     "INSERT INTO tenant_settings (tenant, time_zone) VALUES ($1, $2)"
@@ -27,8 +28,7 @@ async def set_time_zone(pool: asyncpg.Pool, tenant: str, zone: str, facility: st
     Days that are recorded stay as they are. The pool acts as daybook_writer.
     """
     try:
-        async with pool.acquire() as connection, connection.transaction():
-            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        async with tenant_view(pool, tenant) as connection:
             if facility is None:
                 await connection.execute(_SET, tenant, zone)
             else:
@@ -41,7 +41,6 @@ async def set_time_zone(pool: asyncpg.Pool, tenant: str, zone: str, facility: st
 
 async def list_time_zones(pool: asyncpg.Pool, tenant: str) -> list[tuple[str, str]]:
     """Facilities and their zones, by facility; `*` is for all others and stands first."""
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant, readonly=True) as connection:
         calendar = await read_calendar(connection)
     return [("*", calendar.default_zone), *sorted(calendar.zones.items())]

@@ -13,7 +13,7 @@ from contracts.calendar import check_day
 from contracts.inbound import FACILITY, Day, FacilityCode
 from contracts.reports import AgedAccounts, AgingReports
 from projections.aging import find_aged_accounts, find_reports
-from services.aging import DayAhead, one_tenant, refresh_on_demand
+from services.aging import DayAhead, refresh_on_demand
 from services.api.auth import READ_REPORTS, SCOPE
 from services.api.body import StrictJson
 from services.api.dependencies import Dependencies
@@ -23,6 +23,7 @@ from services.api.problems import Lag, Problem, invalid
 from services.api.reading import PROJECTIONS, Reading, tagged
 from services.api.reports import check_known
 from services.api.routes import problems, query
+from services.tenant_view import tenant_view
 
 AsOf = Annotated[
     date | None,
@@ -124,7 +125,7 @@ async def refresh_aging(
 ) -> AgingReports:
     """Computes a facility's report, or each one's, and answers it; a repeat does so again."""
     with outage_as_problem():
-        async with one_tenant(dependencies.reporter, reading.tenant) as connection:
+        async with tenant_view(dependencies.reporter, reading.tenant) as connection:
             try:
                 asked = await refresh_on_demand(
                     connection, datetime.now(UTC), facility=data.facility, as_of=data.as_of

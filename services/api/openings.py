@@ -12,6 +12,7 @@ import asyncpg
 
 from contracts.catalogue import decode
 from contracts.event import Event
+from services.tenant_view import tenant_view
 
 # LATERAL … LIMIT 1 keeps to a probe a stream: planned on a small log, a join reads all of it later.
 _OPENINGS: Final = (
@@ -76,8 +77,7 @@ class Openings:
     ) -> list[Event]:
         """The events of a stream in order: those of one type, whatever its version, or all."""
         name = None if type_ is None else type_.rpartition(".v")[0].replace(".", "[.]")
-        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        async with tenant_view(self._pool, tenant, readonly=True) as connection:
             rows = await connection.fetch(
                 _EVENTS, tenant, stream_id, name, versions.start, versions.stop
             )
@@ -105,8 +105,7 @@ class Openings:
 
     async def _read(self, names: list[Name]) -> dict[Name, Opening]:
         tenants = ",".join(sorted({tenant for tenant, _ in names}))
-        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenants)
+        async with tenant_view(self._pool, tenants, readonly=True) as connection:
             rows = await connection.fetch(_OPENINGS, *map(list, zip(*names, strict=True)))
         return {
             (row["tenant"], row["stream_id"]): Opening(

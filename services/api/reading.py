@@ -22,6 +22,7 @@ from services.api.parameters import TOKEN
 from services.api.problems import Lag, Problem, invalid
 from services.api.tagging import is_known
 from services.calendar import local_dates, read_calendar
+from services.tenant_view import tenant_view
 
 PROJECTIONS: Final = "projections"
 """Key of a route's `opt`: the read models that its answer comes from."""
@@ -46,10 +47,7 @@ class Reading:
         """A transaction that sees this tenant only; raises Problem for a bad cursor or outage."""
         try:
             with outage_as_problem():
-                async with self._pool.acquire() as held, held.transaction(readonly=True):
-                    await held.execute(
-                        "SELECT set_config('daybook.tenants', $1, true)", self.tenant
-                    )
+                async with tenant_view(self._pool, self.tenant, readonly=True) as held:
                     yield held
         except CursorInvalid as wrong:
             raise invalid("query:cursor", str(wrong)) from wrong

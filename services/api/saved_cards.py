@@ -7,6 +7,7 @@ import asyncpg
 from domain.payment_method import Saved
 from services.api.outage import outage_as_problem
 from services.execute.load import decode_state
+from services.tenant_view import tenant_view
 
 # The condition is that of the index stream_heads_of_payment_methods.
 _FOUND: Final = (
@@ -22,8 +23,7 @@ async def find_cards(
     """Cards behind an id, by id, with what is known of each; those that were removed are not."""
     found: list[tuple[str, Saved]] = []
     with outage_as_problem():
-        async with pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        async with tenant_view(pool, tenant, readonly=True) as connection:
             async for row in connection.cursor(_FOUND, tenant, account_id, after):
                 state = decode_state(row["stream_id"], row["state"])
                 if isinstance(state, Saved):

@@ -21,6 +21,7 @@ from services.sagas.consumer import SagaConsumer
 from services.sagas.meaning import STREAMS_PER_WORKFLOW_MAX, Noted
 from services.sagas.starting import Starting
 from services.sagas.worker import make_worker
+from services.tenant_view import tenant_view
 
 SERVICES: Final = (1, 2, 3, 4, 5)
 _CONSUMER_BATCH: Final = 500
@@ -95,8 +96,7 @@ async def _record(executor: Executor, first: int, count: int) -> list[Noted]:
 async def _until_billed(pool: asyncpg.Pool, streams: list[str]) -> None:
     while streams:
         some = streams[-_LOOK_AT:]
-        async with pool.acquire() as connection, connection.transaction():
-            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", TENANT)
+        async with tenant_view(pool, TENANT) as connection:
             billed = await connection.fetchval(_BILLED, TENANT, some)
         if billed == len(some):
             del streams[-_LOOK_AT:]

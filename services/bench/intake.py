@@ -14,6 +14,7 @@ from services.execute.executor import Executor
 from services.intake.consuming import Intake
 from services.intake.sending import outgoing
 from services.intake.taking import Taking
+from services.tenant_view import tenant_view
 
 _POLL_SECONDS = 0.02
 
@@ -49,7 +50,6 @@ async def intake(
 
 async def _outbox(pool: asyncpg.Pool) -> int:
     """Commands so far: nothing sequences while the intake is measured alone."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", TENANT)
+    async with tenant_view(pool, TENANT) as connection:
         last = await connection.fetchval("SELECT coalesce(max(id), 0) FROM billing_outbox")
     return int(last)

@@ -13,7 +13,7 @@ from projections.aging import Asked, refresh
 from projections.builds import ensure_live, enter
 from projections.projection import projection_named
 from projections.revenue_queries import revenue
-from services.aging import one_tenant
+from services.tenant_view import tenant_view
 from services.wiring import migrate, open_pool
 
 DATABASE: Final = "bench_reports"
@@ -57,11 +57,11 @@ async def _measure(url: str) -> Reports:
 
     async def aging(as_of: date) -> None:
         asked = [Asked(f"facility-{number}", as_of, "UTC") for number in range(5)]
-        async with one_tenant(pool, TENANT) as connection:
+        async with tenant_view(pool, TENANT) as connection:
             await refresh(connection, asked)
 
     async def year() -> None:
-        async with one_tenant(pool, TENANT) as connection:
+        async with tenant_view(pool, TENANT) as connection:
             await revenue(connection, booked_from=date(2026, 1, 1), booked_to=TODAY)
 
     try:

@@ -14,9 +14,9 @@ from services.cli.running import (
     tenant_option,
 )
 from services.logging import configure_logging
-from services.sagas.ledger import tenant_view
 from services.settings import Settings
 from services.statements.collections import CollectionSchedule, read_schedule, set_schedule
+from services.tenant_view import tenant_view
 from services.wiring import reading, writing
 
 DAY_MAX: Final = 3650

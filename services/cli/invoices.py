@@ -14,6 +14,7 @@ from services.logging import configure_logging
 from services.printing import find_invoice_parts
 from services.sealing import Unsealable, find_keys, open_sealed
 from services.settings import Settings
+from services.tenant_view import tenant_view
 from services.wiring import Printing, printing
 
 
@@ -51,8 +52,7 @@ async def _print(settings: Settings, tenant: str, invoice_id: str, language: str
 
 
 async def _printed(wired: Printing, tenant: str, invoice_id: str, language: str | None) -> bytes:
-    async with wired.pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(wired.pool, tenant, readonly=True) as connection:
         parts = await find_invoice_parts(connection, invoice_id)
         if parts is None:
             raise LookupError(f"tenant {tenant} has no invoice {invoice_id}")

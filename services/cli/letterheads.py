@@ -13,6 +13,7 @@ from services.documents.words import LANGUAGES
 from services.letterheads import ANY, set_sender
 from services.logging import configure_logging
 from services.settings import Settings
+from services.tenant_view import tenant_view
 from services.wiring import writing
 
 
@@ -74,10 +75,5 @@ def set_letterhead(
 async def _set(
     settings: Settings, tenant: str, facility: str, language: str, sender: Sender
 ) -> None:
-    async with (
-        writing(settings) as wired,
-        wired.pool.acquire() as connection,
-        connection.transaction(),
-    ):
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with writing(settings) as wired, tenant_view(wired.pool, tenant) as connection:
         await set_sender(connection, facility, language, sender)

@@ -25,10 +25,10 @@ from services.cli.running import (
 )
 from services.execute.envelope import Envelope, Outcome, Refused
 from services.logging import configure_logging
-from services.sagas.ledger import tenant_view
 from services.settings import Settings
 from services.statements.runs import find_failures, find_run_detail
 from services.tables import Sheet, show
+from services.tenant_view import tenant_view
 from services.wiring import reading, writing
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])

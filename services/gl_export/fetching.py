@@ -15,6 +15,7 @@ from services.execute.envelope import Envelope, Refused
 from services.execute.executor import Executor
 from services.gl_export.found import GlExportFound, find_gl_export
 from services.ports import ObjectStore
+from services.tenant_view import tenant_view
 
 _POLL_SECONDS: Final = 0.1
 
@@ -41,8 +42,7 @@ async def ask(executor: Executor, tenant: str, command: RequestGlExport) -> str:
 async def wait_for_end(pool: asyncpg.Pool, tenant: str, gl_export_id: str) -> GlExportFound:
     """The export once it is completed; raises NotExported where it failed or never was."""
     while True:
-        async with pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+        async with tenant_view(pool, tenant, readonly=True) as connection:
             found = await find_gl_export(connection, tenant, gl_export_id)
         if found is None:
             raise NotExported(f"tenant {tenant} has no export {gl_export_id}")

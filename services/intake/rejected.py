@@ -17,6 +17,7 @@ from services.intake.rejecting import Kept, restore
 from services.intake.sending import Producer
 from services.listed import LISTED_MAX, Listed, found_by, listed
 from services.sealing import find_keys, open_sealed
+from services.tenant_view import tenant_view
 
 
 class RejectedSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +70,7 @@ async def list_rejected(
 
     The pool acts as daybook_writer or daybook_reader.
     """
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant) as connection:
         if after is not None and await connection.fetchrow(_FIND, tenant, after) is None:
             raise NoSuchRejection(f"there is no rejected message {after} in tenant {tenant}")
         rows = await connection.fetch(_LIST, tenant, status, after, limit)
@@ -87,8 +87,7 @@ async def open_rejected(
     pool: asyncpg.Pool, tenant: str, rejection_id: str
 ) -> tuple[RejectedSummary, Kept]:
     """One rejected message with what arrived; raises NoSuchRejection and Forgotten."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('daybook.tenants', $1, true)", tenant)
+    async with tenant_view(pool, tenant) as connection:
         row = await connection.fetchrow(_FIND, tenant, rejection_id)
     if row is None:
         raise NoSuchRejection(f"there is no rejected message {rejection_id} in tenant {tenant}")

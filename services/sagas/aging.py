@@ -7,10 +7,11 @@ import asyncpg
 import structlog
 from temporalio import activity
 
-from services.aging import ended_days, one_tenant, refresh_ended_days, tenants_after
+from services.aging import ended_days, refresh_ended_days, tenants_after
 from services.sagas import metrics
 from services.sagas.messages import TenantAging, TenantsAfter, TenantsDue
 from services.sagas.pulse import heartbeats
+from services.tenant_view import tenant_view
 
 TENANTS_PER_PAGE_MAX: Final = 100
 
@@ -35,13 +36,13 @@ class Aging:
         )
 
     async def _is_due(self, tenant: str) -> bool:
-        async with one_tenant(self._pool, tenant) as connection:
+        async with tenant_view(self._pool, tenant) as connection:
             return bool(await ended_days(connection, datetime.now(UTC)))
 
     @activity.defn(name="refresh_aging")
     async def refresh(self, work: TenantAging) -> None:
         """Compute what is due; raises ReadModelBehind. A repeat finds nothing due any more."""
-        async with heartbeats(), one_tenant(self._pool, work.tenant) as connection:
+        async with heartbeats(), tenant_view(self._pool, work.tenant) as connection:
             reports = await refresh_ended_days(connection, datetime.now(UTC))
         metrics.AGING_REPORTS.inc(len(reports))
         _log.info(

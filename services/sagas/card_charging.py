@@ -20,11 +20,12 @@ from services.execute.executor import Executor
 from services.ports import Declined, PaymentGateway, Taken, Unknown
 from services.sagas import metrics
 from services.sagas.gateway import asking, read_source, taken, unanswered
-from services.sagas.ledger import Source, read_states, tenant_view
+from services.sagas.ledger import Source, read_states
 from services.sagas.messages import PayByCard
 from services.sagas.pulse import heartbeats
 from services.sagas.steps import Step, execute_steps
 from services.sealing import find_keys, open_sealed
+from services.tenant_view import tenant_view
 
 # A gateway keeps a key for a day; its search is an hour behind at the worst.
 LOOK_FIRST_AFTER: Final = timedelta(hours=1)

@@ -29,11 +29,11 @@ from services.sagas.ledger import (
     read_settings,
     read_sources,
     read_states,
-    tenant_view,
 )
 from services.sagas.messages import Encounters, EncountersCharged
 from services.sagas.pulse import heartbeats
 from services.sagas.steps import Step, execute_steps, this_workflow, try_again, unknown
+from services.tenant_view import tenant_view
 
 SERVICES_PER_ROUND_MAX: Final = 2_000
 UNVERIFIED_ATTEMPTS_MAX: Final = 20

@@ -14,7 +14,6 @@ from services.execute.envelope import BusIdentity, Envelope, Refused
 from services.execute.executor import Executor
 from services.objects import ObjectStoreDenied, ObjectStoreUnreachable
 from services.ports import DeliveryMisconfigured
-from services.sagas.ledger import tenant_view
 from services.sagas.messages import CollectOn, DayAfter, NextDay
 from services.sagas.pulse import heartbeats
 from services.sagas.steps import CONSUMER, this_workflow, try_again
@@ -25,6 +24,7 @@ from services.statements.collections import (
     read_schedule,
 )
 from services.statements.reminding import NotReminded, Reminding, delivery_id
+from services.tenant_view import tenant_view
 
 INVOICES_PER_PAGE_MAX: Final = 100
 _AWAY: Final = (ObjectStoreUnreachable, ObjectStoreDenied, DeliveryMisconfigured)

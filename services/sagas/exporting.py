@@ -15,10 +15,11 @@ from services.execute.executor import Executor
 from services.gl_export.exporting import ExportRefused, export
 from services.objects import ObjectStoreUnreachable
 from services.ports import ObjectStore
-from services.sagas.ledger import Source, read_sources, tenant_view
+from services.sagas.ledger import Source, read_sources
 from services.sagas.messages import ExportLedger
 from services.sagas.pulse import heartbeats
 from services.sagas.steps import Step, execute_steps, try_again, unknown
+from services.tenant_view import tenant_view
 
 # The read model that entries come from; what was booked before the request has to be in it.
 _READS: Final = ("general_ledger",)

@@ -14,8 +14,9 @@ from contracts.event import Event
 from services.execute.envelope import Outcome, Refused
 from services.ports import GatewayMisconfigured, KeyReused
 from services.sagas import metrics
-from services.sagas.ledger import Source, read_sources, tenant_view
+from services.sagas.ledger import Source, read_sources
 from services.sagas.steps import try_again, unknown
+from services.tenant_view import tenant_view
 
 GATEWAY_QUEUE: Final = "{}-gateway"
 """The task queue of what asks a gateway: batches that take minutes keep no card waiting."""

@@ -4,13 +4,11 @@ Everything is read from the write side, which is never behind.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
 
-import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
@@ -60,16 +58,6 @@ class Source(NamedTuple):
 
 _decode_cause: Final = msgspec.json.Decoder(Metadata).decode
 _decode_settings: Final = msgspec.json.Decoder(SagaSettings).decode
-
-
-@asynccontextmanager
-async def tenant_view(pool: asyncpg.Pool, *tenants: str) -> AsyncIterator[Connection]:
-    """A transaction that sees these tenants."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(
-            "SELECT set_config('daybook.tenants', $1, true)", ",".join(tenants)
-        )
-        yield connection
 
 
 async def read_settings(connection: Connection, tenant: str) -> SagaSettings:

@@ -8,7 +8,8 @@ import msgspec
 from domain.encounter import AttentionRequired
 from services.execute.load import decode_state
 from services.listed import LISTED_MAX, Listed, found_by, listed
-from services.sagas.ledger import sql, tenant_view
+from services.sagas.ledger import sql
+from services.tenant_view import tenant_view
 
 _PARKED: Final = sql("parked_encounters.sql")
 

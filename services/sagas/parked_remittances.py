@@ -9,7 +9,8 @@ from contracts.catalogue import decode
 from contracts.ids import RemittanceId
 from contracts.remittance import ClaimOutcome, ClaimResult, RemittanceClaim, RemittanceReceived
 from services.listed import LISTED_MAX, Listed, found_by, listed
-from services.sagas.ledger import sql, tenant_view
+from services.sagas.ledger import sql
+from services.tenant_view import tenant_view
 
 _PARKED: Final = sql("parked_remittances.sql")
 

@@ -17,7 +17,6 @@ from services.execute.envelope import BusIdentity, Envelope, Refused
 from services.execute.executor import Executor
 from services.objects import ObjectStoreDenied, ObjectStoreUnreachable
 from services.ports import DeliveryMisconfigured
-from services.sagas.ledger import tenant_view
 from services.sagas.messages import (
     EndStatementRun,
     Facilities,
@@ -30,6 +29,7 @@ from services.sagas.steps import CONSUMER, this_workflow, try_again, unknown
 from services.statements.making import Making
 from services.statements.queries import sql
 from services.statements.runs import RunFound, find_run
+from services.tenant_view import tenant_view
 
 ACCOUNTS_PER_PAGE_MAX: Final = 50
 FACILITIES_PER_PAGE_MAX: Final = 100

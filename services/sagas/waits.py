@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
-from services.sagas.ledger import tenant_view
+from services.tenant_view import tenant_view
 
 _REGISTER: Final = (
     "INSERT INTO saga_waits (tenant, awaits, workflow_id)"

@@ -19,13 +19,13 @@ from services.documents.statement import StatementDocument
 from services.documents.style import Style, choose_style
 from services.letterheads import find_sender
 from services.ports import NotDelivered, Undeliverable
-from services.sagas.ledger import tenant_view
 from services.sealing import Keys, find_keys
 from services.statements.contacts import Contact, contact_of, read_accounts, subjects_of
 from services.statements.letters import Told, statement_letter
 from services.statements.post import LINK_DAYS, HandedOver, Kept, Letterbox, Post
 from services.statements.queries import sql
 from services.statements.runs import RunFound
+from services.tenant_view import tenant_view
 
 AT_ONCE_MAX: Final = 4
 _RECORD: Final = sql("run_record")

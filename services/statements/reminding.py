@@ -14,12 +14,12 @@ from services.documents.style import Style, choose_style
 from services.letterheads import find_sender
 from services.ports import NotDelivered, Undeliverable
 from services.printing import InvoiceParts, find_invoice_parts
-from services.sagas.ledger import tenant_view
 from services.sealing import find_keys
 from services.statements.collections import Overdue
 from services.statements.contacts import Contact, contact_of, read_accounts, subjects_of
 from services.statements.letters import Told, reminder_letter
 from services.statements.post import LINK_DAYS, HandedOver, Kept, Letterbox, Post
+from services.tenant_view import tenant_view
 
 _ANY: Final = tuple(DeliveryChannel)
 """A reminder goes whatever way there is; paper there always is."""

@@ -11,10 +11,10 @@ from services.aging import (
     DayAhead,
     ReadModelBehind,
     ended_days,
-    one_tenant,
     refresh_ended_days,
     refresh_on_demand,
 )
+from services.tenant_view import tenant_view
 from tests.fixtures.databases import Database
 from tests.fixtures.ledger_events import FACILITY, LedgerEvents
 from tests.fixtures.read_models import ReadModels
@@ -40,7 +40,7 @@ async def _bill(read_models: ReadModels, accounts: int = 1) -> LedgerEvents:
 
 
 async def _due(reporters: asyncpg.Pool, at: datetime) -> list[Asked]:
-    async with one_tenant(reporters, "demo") as connection:
+    async with tenant_view(reporters, "demo") as connection:
         return await ended_days(connection, at)
 
 
@@ -63,7 +63,7 @@ async def test_only_a_report_that_was_computed_behind_the_day_is_its_last(
 ) -> None:
     await _bill(read_models)
     now = datetime.now(UTC)
-    async with one_tenant(reporters, "demo") as connection:
+    async with tenant_view(reporters, "demo") as connection:
         await refresh_on_demand(connection, now, as_of=now.date() - timedelta(days=3))
         await refresh_on_demand(connection, now)
         [due] = await refresh_ended_days(connection, now)
@@ -81,7 +81,7 @@ async def test_a_day_that_has_not_begun_has_no_report(
 ) -> None:
     await _bill(read_models)
     at = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
-    async with one_tenant(reporters, "demo") as connection:
+    async with tenant_view(reporters, "demo") as connection:
         with pytest.raises(DayAhead, match="it is 2026-12-01 at facility KBL"):
             await refresh_on_demand(connection, at, as_of=date(2026, 12, 2))
         assert await refresh_on_demand(connection, at, facility="nowhere") == []
@@ -94,7 +94,7 @@ async def test_a_nightly_report_is_refused_while_the_read_model_is_behind(
     known = len(ledger.recorded)
     ledger.open_account("late")
     await read_models.write_log(ledger.recorded[known:])
-    async with one_tenant(reporters, "demo") as connection:
+    async with tenant_view(reporters, "demo") as connection:
         with pytest.raises(ReadModelBehind, match="1 events behind"):
             await refresh_ended_days(connection, datetime.now(UTC))
 
@@ -109,7 +109,7 @@ async def test_nobody_reads_half_a_report_however_many_refresh_it_at_once(
 
     async def compute() -> None:
         for _ in range(4):
-            async with one_tenant(reporters, "demo") as connection:
+            async with tenant_view(reporters, "demo") as connection:
                 await refresh(connection, asked)
 
     async def look() -> None:
@@ -136,12 +136,12 @@ async def test_a_report_that_nobody_computes_again_is_dropped(
     read_models: ReadModels, reporters: asyncpg.Pool
 ) -> None:
     await _bill(read_models)
-    async with one_tenant(reporters, "demo") as connection:
+    async with tenant_view(reporters, "demo") as connection:
         await refresh(connection, [Asked(FACILITY, date(2026, 1, 31), "UTC")])
     await read_models.admin.execute(
         "UPDATE read.aging_reports SET refreshed_at = now() - interval '36 days'"
     )
-    async with one_tenant(reporters, "demo") as connection:
+    async with tenant_view(reporters, "demo") as connection:
         await refresh(connection, [Asked(FACILITY, DAY, "UTC")])
     rows = await read_models.admin.fetch("SELECT as_of FROM read.aging_reports")
     assert [row["as_of"] for row in rows] == [DAY]
@@ -152,7 +152,7 @@ async def test_who_computes_reports_reads_read_models_and_writes_nothing_else(
     read_models: ReadModels, reporters: asyncpg.Pool
 ) -> None:
     await _bill(read_models)
-    async with one_tenant(reporters, "other") as connection:
+    async with tenant_view(reporters, "other") as connection:
         assert await connection.fetchval("SELECT count(*) FROM read.account_balances") == 0
         assert await refresh_on_demand(connection, datetime.now(UTC)) == []
     for statement in (

@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import Result
 
-from services.sagas.ledger import tenant_view
 from services.statements.collections import CollectionSchedule, read_schedule
+from services.tenant_view import tenant_view
 from tests.fixtures.command_line import command
 from tests.fixtures.databases import Database
 

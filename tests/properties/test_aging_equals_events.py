@@ -15,7 +15,7 @@ from projections.aging import Asked, find_aged_accounts, find_reports, refresh
 from projections.aging_rows import BUCKETS, LocalDates
 from projections.projection import REGISTRY
 from projections.revenue_queries import revenue
-from services.aging import one_tenant
+from services.tenant_view import tenant_view
 from tests.fixtures.databases import Database
 from tests.fixtures.ledger_events import STARTED_ON
 from tests.fixtures.ledger_history import history
@@ -79,7 +79,7 @@ async def test_an_ageing_report_is_the_sum_of_what_was_booked_until_its_day(
     filled: ReadModels, reporters: asyncpg.Pool, days: tuple[date, ...], tenant: str
 ) -> None:
     asked = [Asked(name, day, "UTC") for name, day in zip(FACILITIES, days, strict=True)]
-    async with one_tenant(reporters, tenant) as connection:
+    async with tenant_view(reporters, tenant) as connection:
         await refresh(connection, asked)
     async with filled.reader(tenant) as connection:
         for facility, as_of, _ in asked:
@@ -142,7 +142,7 @@ async def test_the_sub_ledger_is_the_general_ledger_at_the_end_of_every_day(
 ) -> None:
     for days in range(0, 400, 40):
         as_of = STARTED_ON + timedelta(days=days)
-        async with one_tenant(reporters, "demo") as connection:
+        async with tenant_view(reporters, "demo") as connection:
             await refresh(connection, [Asked(name, as_of, "UTC") for name in FACILITIES])
         async with filled.reader("demo") as connection:
             found = await find_reports(connection, as_of=as_of)

@@ -18,10 +18,10 @@ from domain.payment import PostPayment
 from services.execute.envelope import Refused
 from services.ports import Channel, Undeliverable
 from services.sagas import workflow_ids
-from services.sagas.ledger import tenant_view
 from services.sagas.messages import CollectOn
 from services.sagas.worker import make_worker
 from services.statements.collections import CollectionSchedule, set_schedule
+from services.tenant_view import tenant_view
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import catch_up
 from tests.fixtures.waiting import until

@@ -1,0 +1,19 @@
+"""A transaction that sees the rows of tenants: row-level security shows nothing without it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+
+@asynccontextmanager
+async def tenant_view(
+    pool: asyncpg.Pool, *tenants: str, readonly: bool = False
+) -> AsyncIterator[PoolConnectionProxy]:
+    """A transaction that sees these tenants, and may do to them what the pool's role may."""
+    async with pool.acquire() as connection, connection.transaction(readonly=readonly):
+        await connection.execute(
+            "SELECT set_config('daybook.tenants', $1, true)", ",".join(tenants)
+        )
+        yield connection
