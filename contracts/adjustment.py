@@ -1,10 +1,14 @@
 """What happens to an adjustment: a receivable corrected for a named reason."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
 
 from contracts.event import Posted
 from contracts.ids import AdjustmentId, InvoiceId, RemittanceId
 from contracts.money import Money
+from contracts.payment import Allocation
 
 
 class AdjustmentReason(StrEnum):
@@ -34,3 +38,7 @@ class AdjustmentApplied(Posted, frozen=True, kw_only=True):
     amount: Money
     invoice_id: InvoiceId | None = None
     remittance_id: RemittanceId | None = None
+    allocations: Annotated[
+        tuple[Allocation, ...],
+        Meta(description="what a credit on the account lowered, invoice by invoice"),
+    ] = ()

@@ -7,7 +7,7 @@ from contracts.payment import Allocation
 
 
 class CreditAllocated(Posted, frozen=True, kw_only=True):
-    """Credit of a customer settled invoices."""
+    """Credit of a customer settled invoices, and what the account owed on none: the difference."""
 
     credit_allocation_id: CreditAllocationId
     amount: Money

@@ -61,7 +61,10 @@ class PaymentFailed(AccountEvent, frozen=True, kw_only=True):
 
 
 class PaymentPosted(Posted, frozen=True, kw_only=True):
-    """Money was received; what no invoice took is the customer's credit."""
+    """Money was received; what no invoice took is the customer's credit.
+
+    Where invoices and credit together are less, the rest settled what the account owed on none.
+    """
 
     payment_id: PaymentId
     method: PaymentMethod

@@ -29,6 +29,10 @@ class RefundRequested(AccountEvent, frozen=True, kw_only=True):
     payment_ref: Annotated[
         str | None, Meta(description="the gateway's own identifier of a card payment")
     ] = None
+    held: Annotated[
+        Money | None,
+        Meta(description="credit that nothing else may use until this is issued, or is not"),
+    ] = None
 
 
 class RefundApproved(AccountEvent, frozen=True, kw_only=True):
@@ -52,7 +56,10 @@ class RefundRejected(AccountEvent, frozen=True, kw_only=True):
 
 
 class RefundIssued(Posted, frozen=True, kw_only=True):
-    """The refund is booked: credit is used up first, the rest is owed by the customer again."""
+    """The refund is booked: credit is used up first, the rest is owed by the customer again.
+
+    What is owed again is on no invoice, and due at once: later payments and credit settle it.
+    """
 
     refund_id: RefundId
     payment_id: PaymentId
@@ -65,7 +72,8 @@ class RefundIssued(Posted, frozen=True, kw_only=True):
 class RefundFailed(Posted, frozen=True, kw_only=True):
     """The money could not be given back; what was booked is taken back, to the cent.
 
-    Without postings it failed before it was booked.
+    What was owed again, and is paid meanwhile, is credit. Without postings it failed before it was
+    booked.
     """
 
     refund_id: RefundId

@@ -7,22 +7,27 @@ import msgspec
 from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
 from contracts.ids import AccountId, AdjustmentId, InvoiceId, RemittanceId
 from contracts.money import Money, format_minor, sum_minor_max
+from contracts.payment import Allocation
 from domain import ledger
 from domain.adjusting import AGAINST
+from domain.allocation import oldest_first, to_invoice
 from domain.book import Book
 from domain.decider import Decider, Decision
-from domain.invoice import paid
 from domain.rejections import (
     AlreadyExists,
     CurrencyUnsupported,
     Invalid,
     InvoiceNotOutstanding,
 )
-from domain.write_side import ItemKind, OpenItem
+from domain.settling import settled
+from domain.write_side import AccountHead, ItemKind, OpenItem
 
 
 class ApplyAdjustment(msgspec.Struct, frozen=True, kw_only=True):
-    """Lower (credit) or raise (debit) what is owed, on one invoice or on the account."""
+    """Lower (credit) or raise (debit) what is owed, on one invoice or on the account.
+
+    A credit on the account takes the oldest first, as money does; a debit is owed on no invoice.
+    """
 
     adjustment_id: AdjustmentId
     account_id: AccountId
@@ -95,7 +100,7 @@ def _apply(command: ApplyAdjustment, book: Book) -> Decision:
             f"account {account.account_id} is in {account.currency}, "
             f"the adjustment in {command.amount.currency}"
         )
-    invoice = _checked_invoice(command, book)
+    settles = _settles(command, account, book)
     today = book.today(account.facility)
     credit_minor = command.amount.minor
     if command.direction is Direction.DEBIT:
@@ -114,29 +119,50 @@ def _apply(command: ApplyAdjustment, book: Book) -> Decision:
         amount=command.amount,
         invoice_id=command.invoice_id,
         remittance_id=command.remittance_id,
+        allocations=() if command.invoice_id else tuple(settles),
     )
-    if invoice is None or invoice.outstanding_minor != credit_minor:
-        return [(command.adjustment_id, applied)]
-    settled = paid(invoice.item_id, command.account_id, command.adjustment_id, today)
-    return [(command.adjustment_id, applied), (invoice.item_id, settled)]
+    stream = command.adjustment_id
+    paid_off = settled(settles, command.account_id, stream, today, book)
+    return [(stream, applied), *paid_off]
 
 
-def _checked_invoice(command: ApplyAdjustment, book: Book) -> OpenItem | None:
+def _settles(command: ApplyAdjustment, account: AccountHead, book: Book) -> list[Allocation]:
+    """What a credit lowers of invoices; raises Invalid and InvoiceNotOutstanding."""
     if command.amount.minor <= 0:
         raise Invalid("an adjustment's amount must be positive: the direction says its sign")
     if command.reason not in AGAINST:
         raise Invalid(f"reason {command.reason} is applied by voiding an invoice only")
-    if command.invoice_id is None:
-        return None
-    invoice = book.item(command.account_id, ItemKind.INVOICE, command.invoice_id)
+    if command.invoice_id is not None:
+        invoice = _checked_invoice(command, command.invoice_id, book)
+        return to_invoice(command.amount, invoice) if _is_credit(command) else []
+    return _of_account(command, account, book) if _is_credit(command) else []
+
+
+def _is_credit(command: ApplyAdjustment) -> bool:
+    return command.direction is Direction.CREDIT
+
+
+def _of_account(command: ApplyAdjustment, account: AccountHead, book: Book) -> list[Allocation]:
+    found = oldest_first(command.amount, book.owed(command.account_id))
+    if found.total_minor < command.amount.minor:
+        owed = format_minor(found.total_minor, account.currency)
+        raise Invalid(
+            f"account {account.account_id} owes {owed} {account.currency} on invoices and beside "
+            f"them, less than {command.amount.amount}: a charge is adjusted once it is invoiced"
+        )
+    return found.invoices
+
+
+def _checked_invoice(command: ApplyAdjustment, invoice_id: InvoiceId, book: Book) -> OpenItem:
+    invoice = book.item(command.account_id, ItemKind.INVOICE, invoice_id)
     if invoice is None:
-        raise InvoiceNotOutstanding(f"invoice {command.invoice_id} has nothing outstanding")
+        raise InvoiceNotOutstanding(f"invoice {invoice_id} has nothing outstanding")
     too_much = command.amount.minor > invoice.outstanding_minor
     if command.direction is Direction.CREDIT and too_much:
         outstanding = Money.of(invoice.outstanding_minor, command.amount.currency).amount
         raise Invalid(
             f"{command.amount.amount} is more than the {outstanding} outstanding "
-            f"on invoice {command.invoice_id}"
+            f"on invoice {invoice_id}"
         )
     if command.direction is Direction.DEBIT:
         _check_outstanding(invoice, command.amount)

@@ -1,34 +1,51 @@
-"""How money finds invoices: named ones as named, otherwise the oldest first, the rest is credit."""
+"""How money finds what is owed: invoices as named, otherwise the oldest first."""
 
 from collections.abc import Iterable
 from datetime import date
+from typing import NamedTuple
 
 from contracts.money import Money
 from contracts.payment import Allocation
 from domain.rejections import Invalid, InvoiceNotOutstanding
-from domain.write_side import OpenItem
+from domain.write_side import ItemKind, OpenItem
 
 
-def oldest_first(amount: Money, invoices: Iterable[OpenItem]) -> list[Allocation]:
-    """Settle invoices by due date, then number, until the money is used up.
+class Settlement(NamedTuple):
+    """What an amount settles: parts of invoices, and what the account owes on none."""
 
-    Numbers count within a facility and year: their six digits become seven after 999,999.
+    invoices: list[Allocation]
+    beside_minor: int = 0
+
+    @property
+    def total_minor(self) -> int:
+        """All of it."""
+        return self.beside_minor + sum(part.amount.minor for part in self.invoices)
+
+
+def oldest_first(amount: Money, owed: Iterable[OpenItem]) -> Settlement:
+    """Settle by due date, then invoice number, until the money is used up.
+
+    Numbers count within a facility and year: their six digits become seven after 999,999. What is
+    on no invoice comes before the invoices of its day.
     """
-    left_minor = amount.minor
-    allocations = []
-    for invoice in sorted(invoices, key=_age):
-        if left_minor == 0:
-            break
-        taken_minor = min(left_minor, invoice.outstanding_minor)
-        allocations.append(_allocation(invoice.item_id, taken_minor, amount.currency))
+    left_minor, beside_minor = amount.minor, 0
+    invoices = []
+    for item in sorted(owed, key=_age):
+        taken_minor = min(left_minor, max(item.outstanding_minor, 0))
+        if taken_minor == 0:
+            continue
+        if item.kind is ItemKind.UNALLOCATED:
+            beside_minor = taken_minor
+        else:
+            invoices.append(_allocation(item.item_id, taken_minor, amount.currency))
         left_minor -= taken_minor
-    return allocations
+    return Settlement(invoices, beside_minor)
 
 
-def _age(invoice: OpenItem) -> tuple[date, str, int]:
-    assert invoice.due_on is not None, "an issued invoice is due on a day"
-    series, _, value = (invoice.number or "").rpartition("-")
-    return invoice.due_on, series, int(value)
+def _age(item: OpenItem) -> tuple[date, str, int]:
+    assert item.due_on is not None, "what is owed is due on a day"
+    series, _, value = (item.number or "-0").rpartition("-")
+    return item.due_on, series, int(value)
 
 
 def to_invoice(amount: Money, invoice: OpenItem | None) -> list[Allocation]:

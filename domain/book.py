@@ -101,6 +101,17 @@ class Book:
         """The open items of an account of one kind, in no order."""
         return [item for item in self.open_items.get(account_id, {}).values() if item.kind == kind]
 
+    def owed(self, account_id: AccountId) -> list[OpenItem]:
+        """What an account is asked to pay: its issued invoices, and what is on none."""
+        owed = self.items(account_id, ItemKind.INVOICE)
+        return owed + self.items(account_id, ItemKind.UNALLOCATED)
+
+    def free_credit_minor(self, account_id: AccountId, but: str | None = None) -> int:
+        """An account's credit less what is held for refunds, of which `but` is left out."""
+        held = self.items(account_id, ItemKind.HELD)
+        held_minor = sum(item.outstanding_minor for item in held if item.item_id != but)
+        return max(self.account(account_id).credit_minor - held_minor, 0)
+
     def item(self, account_id: AccountId, kind: ItemKind, item_id: str) -> OpenItem | None:
         """One open item, or None when it is settled or was never open."""
         return self.open_items.get(account_id, {}).get((kind, item_id))

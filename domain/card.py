@@ -12,6 +12,7 @@ from contracts.money import Money
 from contracts.payment import Allocation, PaymentFailed, PaymentInitiated, PaymentMethod
 from contracts.private import Private
 from domain import allocation
+from domain.allocation import Settlement
 from domain.book import Book
 from domain.decider import Decision
 from domain.payment_method import check_usable
@@ -105,12 +106,12 @@ def is_begun_again(command: InitiateCardPayment, known: Initiated) -> bool:
 
 def complete(command: CompleteCardPayment, begun: Initiated, book: Book) -> Decision:
     """Book the money: to what it was meant for as far as that is still owed, the rest is credit."""
-    invoices = book.items(begun.account_id, ItemKind.INVOICE)
     if begun.allocations is None:
-        allocations = allocation.oldest_first(begun.amount, invoices)
+        settles = allocation.oldest_first(begun.amount, book.owed(begun.account_id))
     else:
+        invoices = book.items(begun.account_id, ItemKind.INVOICE)
         outstanding = {invoice.item_id: invoice for invoice in invoices}
-        allocations = allocation.as_far_as_owed(begun.allocations, outstanding)
+        settles = Settlement(allocation.as_far_as_owed(begun.allocations, outstanding))
     receipt = Receipt(
         payment_id=command.payment_id,
         account_id=begun.account_id,
@@ -119,7 +120,7 @@ def complete(command: CompleteCardPayment, begun: Initiated, book: Book) -> Deci
         received_on=command.received_on,
         reference=command.payment_ref,
     )
-    return received(receipt, allocations, book)
+    return received(receipt, settles, book)
 
 
 def fail(command: FailCardPayment, begun: Initiated) -> Decision:

@@ -1,4 +1,4 @@
-"""A customer's credit: allocated to invoices later, never more of it than there is."""
+"""A customer's credit: allocated later, never more of it than there is and no refund holds."""
 
 import msgspec
 
@@ -6,7 +6,8 @@ from contracts.credit import CreditAllocated
 from contracts.ids import AccountId, CreditAllocationId
 from contracts.money import Money, format_minor
 from contracts.payment import Allocation
-from domain import allocation, ledger
+from domain import allocation
+from domain.allocation import Settlement
 from domain.book import Book
 from domain.decider import Decider, Decision
 from domain.rejections import (
@@ -16,12 +17,12 @@ from domain.rejections import (
     Invalid,
     NothingOutstanding,
 )
-from domain.settling import settled
+from domain.settling import settled, used
 from domain.write_side import AccountHead, ItemKind
 
 
 class AllocateCredit(msgspec.Struct, frozen=True, kw_only=True):
-    """Settle invoices from credit: as `allocations` say, or the oldest with at most `amount`."""
+    """Settle what is owed: as `allocations` say, or the oldest with at most `amount` of credit."""
 
     credit_allocation_id: CreditAllocationId
     account_id: AccountId
@@ -30,7 +31,7 @@ class AllocateCredit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Allocated(msgspec.Struct, frozen=True, kw_only=True, tag="allocated"):
-    """Credit that settled invoices."""
+    """Credit that settled what was owed."""
 
     account_id: AccountId
     amount_minor: int
@@ -65,45 +66,35 @@ def _is_repeat(command: AllocateCredit, known: Allocated) -> bool:
 
 def _allocate(command: AllocateCredit, book: Book) -> Decision:
     account = book.account(command.account_id)
-    allocations = _allocations(command, account, book)
-    amount_minor = sum(part.amount.minor for part in allocations)
+    settles = _settles(command, account, book)
     today = book.today(account.facility)
-    allocated = CreditAllocated(
-        credit_allocation_id=command.credit_allocation_id,
-        account_id=command.account_id,
-        facility=account.facility,
-        currency=account.currency,
-        effective_on=today,
-        booked_on=today,
-        postings=ledger.within_balance(account, ledger.credit_used(amount_minor)),
-        amount=Money.of(amount_minor, account.currency),
-        allocations=tuple(allocations),
-    )
     stream = command.credit_allocation_id
-    paid_off = settled(allocations, command.account_id, stream, today, book)
+    allocated = used(stream, settles, account, today)
+    paid_off = settled(settles.invoices, command.account_id, stream, today, book)
     return [(stream, allocated), *paid_off]
 
 
-def _allocations(command: AllocateCredit, account: AccountHead, book: Book) -> list[Allocation]:
-    usable = _usable(command, account)
-    invoices = book.items(command.account_id, ItemKind.INVOICE)
+def _settles(command: AllocateCredit, account: AccountHead, book: Book) -> Settlement:
+    free_minor = book.free_credit_minor(command.account_id)
+    usable = _usable(command, account, free_minor)
     if command.allocations is None:
-        found = allocation.oldest_first(usable, invoices)
-        if not found:
-            raise NothingOutstanding(f"no invoice of account {account.account_id} is outstanding")
+        found = allocation.oldest_first(usable, book.owed(command.account_id))
+        if not found.total_minor:
+            raise NothingOutstanding(f"account {account.account_id} owes nothing that is due")
         return found
     if not command.allocations:
         raise Invalid("allocations names no invoice: leave it out for the oldest")
     wanted_minor = sum(part.amount.minor for part in command.allocations)
     if command.amount is None and wanted_minor > usable.minor:
-        _exceeded(wanted_minor, account)
+        _exceeded(wanted_minor, account, free_minor)
+    invoices = book.items(command.account_id, ItemKind.INVOICE)
     outstanding = {invoice.item_id: invoice for invoice in invoices}
-    return allocation.as_named(usable, command.allocations, outstanding, "amount")
+    return Settlement(allocation.as_named(usable, command.allocations, outstanding, "amount"))
 
 
-def _usable(command: AllocateCredit, account: AccountHead) -> Money:
+def _usable(command: AllocateCredit, account: AccountHead, free_minor: int) -> Money:
     if command.amount is None:
-        wanted_minor = max(account.credit_minor, 0)
+        wanted_minor = free_minor
     elif command.amount.currency != account.currency:
         raise CurrencyUnsupported(
             f"account {account.account_id} is in {account.currency}, "
@@ -113,20 +104,18 @@ def _usable(command: AllocateCredit, account: AccountHead) -> Money:
         wanted_minor = command.amount.minor
         if wanted_minor <= 0:
             raise Invalid("the amount must be positive: it is how much credit is used")
-    if wanted_minor > account.credit_minor or account.credit_minor <= 0:
-        _exceeded(wanted_minor, account)
+    if wanted_minor > free_minor or not free_minor:
+        _exceeded(wanted_minor, account, free_minor)
     return Money.of(wanted_minor, account.currency)
 
 
-def _exceeded(wanted_minor: int, account: AccountHead) -> None:
-    wanted = format_minor(wanted_minor, account.currency)
-    credit = format_minor(account.credit_minor, account.currency)
-    raise CreditExceeded(
-        f"account {account.account_id} has {credit} {account.currency} of credit, "
-        f"less than {wanted}"
-        if wanted_minor
-        else f"account {account.account_id} has no credit"
-    )
+def _exceeded(wanted_minor: int, account: AccountHead, free_minor: int) -> None:
+    currency, held_minor = account.currency, max(account.credit_minor, 0) - free_minor
+    free, wanted = format_minor(free_minor, currency), format_minor(wanted_minor, currency)
+    has = f"{free} {currency} of credit" if free_minor else "no credit"
+    less = f", less than {wanted}" if wanted_minor and free_minor else ""
+    held = f" (refunds hold {format_minor(held_minor, currency)} more)" if held_minor else ""
+    raise CreditExceeded(f"account {account.account_id} has {has}{less}{held}")
 
 
 def evolve(_state: CreditState | None, event: CreditAllocated) -> CreditState:

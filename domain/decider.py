@@ -1,6 +1,6 @@
 """The whole architecture: a decider decides events from a command, evolves a state by an event."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from contracts.event import Event
@@ -26,10 +26,3 @@ class Decider(NamedTuple):
     decide: Callable[[Any, Any], Decision]
     evolve: Callable[[Any, Any], Any]
     states: Any
-
-
-def fold(decider: Decider, events: Iterable[Event], state: Any = None) -> Any:
-    """The state of a stream after these events."""
-    for event in events:
-        state = decider.evolve(state, event)
-    return state

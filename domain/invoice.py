@@ -45,6 +45,7 @@ from domain.rejections import (
     NotFound,
     NothingToInvoice,
 )
+from domain.settling import paid
 from domain.true_up import difference_minor, true_up
 from domain.voiding import Voiding, void
 from domain.write_side import AccountHead, ItemKind, invoice_counter, invoice_number
@@ -248,14 +249,19 @@ def _open_charges(command: CreateDraftInvoice, book: Book) -> list[tuple[ChargeI
     if command.charge_ids is None:
         items = book.items(command.account_id, ItemKind.CHARGE)
         charges = [(ChargeId(item.item_id), book.states[item.item_id]) for item in items]
-        # Service date, then id: the order a reader expects and a retry finds again.
-        return sorted(charges, key=lambda charge: (charge[1].service_on, charge[0]))
+        return sorted(charges, key=_place)
     if len(set(command.charge_ids)) != len(command.charge_ids):
         raise Invalid("a charge is named twice in charge_ids: name each once")
     for charge_id in command.charge_ids:
         if book.item(command.account_id, ItemKind.CHARGE, charge_id) is None:
             raise _not_open(charge_id, command.account_id, book)
     return [(charge_id, book.states[charge_id]) for charge_id in command.charge_ids]
+
+
+def _place(charge: tuple[ChargeId, Captured]) -> tuple[date, str, ChargeId]:
+    """Service date, code, id: an order that a reader expects and a retry finds again."""
+    charge_id, captured = charge
+    return captured.service_on, captured.code, charge_id
 
 
 def _not_open(charge_id: ChargeId, account_id: AccountId, book: Book) -> Rejected:
@@ -332,16 +338,6 @@ def _voiding(command: VoidInvoice, known: Issued | Paid) -> Voiding:
         charge_ids=known.charge_ids,
         reason=command.reason,
         facility=known.facility,
-    )
-
-
-def paid(invoice_id: str, account_id: AccountId, settled_by: str, settled_on: date) -> InvoicePaid:
-    """The event that nothing is outstanding any more."""
-    return InvoicePaid(
-        invoice_id=InvoiceId(invoice_id),
-        account_id=account_id,
-        settled_by=settled_by,
-        settled_on=settled_on,
     )
 
 

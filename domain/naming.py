@@ -56,6 +56,11 @@ def void_adjustment_id(invoice: InvoiceId, taken_back: str) -> AdjustmentId:
     return AdjustmentId(derive("adj", invoice, "void", taken_back))
 
 
+def void_allocation_id(invoice: InvoiceId) -> CreditAllocationId:
+    """The credit of a void that settles at once what is owed on no invoice."""
+    return CreditAllocationId(derive("crd", invoice, "void"))
+
+
 def message_payment_id(tenant: str, source: str, message_id: str) -> PaymentId:
     """The payment that a message on the bus posts."""
     return PaymentId(derive("pay", tenant, source, message_id))

@@ -14,6 +14,7 @@ from contracts.payment import (
     PaymentPosted,
 )
 from domain import allocation, card
+from domain.allocation import Settlement
 from domain.book import Book
 from domain.card import CompleteCardPayment, FailCardPayment, InitiateCardPayment, Initiated
 from domain.decider import Decider, Decision
@@ -149,18 +150,18 @@ def _post(command: PostPayment, book: Book) -> Decision:
         remittance_id=command.remittance_id,
         reference=command.reference,
     )
-    return received(receipt, _allocate(command, book), book)
+    return received(receipt, _settle(command, book), book)
 
 
-def _allocate(command: PostPayment, book: Book) -> list[Allocation]:
+def _settle(command: PostPayment, book: Book) -> Settlement:
     if command.invoice_id is not None:
         invoice = book.item(command.account_id, ItemKind.INVOICE, command.invoice_id)
-        return allocation.to_invoice(command.amount, invoice)
-    invoices = book.items(command.account_id, ItemKind.INVOICE)
+        return Settlement(allocation.to_invoice(command.amount, invoice))
     if command.allocations is None:
-        return allocation.oldest_first(command.amount, invoices)
+        return allocation.oldest_first(command.amount, book.owed(command.account_id))
+    invoices = book.items(command.account_id, ItemKind.INVOICE)
     outstanding = {invoice.item_id: invoice for invoice in invoices}
-    return allocation.as_named(command.amount, command.allocations, outstanding)
+    return Settlement(allocation.as_named(command.amount, command.allocations, outstanding))
 
 
 def evolve(state: PaymentState | None, event: PaymentEvent) -> PaymentState | None:

@@ -1,6 +1,5 @@
 """Money that came in: booked where it lies now, against invoices and the customer's credit."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -9,8 +8,9 @@ import msgspec
 from contracts.ids import AccountId, PaymentId, RemittanceId
 from contracts.ledger import GlAccount
 from contracts.money import Money
-from contracts.payment import Allocation, PaymentMethod, PaymentPosted
+from contracts.payment import PaymentMethod, PaymentPosted
 from domain import ledger
+from domain.allocation import Settlement
 from domain.book import Book
 from domain.decider import Decision
 from domain.rejections import CurrencyUnsupported, Invalid
@@ -39,12 +39,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
 
 
-def received(receipt: Receipt, allocations: Sequence[Allocation], book: Book) -> Decision:
-    """Book the money, and what it settles; what no invoice takes is credit."""
+def received(receipt: Receipt, settles: Settlement, book: Book) -> Decision:
+    """Book the money, and what it settles; the rest is credit."""
     account = book.account(receipt.account_id)
-    allocated_minor = sum(part.amount.minor for part in allocations)
-    credited_minor = receipt.amount.minor - allocated_minor
-    postings = ledger.payment(RECEIVED_IN[receipt.method], allocated_minor, credited_minor)
+    credited_minor = receipt.amount.minor - settles.total_minor
+    postings = ledger.payment(RECEIVED_IN[receipt.method], settles.total_minor, credited_minor)
     today = book.today(account.facility)
     posted = PaymentPosted(
         payment_id=receipt.payment_id,
@@ -56,13 +55,13 @@ def received(receipt: Receipt, allocations: Sequence[Allocation], book: Book) ->
         postings=ledger.within_balance(account, postings),
         method=receipt.method,
         amount=receipt.amount,
-        allocations=tuple(allocations),
+        allocations=tuple(settles.invoices),
         credited=Money.of(credited_minor, account.currency),
         payer=receipt.payer,
         remittance_id=receipt.remittance_id,
         reference=receipt.reference,
     )
-    paid_off = settled(allocations, receipt.account_id, receipt.payment_id, today, book)
+    paid_off = settled(settles.invoices, receipt.account_id, receipt.payment_id, today, book)
     return [(receipt.payment_id, posted), *paid_off]
 
 

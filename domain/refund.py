@@ -1,6 +1,7 @@
 """Refunds: money of a payment given back, asked for by one and approved by another.
 
-What is asked for is reserved at once, so that two requests never give the same money back twice.
+What is asked for is reserved at once, so that two requests never give the same money back twice;
+so is the credit that it will be taken from, which settles nothing else meanwhile.
 """
 
 import msgspec
@@ -33,7 +34,7 @@ from domain.rejections import (
     RefundNotApproved,
     RefundSettled,
 )
-from domain.write_side import AccountHead, ItemKind
+from domain.write_side import UNALLOCATED, AccountHead, ItemKind
 
 
 class RequestRefund(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +197,7 @@ def _request(command: RequestRefund, book: Book) -> Decision:
     given = book.item(command.account_id, ItemKind.REFUND, command.payment_id)
     given_minor = given.outstanding_minor if given else 0
     _check(command, payment, account, given_minor)
+    held_minor = min(book.free_credit_minor(command.account_id), command.amount.minor)
     requested = RefundRequested(
         refund_id=command.refund_id,
         payment_id=command.payment_id,
@@ -208,6 +210,7 @@ def _request(command: RequestRefund, book: Book) -> Decision:
         requested_on=book.today(account.facility),
         reason=command.reason,
         payment_ref=payment.payment_ref,
+        held=Money.of(held_minor, account.currency),
     )
     stream = command.refund_id
     # With what was given back before: parts of a payment are no way around the second person.
@@ -269,7 +272,8 @@ def _rejected(command: RejectRefund, known: RefundState) -> RefundRejected:
 
 def _issue(command: PostRefund, known: Approved, book: Book) -> RefundIssued:
     account, wanted = book.account(known.account_id), known.wanted
-    credit_minor = min(max(account.credit_minor, 0), wanted.amount.minor)
+    free_minor = book.free_credit_minor(known.account_id, but=command.refund_id)
+    credit_minor = min(free_minor, wanted.amount.minor)
     owed_minor = wanted.amount.minor - credit_minor
     postings = ledger.refund(RECEIVED_IN[wanted.method], credit_minor, owed_minor)
     today = book.today(wanted.facility)
@@ -293,9 +297,12 @@ def _fail(command: FailRefund, known: Approved | Issued, book: Book) -> RefundFa
     account, wanted = book.account(known.account_id), known.wanted
     postings: tuple[Posting, ...] = ()
     if isinstance(known, Issued):
-        booked = ledger.refund(
-            RECEIVED_IN[wanted.method], known.credit_minor, known.receivable_minor
-        )
+        # What was owed again may be paid by now: that money is the customer's credit.
+        owed = book.item(known.account_id, ItemKind.UNALLOCATED, UNALLOCATED)
+        still_minor = max(owed.outstanding_minor, 0) if owed else 0
+        owed_minor = min(known.receivable_minor, still_minor)
+        credit_minor = wanted.amount.minor - owed_minor
+        booked = ledger.refund(RECEIVED_IN[wanted.method], credit_minor, owed_minor)
         postings = ledger.within_balance(account, ledger.mirrored(booked))
     today = book.today(wanted.facility)
     return RefundFailed(

@@ -2,7 +2,7 @@
 
 Every line is mirrored as its charge was booked, to the cent and at its own facility and service
 date, and so is the tax that the issue booked at the invoice's; what payments and credit had settled
-is the customer's credit again.
+is the customer's credit again, and settles at once what the account owes beside its invoices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,12 @@ from contracts.money import Money
 from contracts.private import Private
 from domain import ledger, naming
 from domain.adjusting import AGAINST
+from domain.allocation import Settlement
 from domain.book import Book
 from domain.charge import Captured
 from domain.decider import Decision
-from domain.write_side import AccountHead, ItemKind, adjusted
+from domain.settling import used
+from domain.write_side import UNALLOCATED, AccountHead, ItemKind, adjusted
 
 
 class Voiding(NamedTuple):
@@ -66,7 +68,19 @@ def void(voiding: Voiding, book: Book) -> Decision:
             continue  # A service for nothing left nothing in the books.
         applied = _applied(part, voiding, account, book)
         events.append((applied.adjustment_id, applied))
-    return events
+    return events + _beside(voiding, account, released_minor, today, book)
+
+
+def _beside(
+    voiding: Voiding, account: AccountHead, released_minor: int, today: date, book: Book
+) -> list[tuple[str, Event]]:
+    """Money that was refunded while the invoice had it is owed: it is not credit a second time."""
+    owed = book.item(voiding.account_id, ItemKind.UNALLOCATED, UNALLOCATED)
+    settled_minor = min(released_minor, max(owed.outstanding_minor, 0) if owed else 0)
+    if settled_minor <= 0:
+        return []
+    stream = naming.void_allocation_id(voiding.invoice_id)
+    return [(stream, used(stream, Settlement([], settled_minor), account, today))]
 
 
 def _corrections(voiding: Voiding, book: Book) -> Iterator[tuple[AdjustmentReason, int]]:

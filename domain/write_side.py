@@ -20,7 +20,7 @@ from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded, 
 from contracts.ledger import GlAccount
 from contracts.payment import PaymentPosted
 from contracts.price_list import Price, PriceListPublished, PricesAdded
-from contracts.refund import RefundFailed, RefundRejected, RefundRequested
+from contracts.refund import RefundFailed, RefundIssued, RefundRejected, RefundRequested
 
 
 class AccountStatus(StrEnum):
@@ -39,6 +39,14 @@ class ItemKind(StrEnum):
     """What was adjusted on an invoice for one reason: a void takes it back."""
     REFUND = "refund"
     """What of a payment was given back, or is asked for: the rest can still be refunded."""
+    UNALLOCATED = "unallocated"
+    """What the account owes on no invoice, one item: money refunded that invoices had, debits."""
+    HELD = "held"
+    """Credit that is kept for a refund, by the refund's id, until it is made or is not."""
+
+
+UNALLOCATED: Final = "unallocated"
+"""The id of an account's only item of that kind."""
 
 
 class AccountHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,20 +134,30 @@ def open_items_after(items: Items, event: Event) -> None:
         case PaymentPosted() | CreditAllocated():
             for allocation in event.allocations:
                 _reduce(items, allocation.invoice_id, allocation.amount.minor)
+            _beside(items, event, sum(part.amount.minor for part in event.allocations))
         case AdjustmentApplied(invoice_id=str(invoice_id)):
             credit = event.direction is Direction.CREDIT
             credit_minor = event.amount.minor if credit else -event.amount.minor
-            if (ItemKind.INVOICE, invoice_id) in items:  # not on one that was voided
-                _raise(items, ItemKind.ADJUSTMENT, adjusted(invoice_id, event.reason), credit_minor)
-                _reduce(items, invoice_id, credit_minor)
+            _adjust(items, invoice_id, event.reason, credit_minor)
+        case AdjustmentApplied():
+            for allocation in event.allocations:
+                _adjust(items, allocation.invoice_id, event.reason, allocation.amount.minor)
+            _beside(items, event, sum(part.amount.minor for part in event.allocations))
         case InvoiceVoided():
             items.pop((ItemKind.INVOICE, event.invoice_id), None)
             for reason in AdjustmentReason:
                 items.pop((ItemKind.ADJUSTMENT, adjusted(event.invoice_id, reason)), None)
         case RefundRequested():
             _raise(items, ItemKind.REFUND, event.payment_id, event.amount.minor)
+            _raise(items, ItemKind.HELD, event.refund_id, event.held.minor if event.held else 0)
+        case RefundIssued():
+            items.pop((ItemKind.HELD, event.refund_id), None)
+            _beside(items, event, 0)
         case RefundRejected() | RefundFailed():
+            items.pop((ItemKind.HELD, event.refund_id), None)
             _raise(items, ItemKind.REFUND, event.payment_id, -event.amount.minor)
+            if isinstance(event, RefundFailed):
+                _beside(items, event, 0)
         case _:
             pass  # every other event leaves the open items as they are
 
@@ -149,15 +167,34 @@ def adjusted(invoice_id: str, reason: AdjustmentReason) -> str:
     return f"{invoice_id}/{reason}"
 
 
+def _adjust(items: Items, invoice_id: str, reason: AdjustmentReason, credit_minor: int) -> None:
+    if (ItemKind.INVOICE, invoice_id) in items:  # not on one that was voided
+        _raise(items, ItemKind.ADJUSTMENT, adjusted(invoice_id, reason), credit_minor)
+        _reduce(items, invoice_id, credit_minor)
+
+
+def _beside(items: Items, event: Posted, settled_minor: int) -> None:
+    """What an event books on the receivable, beyond what it settles of invoices, is on none."""
+    owed_minor = settled_minor + sum(
+        posting.amount_minor
+        for posting in event.postings
+        if posting.gl_account is GlAccount.RECEIVABLE
+    )
+    _raise(items, ItemKind.UNALLOCATED, UNALLOCATED, owed_minor, event.booked_on)
+
+
 def _reduce(items: Items, invoice_id: str, amount_minor: int) -> None:
     if (ItemKind.INVOICE, invoice_id) in items:
         _raise(items, ItemKind.INVOICE, invoice_id, -amount_minor)
 
 
-def _raise(items: Items, kind: ItemKind, item_id: str, amount_minor: int) -> None:
+def _raise(
+    items: Items, kind: ItemKind, item_id: str, amount_minor: int, due_on: date | None = None
+) -> None:
     """Raise an item, which appears with its first amount and is gone when nothing is left."""
     key = (kind, item_id)
-    item = items.get(key) or OpenItem(kind=kind, item_id=item_id, outstanding_minor=0)
+    new = OpenItem(kind=kind, item_id=item_id, outstanding_minor=0, due_on=due_on)
+    item = items.get(key, new)
     left_minor = item.outstanding_minor + amount_minor
     if left_minor:
         items[key] = msgspec.structs.replace(item, outstanding_minor=left_minor)

@@ -190,17 +190,23 @@ def _settle(
 
 
 def _adjusted(work: _Batch, recorded: Recorded, event: AdjustmentApplied) -> None:
-    if event.invoice_id is None:
-        return
-    amount_minor = event.amount.minor
-    change = work.change(recorded, event.invoice_id)
+    if event.invoice_id is not None:
+        _adjust(work, recorded, event, event.invoice_id, event.amount.minor)
+    for part in event.allocations:
+        _adjust(work, recorded, event, part.invoice_id, part.amount.minor)
+
+
+def _adjust(
+    work: _Batch, recorded: Recorded, event: AdjustmentApplied, invoice_id: str, amount_minor: int
+) -> None:
+    change = work.change(recorded, invoice_id)
     if event.reason is not AdjustmentReason.INVOICE_VOID:  # of which the void itself says all
         credit = event.direction is Direction.CREDIT
         change.outstanding_minor += -amount_minor if credit else amount_minor
     work.adjustments.append(
         (
             recorded.tenant,
-            event.invoice_id,
+            invoice_id,
             recorded.position,
             event.adjustment_id,
             event.reason,

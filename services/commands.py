@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from enum import Flag, auto
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from contracts.event import Event
 from domain import (
     account,
     adjustment,
@@ -22,6 +24,7 @@ from domain import (
     remittance,
     statement,
 )
+from domain.book import Book
 from domain.decider import Decider
 
 
@@ -40,6 +43,11 @@ class Needs(Flag):
     """What of the payment was given back, or is asked for."""
     LINES = auto()
     """The charges of the draft."""
+    UNALLOCATED = auto()
+    """What the account owes on no invoice."""
+    HELD = auto()
+    """The credit that refunds hold."""
+    OWED = OPEN_INVOICES | UNALLOCATED
 
 
 class Spec(NamedTuple):
@@ -53,335 +61,159 @@ class Spec(NamedTuple):
     scope: str
 
 
+def _on_account(
+    command: type, decider: Decider, stream: str, scope: str, needs: Needs = Needs.NOTHING
+) -> Spec:
+    """A command on an account that it names, and whose lock guards it."""
+    return Spec(command, decider, attrgetter(stream), attrgetter("account_id"), needs, scope)
+
+
+def _alone(
+    command: type, decider: Decider, stream: str, scope: str, needs: Needs = Needs.NOTHING
+) -> Spec:
+    """A command on a stream of its own."""
+    return Spec(command, decider, attrgetter(stream), _no_account, needs, scope)
+
+
 def _no_account(_command: Any) -> None:
     return None
 
 
-def _account_id(command: Any) -> str | None:
-    return command.account_id  # type: ignore[no-any-return]  # commands are told apart by the table
-
-
 COMMANDS: Final = (
-    Spec(
-        account.OpenAccount,
-        account.ACCOUNT,
-        lambda command: command.account_id,
-        _account_id,
-        Needs.NOTHING,
-        "billing:account:write",
+    _on_account(account.OpenAccount, account.ACCOUNT, "account_id", "billing:account:write"),
+    _on_account(account.RecordContact, account.ACCOUNT, "account_id", "billing:account:write"),
+    _on_account(account.SuspendAccount, account.ACCOUNT, "account_id", "billing:account:suspend"),
+    _on_account(account.ReinstateAccount, account.ACCOUNT, "account_id", "billing:account:suspend"),
+    _on_account(
+        charge.CaptureCharge, charge.CHARGE, "charge_id", "billing:charge:write", Needs.PRICE
     ),
-    Spec(
-        account.RecordContact,
-        account.ACCOUNT,
-        lambda command: command.account_id,
-        _account_id,
-        Needs.NOTHING,
-        "billing:account:write",
-    ),
-    Spec(
-        account.SuspendAccount,
-        account.ACCOUNT,
-        lambda command: command.account_id,
-        _account_id,
-        Needs.NOTHING,
-        "billing:account:suspend",
-    ),
-    Spec(
-        account.ReinstateAccount,
-        account.ACCOUNT,
-        lambda command: command.account_id,
-        _account_id,
-        Needs.NOTHING,
-        "billing:account:suspend",
-    ),
-    Spec(
-        charge.CaptureCharge,
-        charge.CHARGE,
-        lambda command: command.charge_id,
-        _account_id,
-        Needs.PRICE,
-        "billing:charge:write",
-    ),
-    Spec(
+    _on_account(
         charge.ReverseCharge,
         charge.CHARGE,
-        lambda command: command.charge_id,
-        _account_id,
-        Needs.OPEN_CHARGES,
+        "charge_id",
         "billing:charge:reverse",
+        Needs.OPEN_CHARGES,
     ),
-    Spec(
+    _on_account(
         invoice.CreateDraftInvoice,
         invoice.INVOICE,
-        lambda command: command.invoice_id,
-        _account_id,
-        Needs.OPEN_CHARGES,
+        "invoice_id",
         "billing:invoice:draft",
+        Needs.OPEN_CHARGES,
     ),
-    Spec(
+    _on_account(
         invoice.IssueInvoice,
         invoice.INVOICE,
-        lambda command: command.invoice_id,
-        _account_id,
-        Needs.NUMBER | Needs.LINES,
+        "invoice_id",
         "billing:invoice:issue",
+        Needs.NUMBER | Needs.LINES,
     ),
-    Spec(
+    _on_account(
         invoice.VoidInvoice,
         invoice.INVOICE,
-        lambda command: command.invoice_id,
-        _account_id,
-        Needs.CORRECTED,
+        "invoice_id",
         "billing:invoice:void",
+        Needs.CORRECTED | Needs.UNALLOCATED,
     ),
-    Spec(
-        collecting.RemindInvoice,
-        invoice.INVOICE,
-        lambda command: command.invoice_id,
-        _account_id,
-        Needs.NOTHING,
-        "billing:invoice:issue",
+    _on_account(collecting.RemindInvoice, invoice.INVOICE, "invoice_id", "billing:invoice:issue"),
+    _on_account(
+        collecting.SendToCollections, invoice.INVOICE, "invoice_id", "billing:invoice:issue"
     ),
-    Spec(
-        collecting.SendToCollections,
-        invoice.INVOICE,
-        lambda command: command.invoice_id,
-        _account_id,
-        Needs.NOTHING,
-        "billing:invoice:issue",
+    _on_account(
+        payment.PostPayment, payment.PAYMENT, "payment_id", "billing:payment:post", Needs.OWED
     ),
-    Spec(
-        payment.PostPayment,
-        payment.PAYMENT,
-        lambda command: command.payment_id,
-        _account_id,
-        Needs.OPEN_INVOICES,
-        "billing:payment:post",
-    ),
-    Spec(
+    _on_account(
         card.InitiateCardPayment,
         payment.PAYMENT,
-        lambda command: command.payment_id,
-        _account_id,
+        "payment_id",
+        "billing:payment:post",
         Needs.OPEN_INVOICES,
-        "billing:payment:post",
     ),
-    Spec(
-        card.CompleteCardPayment,
-        payment.PAYMENT,
-        lambda command: command.payment_id,
-        _account_id,
-        Needs.OPEN_INVOICES,
-        "billing:payment:post",
+    _on_account(
+        card.CompleteCardPayment, payment.PAYMENT, "payment_id", "billing:payment:post", Needs.OWED
     ),
-    Spec(
-        card.FailCardPayment,
-        payment.PAYMENT,
-        lambda command: command.payment_id,
-        _account_id,
-        Needs.NOTHING,
-        "billing:payment:post",
-    ),
-    Spec(
+    _on_account(card.FailCardPayment, payment.PAYMENT, "payment_id", "billing:payment:post"),
+    _on_account(
         payment_method.SavePaymentMethod,
         payment_method.PAYMENT_METHOD,
-        lambda command: command.payment_method_id,
-        _account_id,
-        Needs.NOTHING,
+        "payment_method_id",
         "billing:account:write",
     ),
-    Spec(
+    _on_account(
         payment_method.RemovePaymentMethod,
         payment_method.PAYMENT_METHOD,
-        lambda command: command.payment_method_id,
-        _account_id,
-        Needs.NOTHING,
+        "payment_method_id",
         "billing:account:write",
     ),
-    Spec(
+    _on_account(
         credit.AllocateCredit,
         credit.CREDIT,
-        lambda command: command.credit_allocation_id,
-        _account_id,
-        Needs.OPEN_INVOICES,
+        "credit_allocation_id",
         "billing:payment:post",
+        Needs.OWED | Needs.HELD,
     ),
-    Spec(
+    _on_account(
         refund.RequestRefund,
         refund.REFUND,
-        lambda command: command.refund_id,
-        _account_id,
-        Needs.REFUNDS,
+        "refund_id",
         "billing:refund:request",
+        Needs.REFUNDS | Needs.HELD,
     ),
-    Spec(
-        refund.ApproveRefund,
-        refund.REFUND,
-        lambda command: command.refund_id,
-        _account_id,
-        Needs.NOTHING,
-        "billing:refund:approve",
-    ),
-    Spec(
+    _on_account(refund.ApproveRefund, refund.REFUND, "refund_id", "billing:refund:approve"),
+    _on_account(
         refund.RejectRefund,
         refund.REFUND,
-        lambda command: command.refund_id,
-        _account_id,
-        Needs.REFUNDS,
+        "refund_id",
         "billing:refund:approve",
+        Needs.REFUNDS | Needs.HELD,
     ),
-    Spec(
+    _on_account(
         refund.PostRefund,
         refund.REFUND,
-        lambda command: command.refund_id,
-        _account_id,
-        Needs.NOTHING,
+        "refund_id",
         "billing:refund:approve",
+        Needs.HELD | Needs.UNALLOCATED,
     ),
-    Spec(
+    _on_account(
         refund.FailRefund,
         refund.REFUND,
-        lambda command: command.refund_id,
-        _account_id,
-        Needs.REFUNDS,
+        "refund_id",
         "billing:refund:approve",
+        Needs.REFUNDS | Needs.HELD | Needs.UNALLOCATED,
     ),
-    Spec(
+    _on_account(
         adjustment.ApplyAdjustment,
         adjustment.ADJUSTMENT,
-        lambda command: command.adjustment_id,
-        _account_id,
-        Needs.OPEN_INVOICES | Needs.CORRECTED,
+        "adjustment_id",
         "billing:adjustment:post",
+        Needs.OWED | Needs.CORRECTED,
     ),
-    Spec(
+    _alone(
         price_list.PublishPriceList,
         price_list.PRICE_LIST,
-        lambda command: command.price_list_id,
-        _no_account,
-        Needs.WINDOWS,
+        "price_list_id",
         "billing:pricelist:manage",
+        Needs.WINDOWS,
     ),
-    Spec(
-        encounter.RecordEncounter,
-        encounter.ENCOUNTER,
-        lambda command: command.encounter_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:charge:write",
+    _alone(encounter.RecordEncounter, encounter.ENCOUNTER, "encounter_id", "billing:charge:write"),
+    _alone(encounter.ParkEncounter, encounter.ENCOUNTER, "encounter_id", "billing:charge:write"),
+    _alone(encounter.ResumeEncounter, encounter.ENCOUNTER, "encounter_id", "billing:charge:write"),
+    _alone(encounter.FinishEncounter, encounter.ENCOUNTER, "encounter_id", "billing:charge:write"),
+    _alone(
+        remittance.RecordRemittance, remittance.REMITTANCE, "remittance_id", "billing:payment:post"
     ),
-    Spec(
-        encounter.ParkEncounter,
-        encounter.ENCOUNTER,
-        lambda command: command.encounter_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:charge:write",
+    _alone(remittance.SettleClaims, remittance.REMITTANCE, "remittance_id", "billing:payment:post"),
+    _alone(intake.RejectIntake, intake.INTAKE, "rejection_id", "billing:tenant:admin"),
+    _alone(intake.RetryIntake, intake.INTAKE, "rejection_id", "billing:tenant:admin"),
+    _alone(intake.DiscardIntake, intake.INTAKE, "rejection_id", "billing:tenant:admin"),
+    _alone(gl_export.RequestGlExport, gl_export.GL_EXPORT, "gl_export_id", "billing:gl:export"),
+    _alone(gl_export.CompleteGlExport, gl_export.GL_EXPORT, "gl_export_id", "billing:gl:export"),
+    _alone(gl_export.FailGlExport, gl_export.GL_EXPORT, "gl_export_id", "billing:gl:export"),
+    _alone(statement.StartStatementRun, statement.STATEMENT, "stream_id", "billing:statement:run"),
+    _alone(
+        statement.CompleteStatementRun, statement.STATEMENT, "stream_id", "billing:statement:run"
     ),
-    Spec(
-        encounter.ResumeEncounter,
-        encounter.ENCOUNTER,
-        lambda command: command.encounter_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:charge:write",
-    ),
-    Spec(
-        encounter.FinishEncounter,
-        encounter.ENCOUNTER,
-        lambda command: command.encounter_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:charge:write",
-    ),
-    Spec(
-        remittance.RecordRemittance,
-        remittance.REMITTANCE,
-        lambda command: command.remittance_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:payment:post",
-    ),
-    Spec(
-        remittance.SettleClaims,
-        remittance.REMITTANCE,
-        lambda command: command.remittance_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:payment:post",
-    ),
-    Spec(
-        intake.RejectIntake,
-        intake.INTAKE,
-        lambda command: command.rejection_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:tenant:admin",
-    ),
-    Spec(
-        intake.RetryIntake,
-        intake.INTAKE,
-        lambda command: command.rejection_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:tenant:admin",
-    ),
-    Spec(
-        intake.DiscardIntake,
-        intake.INTAKE,
-        lambda command: command.rejection_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:tenant:admin",
-    ),
-    Spec(
-        gl_export.RequestGlExport,
-        gl_export.GL_EXPORT,
-        lambda command: command.gl_export_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:gl:export",
-    ),
-    Spec(
-        gl_export.CompleteGlExport,
-        gl_export.GL_EXPORT,
-        lambda command: command.gl_export_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:gl:export",
-    ),
-    Spec(
-        gl_export.FailGlExport,
-        gl_export.GL_EXPORT,
-        lambda command: command.gl_export_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:gl:export",
-    ),
-    Spec(
-        statement.StartStatementRun,
-        statement.STATEMENT,
-        lambda command: command.stream_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:statement:run",
-    ),
-    Spec(
-        statement.CompleteStatementRun,
-        statement.STATEMENT,
-        lambda command: command.stream_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:statement:run",
-    ),
-    Spec(
-        statement.FailStatementRun,
-        statement.STATEMENT,
-        lambda command: command.stream_id,
-        _no_account,
-        Needs.NOTHING,
-        "billing:statement:run",
-    ),
+    _alone(statement.FailStatementRun, statement.STATEMENT, "stream_id", "billing:statement:run"),
 )
 
 BY_COMMAND: Final = {spec.command: spec for spec in COMMANDS}
@@ -391,3 +223,9 @@ DECIDERS: Final = {spec.decider.prefix: spec.decider for spec in COMMANDS}
 def decider_of(stream_id: str) -> Decider:
     """The decider whose events a stream holds, by the prefix of its id."""
     return DECIDERS[stream_id.partition("_")[0]]
+
+
+def book_event(book: Book, stream_id: str, event: Event) -> None:
+    """Book a decided event on its stream, for the commands behind it."""
+    state = decider_of(stream_id).evolve(book.states.get(stream_id), event)
+    book.take(stream_id, event, state)

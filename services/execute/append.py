@@ -8,7 +8,7 @@ from contracts.event import Event
 from contracts.ids import event_id
 from domain.decider import Decision, Rejected
 from domain.intake import DiscardIntake, RetryIntake
-from services.commands import BY_COMMAND, decider_of
+from services.commands import BY_COMMAND, book_event
 from services.execute.envelope import (
     KEY_REUSED,
     Done,
@@ -133,8 +133,7 @@ class Decisions:
         book = self._books[envelope.tenant]
         named: list[tuple[str, int, Event]] = []
         for stream_id, event in decided:
-            state = decider_of(stream_id).evolve(book.states.get(stream_id), event)
-            book.take(stream_id, event, state)
+            book_event(book, stream_id, event)
             named.append((stream_id, book.versions[stream_id], event))
         self._rows.add_command(envelope, named, bodies)
         rejected = rejected_row(envelope)

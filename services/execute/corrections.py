@@ -44,6 +44,11 @@ def items_named(envelope: Envelope, account: tuple[str, str]) -> Iterator[Item]:
             pass  # no other command corrects anything
 
 
+def is_on_account(command: Any) -> bool:
+    """Whether it adjusts whichever invoices an account has, so that all items of them are asked."""
+    return isinstance(command, ApplyAdjustment) and command.invoice_id is None
+
+
 def methods_named(envelopes: Sequence[Envelope]) -> set[Name]:
     """The saved cards that are to be charged: nobody begins a payment by one that was removed."""
     return {

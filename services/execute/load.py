@@ -17,6 +17,7 @@ from services.commands import BY_COMMAND, DECIDERS, Needs
 from services.execute.corrections import (
     charges_of_drafts,
     charges_of_voided,
+    is_on_account,
     items_named,
     items_of_refunds,
     methods_named,
@@ -34,6 +35,14 @@ Books = dict[str, Book]
 _STATE_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
     prefix: msgspec.json.Decoder(decider.states).decode for prefix, decider in DECIDERS.items()
 }
+
+_WHOLE: Final = (
+    (Needs.OPEN_INVOICES, ItemKind.INVOICE),
+    (Needs.UNALLOCATED, ItemKind.UNALLOCATED),
+    (Needs.HELD, ItemKind.HELD),
+)
+# What these items are of has a stream of the item's id.
+_STREAMS: Final = frozenset({ItemKind.CHARGE, ItemKind.INVOICE})
 
 _ITEMS: Final = sql("load_items.sql")
 _NAMED_ITEMS: Final = sql("load_named_items.sql")
@@ -109,8 +118,9 @@ async def _load_items(
             continue
         command, needs = envelope.command, BY_COMMAND[type(envelope.command)].needs
         named |= set(items_named(envelope, account))
-        if Needs.OPEN_INVOICES in needs:
-            whole.add((*account, ItemKind.INVOICE))
+        whole |= {(*account, kind) for need, kind in _WHOLE if need in needs}
+        if is_on_account(command):
+            whole.add((*account, ItemKind.ADJUSTMENT))
         elif isinstance(command, ReverseCharge):
             named.add((*account, ItemKind.CHARGE, str(command.charge_id)))
         elif isinstance(command, CreateDraftInvoice):
@@ -144,7 +154,7 @@ def _put_items(books: Books, rows: Sequence[Any]) -> set[tuple[str, str]]:
         )
         items = books[row["tenant"]].open_items.setdefault(row["account_id"], {})
         items[item.kind, item.item_id] = item
-    return {(row["tenant"], row["item_id"]) for row in rows}
+    return {(row["tenant"], row["item_id"]) for row in rows if row["kind"] in _STREAMS}
 
 
 async def _load_heads(

@@ -12,7 +12,7 @@ from contracts.event import Event
 from domain.book import Book
 from domain.decider import Rejected
 from domain.write_side import AccountHead
-from services.commands import decider_of
+from services.commands import book_event
 from services.execute.attempt import LedgerUnavailable, utc_now
 from services.execute.envelope import Envelope, Refused
 from services.execute.faults import StreamMoved, is_away
@@ -78,6 +78,5 @@ def _decided(envelope: Envelope, book: Book) -> Preview:
         return Refused(code=rejected.code, detail=rejected.detail)
     for stream_id, event in decided:
         # For the commands behind it: two charges may together exceed what an account can hold.
-        state = decider_of(stream_id).evolve(book.states.get(stream_id), event)
-        book.take(stream_id, event, state)
+        book_event(book, stream_id, event)
     return [event for _, event in decided]

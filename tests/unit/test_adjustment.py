@@ -22,12 +22,14 @@ from tests.fixtures.clinic_events import (
     OTHER_ID,
     TODAY,
     adjusted,
+    captured,
     opened,
     owed,
     paid,
     usd,
 )
 from tests.fixtures.scenario import given
+from tests.unit.payments import part
 
 INVOICE = InvoiceId("inv_1")
 
@@ -58,8 +60,9 @@ def adjust(minor: int = 1_000, **fields: Any) -> ApplyAdjustment:
 def test_the_reason_decides_the_account_of_the_other_side(
     reason: AdjustmentReason, against: str
 ) -> None:
-    command = adjust(reason=reason)
-    given(ADJUSTMENT, opened()).when(command).then(adjusted(against, 1_000, reason=reason))
+    command = adjust(reason=reason, invoice_id=INVOICE)
+    scenario = given(ADJUSTMENT, opened(), *owed(1, 10_000))
+    scenario.when(command).then(adjusted(against, 1_000, reason=reason, invoice_id=INVOICE))
 
 
 def test_a_debit_raises_what_is_owed() -> None:
@@ -98,9 +101,33 @@ def test_an_invoice_with_nothing_outstanding_is_not_adjusted() -> None:
         given(ADJUSTMENT, opened()).when(command).then_rejected(InvoiceNotOutstanding)
 
 
-def test_an_account_is_adjusted_without_an_invoice() -> None:
-    scenario = given(ADJUSTMENT, opened(), *owed(1, 10_000))
-    scenario.when(adjust(99_999)).then(adjusted("4910", 99_999))
+def test_a_credit_on_the_account_lowers_what_is_owed_longest() -> None:
+    scenario = given(ADJUSTMENT, opened(), *owed(1, 1_000), *owed(2, 10_000))
+    lowered = (part(INVOICE, 1_000), part(InvoiceId("inv_2"), 500))
+    outcome = scenario.when(adjust(1_500))
+    outcome.then(adjusted("4910", 1_500, allocations=lowered), paid("adj_1"))
+    left = scenario.happened(*outcome.events).book.items(ACCOUNT_ID, ItemKind.INVOICE)
+    assert [(item.item_id, item.outstanding_minor) for item in left] == [("inv_2", 9_500)]
+
+
+def test_a_debit_on_the_account_is_owed_on_no_invoice_until_a_credit_takes_it() -> None:
+    scenario = given(ADJUSTMENT, opened())
+    scenario.happened(*scenario.when(adjust(1_500, direction=Direction.DEBIT)).events)
+    (owed_,) = scenario.book.owed(ACCOUNT_ID)
+    assert (owed_.kind, owed_.outstanding_minor, owed_.due_on) == (
+        ItemKind.UNALLOCATED,
+        1_500,
+        TODAY,
+    )
+    second = AdjustmentId("adj_2")
+    scenario.happened(*scenario.when(adjust(1_500, adjustment_id=second)).events)
+    assert scenario.book.owed(ACCOUNT_ID) == []
+    assert scenario.book.account(ACCOUNT_ID).receivable_minor == 0
+
+
+def test_no_more_is_credited_than_the_account_is_asked_for() -> None:
+    scenario = given(ADJUSTMENT, opened(), captured(1, 5_000), *owed(2, 999))
+    scenario.when(adjust(1_000)).then_rejected(Invalid, "owes 9.99 USD on invoices")
 
 
 @pytest.mark.parametrize("minor", [0, -1])
@@ -163,6 +190,7 @@ def test_an_adjustment_of_another_account_is_none_of_this_one() -> None:
 
 
 def test_an_adjustment_may_count_for_an_earlier_day() -> None:
-    (event,) = given(ADJUSTMENT, opened()).when(adjust(effective_on=date(2025, 1, 1))).events
+    scenario = given(ADJUSTMENT, opened(), *owed(1, 10_000))
+    (event,) = scenario.when(adjust(effective_on=date(2025, 1, 1))).events
     assert isinstance(event, AdjustmentApplied)
     assert (event.effective_on, event.booked_on) == (date(2025, 1, 1), TODAY)

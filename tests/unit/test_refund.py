@@ -5,10 +5,15 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from contracts.ids import InvoiceId, PaymentId, RefundId
+from contracts.ids import CreditAllocationId, InvoiceId, PaymentId, RefundId
+from contracts.ledger import GlAccount
 from contracts.money import Money
-from contracts.payment import PaymentMethod
+from contracts.payment import PaymentMethod, PaymentPosted
 from contracts.refund import RefundApproved, RefundFailed, RefundIssued, RefundRejected
+from domain import ledger
+from domain.credit import CREDIT, AllocateCredit
+from domain.invoice import INVOICE, VoidInvoice
+from domain.payment import PAYMENT, PostPayment
 from domain.refund import (
     REFUND,
     ApproveRefund,
@@ -20,6 +25,7 @@ from domain.refund import (
 from domain.rejections import (
     AlreadyExists,
     AmountExceedsRefundable,
+    CreditExceeded,
     CurrencyUnsupported,
     FourEyes,
     Invalid,
@@ -28,12 +34,15 @@ from domain.rejections import (
     RefundNotApproved,
     RefundSettled,
 )
+from domain.write_side import ItemKind
 from tests.fixtures.clinic_events import (
     ACCOUNT_ID,
     OTHER_ID,
+    TODAY,
     begun,
     opened,
     owed,
+    paid,
     posted,
     refund_asked,
     sealed,
@@ -60,6 +69,14 @@ REJECTED = RefundRejected(
 )
 
 
+def allocate(minor: int | None = None, name: str = "crd_1") -> AllocateCredit:
+    return AllocateCredit(
+        credit_allocation_id=CreditAllocationId(name),
+        account_id=ACCOUNT_ID,
+        amount=None if minor is None else usd(minor),
+    )
+
+
 def ask(minor: int = 3_000, **fields: Any) -> RequestRefund:
     return RequestRefund(
         **{
@@ -81,7 +98,8 @@ def part_used() -> Scenario:
 
 
 def test_asking_reserves_the_amount_for_somebody_to_decide(part_used: Scenario) -> None:
-    part_used.when(ask(reason=sealed())).then(refund_asked(3_000, reason=sealed()))
+    asked = refund_asked(3_000, reason=sealed(), held=usd(1_000))
+    part_used.when(ask(reason=sealed())).then(asked)
     part_used.happened(refund_asked(3_000))
     beyond = ask(7_001, refund_id=RefundId("rfd_2"))
     part_used.when(beyond).then_rejected(AmountExceedsRefundable, "70.00 USD of payment")
@@ -198,6 +216,104 @@ def test_a_refund_that_failed_is_taken_back_to_the_cent(part_used: Scenario) -> 
     part_used.when(FAIL).then_nothing()
     part_used.when(POST).then_rejected(RefundNotApproved, "is failed")
     assert len(part_used.when(ask(10_000, refund_id=RefundId("rfd_2"))).events) == 1
+
+
+def test_credit_that_a_refund_holds_settles_nothing_else() -> None:
+    scenario = given(REFUND, opened(), posted(10_000), *owed(7, 10_000))
+    scenario.happened(*scenario.when(ask(6_000)).events)
+    credit = scenario.of(CREDIT)
+    credit.when(allocate(4_001)).then_rejected(CreditExceeded, "has 40.00 USD of credit, less than")
+    credit.when(allocate(4_001)).then_rejected(CreditExceeded, "refunds hold 60.00 more")
+    scenario.happened(*credit.when(allocate()).events)
+    credit.when(allocate(1, "crd_2")).then_rejected(CreditExceeded, "has no credit")
+    scenario.happened(APPROVED)
+    (issued,) = scenario.when(POST).events
+    assert isinstance(issued, RefundIssued)
+    assert (issued.from_credit, issued.from_receivable) == (usd(6_000), usd(0))
+    scenario.happened(issued)
+    assert [item.outstanding_minor for item in scenario.book.owed(ACCOUNT_ID)] == [6_000]
+
+
+@pytest.mark.parametrize("end", [[REJECTED], [APPROVED, FAIL], [APPROVED, POST, FAIL]])
+def test_credit_is_free_again_when_its_refund_is_not_made(end: list[Any]) -> None:
+    scenario = given(REFUND, opened(), posted(10_000))
+    scenario.happened(*scenario.when(ask(10_000)).events)
+    assert scenario.book.free_credit_minor(ACCOUNT_ID) == 0
+    for step in end:
+        event = step in (POST, FAIL)
+        scenario.happened(*(scenario.when(step).events if event else [step]))
+    assert scenario.book.free_credit_minor(ACCOUNT_ID) == 10_000
+    assert scenario.book.items(ACCOUNT_ID, ItemKind.HELD) == []
+
+
+def test_two_refunds_share_the_credit_and_neither_takes_what_the_other_holds() -> None:
+    settled = part(InvoiceId("inv_7"), 9_000)
+    scenario = given(REFUND, opened(), *owed(7, 9_000), posted(19_000, settled))
+    second = RefundId("rfd_2")
+    scenario.happened(*scenario.when(ask(6_000)).events)
+    (asked,) = scenario.when(ask(6_000, refund_id=second)).events
+    assert asked.held == usd(4_000)  # type: ignore[attr-defined]  # a request
+    scenario.happened(asked)
+    for refund_id, credit, owed_again in ((second, 4_000, 2_000), (RFD, 6_000, 0)):
+        scenario.happened(structs.replace(APPROVED, refund_id=refund_id))
+        (issued,) = scenario.when(PostRefund(refund_id=refund_id)).events
+        assert isinstance(issued, RefundIssued)
+        assert (issued.from_credit, issued.from_receivable) == (usd(credit), usd(owed_again))
+        scenario.happened(issued)
+
+
+@pytest.fixture
+def owed_again() -> Scenario:
+    """100.00 paid on an invoice, and given back: the invoice is paid, the account owes 100.00."""
+    settled = part(InvoiceId("inv_7"), 10_000)
+    scenario = given(REFUND, opened(), *owed(7, 10_000), posted(10_000, settled))
+    scenario.happened(paid("pay_1", invoice_id=InvoiceId("inv_7")), refund_asked(10_000), APPROVED)
+    return scenario.happened(*scenario.when(POST).events)
+
+
+def test_what_is_owed_again_is_due_at_once_and_the_next_money_settles_it(
+    owed_again: Scenario,
+) -> None:
+    (again,) = owed_again.book.owed(ACCOUNT_ID)
+    assert (again.kind, again.outstanding_minor) == (ItemKind.UNALLOCATED, 10_000)
+    assert again.due_on == TODAY
+    pay = PostPayment(
+        payment_id=PaymentId("pay_2"),
+        account_id=ACCOUNT_ID,
+        amount=usd(10_500),
+        method=PaymentMethod.CASH,
+    )
+    (event,) = owed_again.of(PAYMENT).when(pay).events
+    assert isinstance(event, PaymentPosted)
+    assert (event.allocations, event.credited) == ((), usd(500))
+    head = owed_again.happened(event).book.account(ACCOUNT_ID)
+    assert (head.receivable_minor, head.credit_minor) == (0, 500)
+    assert owed_again.book.owed(ACCOUNT_ID) == []
+
+
+def test_a_void_gives_no_credit_for_money_that_was_given_back_before(
+    owed_again: Scenario,
+) -> None:
+    void = VoidInvoice(invoice_id=InvoiceId("inv_7"), account_id=ACCOUNT_ID, reason=sealed())
+    owed_again.happened(*owed_again.of(INVOICE).when(void).events)
+    head = owed_again.book.account(ACCOUNT_ID)
+    assert (head.receivable_minor, head.credit_minor) == (0, 0)
+    assert owed_again.book.owed(ACCOUNT_ID) == []
+
+
+def test_what_was_owed_again_and_paid_is_credit_when_the_refund_fails(
+    owed_again: Scenario,
+) -> None:
+    settled = {"postings": ledger.payment(GlAccount.CASH, 4_000, 0), "credited": usd(0)}
+    owed_again.happened(posted(4_000, payment_id=PaymentId("pay_2"), **settled))
+    (failed,) = owed_again.when(FAIL).events
+    assert isinstance(failed, RefundFailed)
+    assert [(line.gl_account, line.amount_minor) for line in failed.postings] == [
+        ("2100", -4_000),
+        ("1100", -6_000),
+        ("1010", 10_000),
+    ]
+    assert owed_again.happened(failed).book.owed(ACCOUNT_ID) == []
 
 
 def test_a_refund_that_failed_before_it_was_booked_books_nothing(part_used: Scenario) -> None:

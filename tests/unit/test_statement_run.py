@@ -20,6 +20,7 @@ from domain.statement import (
     StatementRunEnded,
     StatementRunning,
 )
+from services.commands import book_event
 from services.sagas.stating import summary
 from services.statements.collections import CollectionSchedule
 
@@ -40,7 +41,7 @@ def decide(book: Book, command: Any) -> list[Any]:
     """Decide a command and book what it decided."""
     decided = STATEMENT.decide(command, book)
     for stream_id, event in decided:
-        book.take(stream_id, event, STATEMENT.evolve(book.states.get(stream_id), event))
+        book_event(book, stream_id, event)
     return [event for _, event in decided]
 
 

@@ -5,4 +5,4 @@ SELECT i.*
               $5::text::bigint[], $6::text::date[], $7::text::text[])
     AS i (tenant, account_id, kind, item_id, outstanding_minor, due_on, number)
     ON CONFLICT (tenant, account_id, kind, item_id) DO UPDATE
-   SET outstanding_minor = excluded.outstanding_minor
+   SET outstanding_minor = excluded.outstanding_minor, due_on = excluded.due_on
