@@ -24,8 +24,8 @@ class AgingBuckets(msgspec.Struct, frozen=True, kw_only=True):
     unallocated: Annotated[
         Money,
         Meta(
-            description="booked on the account and on no invoice: adjustments of the account,"
-            " refunds beyond its credit; negative where it lowers what is owed"
+            description="owed on no invoice: refunds beyond the credit, debit adjustments of the"
+            " account, less what settled it; negative where an older release lowered what is owed"
         ),
     ]
 

@@ -13,7 +13,7 @@ from contracts.event import Event, is_of_account
 from contracts.ids import AccountId
 from contracts.price_list import PriceListPublished, PricesAdded
 from domain.pricing import Prices
-from domain.rejections import EverythingSealed, NotFound
+from domain.rejections import EverythingSealed, Invalid, NotFound
 from domain.tax import TaxRules
 from domain.write_side import (
     AccountHead,
@@ -96,6 +96,17 @@ class Book:
             known = self.calendar.posting_date(facility, self.recorded_at)
             self._today[facility] = known
         return known
+
+    def check_happened(self, name: str, facility: str, day: date | None) -> None:
+        """Refuse a day that is still to come at a facility; raises Invalid.
+
+        Tomorrow is taken: a sender's clock and zone may be ahead of ours.
+        """
+        if day is None:
+            return
+        latest = self.calendar.local_date(facility, self.recorded_at) + timedelta(days=1)
+        if day > latest:
+            raise Invalid(f"{name} {day} is still to come at {facility}: {latest} is the latest")
 
     def items(self, account_id: AccountId, kind: ItemKind) -> list[OpenItem]:
         """The open items of an account of one kind, in no order."""

@@ -139,7 +139,10 @@ def _allocates_the_same(command: PostPayment, allocated: tuple[Allocation, ...])
 
 
 def _post(command: PostPayment, book: Book) -> Decision:
-    check_amount(command.amount, book.account(command.account_id))
+    account = book.account(command.account_id)
+    check_amount(command.amount, account)
+    if command.remittance_id is None:  # a payer's advice comes before its money
+        book.check_happened("received_on", account.facility, command.received_on)
     receipt = Receipt(
         payment_id=command.payment_id,
         account_id=command.account_id,

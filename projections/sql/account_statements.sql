@@ -45,5 +45,19 @@ SELECT a.account_id, a.patient_id, a.name, a.facility, a.currency, a.language, a
                   AND d.booked_on <= $3
                 WHERE r.tenant = a.tenant AND r.account_id = a.account_id
                   AND r.due_on IS NOT NULL
-                GROUP BY r.item, r.due_on) o) i
+                GROUP BY r.item, r.due_on
+                UNION ALL
+               -- On no invoice: due on its day, and what lowered it took the oldest first.
+               SELECT u.booked_on, $3::date - u.booked_on,
+                      least(u.amount_minor, u.owed_minor - u.newer_minor)
+                 FROM (SELECT d.booked_on, d.amount_minor,
+                              sum(d.amount_minor) OVER () AS owed_minor,
+                              coalesce(sum(greatest(d.amount_minor, 0)) OVER newer, 0)
+                                  AS newer_minor
+                         FROM read.receivable_days d
+                        WHERE d.tenant = a.tenant AND d.account_id = a.account_id
+                          AND d.item = 'unallocated' AND d.booked_on <= $3
+                       WINDOW newer AS (ORDER BY d.booked_on DESC
+                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) u
+                WHERE u.amount_minor > 0 AND u.owed_minor > u.newer_minor) o) i
  ORDER BY asked.place

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import msgspec
 import pytest
 
 from contracts.account import AccountOpened
+from contracts.adjustment import Direction
 from contracts.charge import ChargeCaptured
 from contracts.event import Posted
 from contracts.ledger import GlAccount
@@ -17,7 +19,7 @@ from projections.recorded import Recorded
 from tests.fixtures.ledger_events import STARTED_ON, LedgerEvents
 from tests.fixtures.ledger_history import history
 from tests.fixtures.read_models import ReadModels
-from tests.fixtures.report_oracle import TENANTS, aging_of, with_clinic
+from tests.fixtures.report_oracle import TENANTS, aging_of, owed_beside, with_clinic
 
 OWED = (GlAccount.RECEIVABLE, GlAccount.CUSTOMER_CREDIT)
 
@@ -68,9 +70,9 @@ def check(statement: AccountStatement, recorded: Sequence[Recorded], late: Count
         balance_minor += line.amount.minor
         assert line.balance.minor == balance_minor
     assert balance_minor == statement.closing.minor
-    ageing = statement.ageing
+    ageing, beside = statement.ageing, owed_beside(events, statement.last_on)
     for name in ("days_1_30", "days_31_60", "days_61_90", "days_over_90"):
-        assert getattr(ageing, name).minor == late[name]
+        assert getattr(ageing, name).minor == late[name] + beside[name]
     assert ageing.credit.minor == late["credit"]
     parts = (ageing.current, ageing.days_1_30, ageing.days_31_60, ageing.days_61_90)
     owed = sum(part.minor for part in (*parts, ageing.days_over_90))
@@ -98,6 +100,37 @@ async def test_statements_of_all_accounts_are_the_sums_of_their_events(
                     seen["lines"] += len(statement.lines)
                     seen["opening"] += statement.opening.minor != 0
     assert min(seen[name] for name in ("late", "lines", "opening")) > 0
+
+
+async def test_what_is_owed_on_no_invoice_is_due_on_its_day(read_models: ReadModels) -> None:
+    """Of 3.00, 2.00 and 1.00 the first is paid, and half of the second."""
+    ledger, days = LedgerEvents(), dict[str, date]()
+    account = ledger.open_account("pat-1")
+    for booked_on, minor, direction in (
+        (day(0), 300, Direction.DEBIT),
+        (day(50), 200, Direction.DEBIT),
+        (day(60), 400, Direction.CREDIT),
+        (day(80), 100, Direction.DEBIT),
+    ):
+        days[ledger.adjust(account, None, minor, direction)] = booked_on
+    recorded = [
+        msgspec.structs.replace(
+            item, event=msgspec.structs.replace(item.event, booked_on=days[item.stream_id])
+        )
+        if item.stream_id in days
+        else item
+        for item in ledger.recorded
+    ]
+    await read_models.write_log(recorded)
+    await read_models.catch_up(len(recorded))
+    async with read_models.reader("demo") as connection:
+        found = await find_statement(connection, account.account_id, day(0), day(81))
+    assert found is not None
+    ageing = found.ageing
+    assert found.due_on == day(50)
+    assert (ageing.days_1_30.minor, ageing.days_31_60.minor) == (100, 100)
+    assert (ageing.current.minor, ageing.days_61_90.minor, found.closing.minor) == (0, 0, 200)
+    check(found, recorded, Counter())
 
 
 async def test_a_line_says_what_was_done_and_how_it_was_paid(read_models: ReadModels) -> None:
