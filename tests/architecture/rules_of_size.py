@@ -22,7 +22,6 @@ LONG: Final = {
     "domain/invoice.py": "draft, issue and settlement are one aggregate, in every one's order",
     "domain/refund.py": "five commands on one aggregate, and every refusal of each",
     "contracts/views.py": "every row that queries answer, in one place for their readers",
-    "services/commands.py": "one table of every command, a line a field",
     "contracts/inbound.py": "every message that others send, in one place for them to read",
     "pyproject.toml": "a line for the version of every dependency",
     "deploy/runbook.md": "whoever is called at night searches one page",
