@@ -4,6 +4,10 @@
 uv := quote(env("UV", "uv"))
 run := uv + " run"
 
+# Compiled once, modules are read from then on. Where a machine switches that off, every process of
+# every test compiles what it imports: a second or two each.
+export PYTHONDONTWRITEBYTECODE := ""
+
 # Arguments reach a recipe as they were given, spaces and all.
 set positional-arguments
 

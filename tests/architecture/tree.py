@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, cast
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = ("contracts", "domain", "projections", "relay", "services")
@@ -57,9 +57,17 @@ class Text:
         """The syntax of a Python source."""
         return ast.parse(self.text, self.path)
 
+    @cached_property
+    def _nodes(self) -> dict[type[ast.AST], list[ast.AST]]:
+        """By their very kind: one walk is enough for all rules."""
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in ast.walk(self.tree):
+            found.setdefault(type(node), []).append(node)
+        return found
+
     def nodes(self, kind: type[Node]) -> Iterator[Node]:
         """Every node of a kind, in no order."""
-        return (node for node in ast.walk(self.tree) if isinstance(node, kind))
+        return iter(cast("list[Node]", self._nodes.get(kind, [])))
 
     def functions(self) -> Iterator[Function]:
         """Every function and method, synchronous or not."""

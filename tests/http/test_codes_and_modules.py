@@ -8,6 +8,7 @@ from services.code_systems import load_codes, read_codes
 from services.licences import Licences, Module
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import Api, api_over
+from tests.fixtures.licensing import OnlyFor
 from tests.fixtures.walking import Ids, calls_of, make
 
 ACCOUNT = {"patient_id": "p-1", "facility": "north", "currency": "GEL"}
@@ -39,17 +40,6 @@ async def test_a_code_that_its_loaded_system_does_not_have_is_refused(api: Api) 
         assert (refused.status_code, refused.json()["code"]) == (400, "CODE_INVALID")
         assert refused.json()["errors"][0]["path"] == "$.code"
         assert (await charge(fresh, code="1")).headers["Idempotency-Replayed"] == "true"
-
-
-class OnlyFor:
-    """Licenses modules to one tenant."""
-
-    def __init__(self, tenant: str, *modules: str) -> None:
-        self._tenant = tenant
-        self._modules = frozenset(modules)
-
-    async def modules(self, tenant: str) -> frozenset[str]:
-        return self._modules if tenant == self._tenant else frozenset()
 
 
 @pytest.mark.parametrize(

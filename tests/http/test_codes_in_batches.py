@@ -1,6 +1,6 @@
 """Codes that do not hold, or cannot be asked for, in batches and dry runs."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from services.adapters.codes import PostgresCodes
 from services.code_checks import CodeChecks
 from services.code_systems import load_codes, read_codes
 from services.execute.executor import Executor
-from services.ports import Coded, Finding, Verdict
+from tests.fixtures.code_validators import OfOneSystem
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import Api, api_over
 from tests.fixtures.visits import charge_body, open_account
@@ -20,24 +20,13 @@ LOADED = "urn:loaded"
 AWAY = "urn:away"
 
 
-class Server:
-    """A terminology server of one system, which is away until it is told to be there."""
-
-    is_there = False
-
-    async def check(self, codes: Collection[Coded]) -> Mapping[Coded, Finding]:
-        away = Finding(Verdict.UNVERIFIED, "nobody answers")
-        known = Finding(Verdict.VALID) if self.is_there else away
-        return {coded: known for coded in codes if coded.system == AWAY}
+@pytest.fixture
+def server() -> OfOneSystem:
+    return OfOneSystem(AWAY)
 
 
 @pytest.fixture
-def server() -> Server:
-    return Server()
-
-
-@pytest.fixture
-async def coded(database: Database, server: Server) -> AsyncIterator[Api]:
+async def coded(database: Database, server: OfOneSystem) -> AsyncIterator[Api]:
     """An API whose tenant has loaded a system of one code, and connected another."""
     writer = await database.pool("daybook_writer", 6)
     await load_codes(writer, "demo", LOADED, "2026", read_codes(["code\n", "99213\n"]))
@@ -95,7 +84,7 @@ async def test_each_item_of_a_batch_is_told_what_its_code_is(coded: Api) -> None
 
 
 async def test_a_batch_that_could_not_be_checked_may_be_sent_again(
-    coded: Api, server: Server
+    coded: Api, server: OfOneSystem
 ) -> None:
     account_id = await open_account(coded)
     whole = {"charges": charges(account_id, GOOD, OPEN), "atomic": True}

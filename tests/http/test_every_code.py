@@ -1,8 +1,6 @@
-"""Every code of the error table is provoked over HTTP."""
+"""Every code of the error table is provoked over HTTP, each by its case in `provoking`."""
 
 import asyncio
-import re
-from pathlib import Path
 
 from services.api.codes import CODES
 from services.code_checks import CodeChecks
@@ -11,17 +9,22 @@ from services.ports import Verdict
 from tests.fixtures.code_validators import Saying
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import api_over
+from tests.fixtures.provoking import PROVOKED, open_desk
 from tests.fixtures.visits import charge_body, open_account
+from tests.http.test_problems import check
 
 
-def test_every_code_is_provoked_by_a_test_of_this_folder() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
-    # What a test compares a status with: (409, "STATE_CONFLICT"), or check(…, 409, "…").
-    provoked = {
-        code for text in texts for code in re.findall(r'\b[45]\d\d,\s*"([A-Z_]+)"', text)
-    } | {code for text in texts for code in re.findall(r'\["code"\] == "([A-Z_]+)"', text)}
-    missing = CODES.keys() - provoked
-    assert missing == set(), "provoke them by a request in tests/http"
+async def test_every_code_of_the_table_is_answered_by_the_running_api(database: Database) -> None:
+    answered: dict[str, int] = {}
+    async with open_desk(database) as desk:
+        for code, provoke in PROVOKED.items():
+            response = await provoke(desk)
+            problem = check(response, CODES[code].status, code)
+            answered[problem["code"]] = response.status_code
+            assert ("retry-after" in response.headers) == (
+                CODES[code].retry_after_seconds is not None
+            )
+    assert answered == {code: spec.status for code, spec in CODES.items()}
 
 
 async def test_an_account_that_stays_locked_is_told_of_in_time(database: Database) -> None:

@@ -174,14 +174,22 @@ async def state(clinic: Clinic) -> None:
 
 
 async def settled(clinic: Clinic) -> None:
-    """Wait until the gateway's answer to every payment and refund is booked, and runs ended."""
+    """Wait until the gateway's answer to every payment and refund is booked, and all else ended."""
 
     async def is_settled() -> bool:
         refunds = (await clinic.reads("cashier", "/v1/refunds?limit=100"))["items"]
         payments = (await clinic.reads("cashier", "/v1/payments?limit=100"))["items"]
         runs = (await clinic.reads("finance", "/v1/statement-runs"))["items"]
-        found = {each["status"] for each in (*refunds, *payments, *runs)}
-        return found <= {"issued", "rejected", "posted", "failed", "completed"}
+        exports = (await clinic.reads("finance", "/v1/gl-exports"))["items"]
+        found = {each["status"] for each in (*refunds, *payments, *runs, *exports)}
+        log = (await clinic.fetches("finance", "/v1/events?follow=false&after=0")).text
+        return "billing.invoice.sent_to_collections" in log and found <= {
+            "issued",
+            "rejected",
+            "posted",
+            "failed",
+            "completed",
+        }
 
     await until(is_settled)
 

@@ -20,8 +20,8 @@ async def test_every_read_model_is_rebuilt_while_messages_come_and_equals_the_lo
     whole_stack: WholeStack,
 ) -> None:
     beside = ("--json", "--data-dir", str(whole_stack.data_dir))
-    # At a pace, or there is ever more to rebuild: it is about what comes meanwhile.
-    load = Load(whole_stack, "rebuilt", batches_per_second_max=20)
+    # At a pace, or there is ever more to rebuild: it is about what comes meanwhile, 200 a second.
+    load = Load(whole_stack, "rebuilt", batch=10, batches_per_second_max=20)
     async with load.going_on():
         await load.another(200)
         for projection in REGISTRY:

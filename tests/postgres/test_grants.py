@@ -65,8 +65,9 @@ async def test_only_the_write_path_writes_events_and_only_the_sequencer_orders_t
         "event_log": {"daybook_sequencer"},
         "merkle_tiles": {"daybook_sequencer"},
     }
+    held = {role: await rights(admin, role) for role in ROLES}
     for table, allowed in writers.items():
-        found = {role for role in ROLES if (table, "INSERT") in await rights(admin, role)}
+        found = {role for role in ROLES if (table, "INSERT") in held[role]}
         assert found == allowed, table
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ from projections.account_balances_queries import find_account, find_accounts
 from projections.aging import Asked, find_aged_accounts, find_reports, refresh
 from projections.aging_rows import BUCKETS, LocalDates
 from projections.projection import REGISTRY
+from projections.recorded import Recorded
 from projections.revenue_queries import revenue
 from services.tenant_view import tenant_view
 from tests.fixtures.databases import Database
@@ -23,14 +25,19 @@ from tests.fixtures.read_models import ReadModels
 from tests.fixtures.report_oracle import FACILITIES, TENANTS, aging_of, scattered, with_clinic
 
 DAYS = st.integers(-5, 400).map(lambda days: STARTED_ON + timedelta(days=days))
-# One log for all examples: what varies is what is asked.
-LOG = with_clinic(scattered(history(12, 700), 12), 12)
+
+
+@cache
+def log() -> list[Recorded]:
+    """One for all examples: what varies is what is asked. It is made by who needs it, not by every
+    process that collects tests."""
+    return with_clinic(scattered(history(12, 700), 12), 12)
 
 
 @pytest.fixture
 async def filled(read_models: ReadModels) -> ReadModels:
-    await read_models.write_log(LOG)
-    await read_models.catch_up(len(LOG), REGISTRY)
+    await read_models.write_log(log())
+    await read_models.catch_up(len(log()), REGISTRY)
     return read_models
 
 
@@ -53,7 +60,7 @@ async def test_what_an_account_owes_is_aged_by_the_day_at_its_facility(
     filled: ReadModels, day: date, elsewhere: date, tenant: str
 ) -> None:
     dates = LocalDates(elsewhere=elsewhere, at={FACILITIES[0]: day})
-    here, there = aging_of(LOG, tenant, day), aging_of(LOG, tenant, elsewhere)
+    here, there = aging_of(log(), tenant, day), aging_of(log(), tenant, elsewhere)
     async with filled.reader(tenant) as connection:
         page = await find_accounts(connection, today=dates, limit=500)
         one = await find_account(connection, page.items[-1].account_id, today=dates)
@@ -90,7 +97,7 @@ async def test_an_ageing_report_is_the_sum_of_what_was_booked_until_its_day(
             assert found is not None
             assert accounts is not None
             [report] = found.reports.reports
-            check_report(report, accounts, aging_of(LOG, tenant, as_of, booked_to=as_of))
+            check_report(report, accounts, aging_of(log(), tenant, as_of, booked_to=as_of))
 
 
 def check_report(
@@ -117,7 +124,7 @@ def check_report(
         assert aged(total) == total_of(of_currency)
         assert (total.accounts, total.balance.minor) == (len(of_currency), balance_of(aged(total)))
     assert {total.currency for total in report.totals} == {a.currency for a in accounts.items}
-    assert report.position == accounts.position == len(LOG)
+    assert report.position == accounts.position == len(log())
 
 
 def total_of(items: list[AgedAccount]) -> Counter[str]:

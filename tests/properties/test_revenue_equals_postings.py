@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,14 +24,19 @@ from tests.fixtures.report_oracle import FACILITIES, TENANTS, revenue_of, scatte
 
 FIGURES = ("captured", "tax", "adjusted", "collected", "outstanding", "credit")
 DAYS = st.integers(-5, 400).map(lambda days: STARTED_ON + timedelta(days=days))
-# One log for all examples: what varies is what is asked.
-LOG = with_clinic(scattered(history(11, 900), 11), 11)
+
+
+@cache
+def log() -> list[Recorded]:
+    """One for all examples: what varies is what is asked. It is made by who needs it, not by every
+    process that collects tests."""
+    return with_clinic(scattered(history(11, 900), 11), 11)
 
 
 @pytest.fixture
 async def filled(read_models: ReadModels) -> ReadModels:
-    await read_models.write_log(LOG)
-    await read_models.catch_up(len(LOG), REGISTRY)
+    await read_models.write_log(log())
+    await read_models.catch_up(len(log()), REGISTRY)
     return read_models
 
 
@@ -57,7 +63,7 @@ async def test_revenue_is_the_sum_of_the_postings(
     filled: ReadModels, days: list[date], tenant: str
 ) -> None:
     first, last = days
-    expected = revenue_of(LOG, tenant, first, last)
+    expected = revenue_of(log(), tenant, first, last)
     async with filled.reader(tenant) as connection:
         found = await revenue(connection, booked_from=first, booked_to=last)
         assert without_zeros(by_place(found)) == without_zeros(expected)
@@ -125,5 +131,5 @@ def test_the_history_is_worth_asking() -> None:
     def booked(log: list[Recorded]) -> set[date]:
         return {item.event.booked_on for item in log if hasattr(item.event, "booked_on")}
 
-    assert max(booked(LOG)) - min(booked(LOG)) > timedelta(days=300)
-    assert {item.tenant for item in LOG} == set(TENANTS)
+    assert max(booked(log())) - min(booked(log())) > timedelta(days=300)
+    assert {item.tenant for item in log()} == set(TENANTS)
