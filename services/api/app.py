@@ -5,9 +5,10 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.types import ControllerRouterHandler, Message, Scope, Send
+from litestar.types import ControllerRouterHandler, Message, Send
 
 from relay import spans
 from services.api import (
@@ -35,7 +36,6 @@ from services.api import (
     suspensions,
     voids,
 )
-from services.api.auth import Caller, Connection
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.crowding import Crowd
@@ -122,26 +122,12 @@ BOOKED: Final = (
 )
 
 
-class Fittings:
-    """What an application works with. It may be fitted anew while nothing is in flight: to make an
-    application takes half a second, which tests would spend hundreds of times."""
-
-    def __init__(self, dependencies: Dependencies) -> None:
-        self.fit(dependencies)
-
-    def fit(self, dependencies: Dependencies) -> None:
-        """From now on work with these."""
-        self.dependencies = dependencies
-        self.ledger = Ledger(dependencies)
-        self.feed = EventFeed(dependencies.reader, dependencies.registry)
-        """To be closed when the process stops."""
-        self.before_send = before_send(dependencies.registry)
+FEED: Final = "feed"
+"""Key of the application's state: its EventFeed, to be closed when the process stops."""
 
 
 class Application(Litestar):
     """Answers HEAD as GET without the body, on every route that has a GET."""
-
-    fittings: Fittings
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI entry point."""
@@ -162,41 +148,32 @@ def _without_body(send: Send) -> Send:
     return send_head
 
 
-def create_app(dependencies: Dependencies) -> Application:
+def create_app(dependencies: Dependencies) -> Litestar:
     """The application; several can live in one process, each with a registry of its own."""
-    fittings = Fittings(dependencies)
-
-    async def authenticate(connection: Connection) -> Caller:
-        return await fittings.dependencies.authenticate(connection)
-
-    async def measure(message: Message, scope: Scope) -> None:
-        await fittings.before_send(message, scope)
-
-    app = Application(
-        route_handlers=_routes(
-            lambda: fittings.dependencies.crowd, lambda: fittings.dependencies.licences
-        ),
-        middleware=[Gate(authenticate)],
+    ledger = Ledger(dependencies)
+    feed = EventFeed(dependencies.reader, dependencies.registry)
+    return Application(
+        route_handlers=_routes(dependencies.crowd, dependencies.licences),
+        middleware=[Gate(dependencies.authenticate)],
         exception_handlers=HANDLERS,
-        before_send=[measure],
+        before_send=[before_send(dependencies.registry)],
         dependencies={
-            "dependencies": Provide(lambda: fittings.dependencies, sync_to_thread=False),
-            "ledger": Provide(lambda: fittings.ledger, sync_to_thread=False),
-            "feed": Provide(lambda: fittings.feed, sync_to_thread=False),
+            "dependencies": Provide(lambda: dependencies, sync_to_thread=False),
+            "ledger": Provide(lambda: ledger, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
         },
+        state=State({FEED: feed}),
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=_document(),
         # Requests are logged by structlog, whose settings are the process's.
         logging_config=None,
     )
-    app.fittings = fittings
-    return app
 
 
 def routes_app() -> Litestar:
     """The routes alone, which work with nothing: what the published document is made from."""
     return Litestar(
-        route_handlers=_routes(Crowd, lambda: UNLIMITED),
+        route_handlers=_routes(Crowd(), UNLIMITED),
         dependencies={
             name: Provide(_nothing(name), sync_to_thread=False)
             for name in ("dependencies", "ledger", "feed")
@@ -213,9 +190,7 @@ def _nothing(name: str) -> Callable[[], None]:
     return refuse
 
 
-def _routes(
-    crowd: Callable[[], Crowd], licences: Callable[[], Licences]
-) -> list[ControllerRouterHandler]:
+def _routes(crowd: Crowd, licences: Licences) -> list[ControllerRouterHandler]:
     v1 = Router(
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],

@@ -1,6 +1,5 @@
 """The gate that every request passes: who calls, what was sent, what is wanted back."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -76,7 +75,7 @@ class Admission(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, crowd: Callable[[], Crowd]) -> None:
+    def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -93,7 +92,7 @@ class Admission(ASGIMiddleware):
         if STREAMS in request.route_handler.opt:  # it counts its own, which stay for long
             await next_app(scope, receive, send)
             return
-        with self._crowd().joined(request.user.tenant):
+        with self._crowd.joined(request.user.tenant):
             is_query = request.method == "GET"
             await next_app(scope, receive, tagging(scope, send) if is_query else send)
 

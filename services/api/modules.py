@@ -1,6 +1,5 @@
 """Modules are licensed apart: a route names the one that it belongs to, every command the core."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from litestar.connection import Request
@@ -21,7 +20,7 @@ class Licensed(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, licences: Callable[[], Licences]) -> None:
+    def __init__(self, licences: Licences) -> None:
         self._licences = licences
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -30,7 +29,7 @@ class Licensed(ASGIMiddleware):
         module = request.route_handler.opt.get(MODULE)
         if module is not None and request.method != "OPTIONS":
             try:
-                await self._licences().require(request.user.tenant, Module(module))
+                await self._licences.require(request.user.tenant, Module(module))
             except ModuleNotActive as inactive:
                 raise Problem(inactive.code, str(inactive)) from None
         await next_app(scope, receive, send)
