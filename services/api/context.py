@@ -80,7 +80,7 @@ def _context(scope: Scope) -> Context:
     own: str | None = scope.get(SPAN)  # type: ignore[assignment]  # a key of ours
     traceparent = own or given_traceparent(scope)
     found = TRACEPARENT.match(traceparent) if traceparent else None
-    fresh = fresh_uuid()
+    fresh = TypeID().uuid  # not as a UUID of Python's, whose texts cost three times as much
     return Context(
         correlation_id=given if is_correlation_id(given) else str(fresh),
         trace_id=found[1] if found else fresh.hex,
