@@ -49,7 +49,7 @@ class Endpoint:
         self._shape = None if data is None else data.annotation
         self._body_bytes_max = handler.resolve_request_max_body_size() or BODY_BYTES_MAX
         self._queried = {
-            field.kwarg_definition.name or name: name
+            name: (field.kwarg_definition.name or name, field.default)
             for name, field in parameters.items()
             if isinstance(field.kwarg_definition, QueryParameter)
         }
@@ -94,7 +94,8 @@ class Endpoint:
             return arguments
         arguments |= request.path_params
         asked = request.query_params
-        arguments |= {name: asked[alias] for alias, name in self._queried.items() if alias in asked}
+        for name, (alias, usual) in self._queried.items():
+            arguments[name] = asked.get(alias, usual)
         found: dict[str, Any] = self._handler.signature_model.parse_values_from_connection_kwargs(
             connection=request, kwargs=arguments
         )
