@@ -28,9 +28,6 @@ RunId = NewType("RunId", str)
 StreamId = NewType("StreamId", str)
 EventId = NewType("EventId", str)
 
-_VERSION_MASK = ~((0xF << 76) | (0x3 << 62))
-_VERSION_8 = (0x8 << 76) | (0x2 << 62)
-
 
 def derive(prefix: str, *parts: str) -> str:
     """The TypeID named by these parts: the same parts always give the same id."""
@@ -38,8 +35,10 @@ def derive(prefix: str, *parts: str) -> str:
     for part in parts:
         encoded = part.encode()
         framed += len(encoded).to_bytes(4, "big") + encoded
-    bits = int.from_bytes(hashlib.sha256(framed).digest()[:16], "big")
-    return f"{prefix}_{base32.encode(((bits & _VERSION_MASK) | _VERSION_8).to_bytes(16, 'big'))}"
+    named = bytearray(hashlib.sha256(framed).digest()[:16])
+    named[6] = named[6] & 0x0F | 0x80  # version 8
+    named[8] = named[8] & 0x3F | 0x80  # variant of RFC 9562
+    return f"{prefix}_{base32.encode(bytes(named))}"
 
 
 def from_uuid(prefix: str, uuid: UUID) -> str:

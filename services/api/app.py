@@ -8,9 +8,8 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.types import ControllerRouterHandler, Message, Send
+from litestar.types import ControllerRouterHandler
 
-from relay import spans
 from services.api import (
     accounts,
     adjustments,
@@ -36,23 +35,22 @@ from services.api import (
     suspensions,
     voids,
 )
+from services.api.application import Application
 from services.api.body import BODY_BYTES_MAX
-from services.api.calls import provide_call
+from services.api.calls import KEY, provide_call
 from services.api.crowding import Crowd
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument
+from services.api.endpoint import Endpoint
 from services.api.event_feed import EventFeed
 from services.api.failures import HANDLERS
 from services.api.gate import Admission, Gate
 from services.api.ledger import Ledger
-from services.api.methods import HEAD_ASKED
-from services.api.modules import Licensed
 from services.api.reading import provide_reading
 from services.api.reference import Reference
 from services.api.routes import immutable
 from services.api.telemetry import before_send
-from services.api.tracing import traced
-from services.licences import UNLIMITED, Licences
+from services.licences import UNLIMITED
 
 ROUTES: Final = (
     accounts.open_account,
@@ -126,41 +124,21 @@ FEED: Final = "feed"
 """Key of the application's state: its EventFeed, to be closed when the process stops."""
 
 
-class Application(Litestar):
-    """Answers HEAD as GET without the body, on every route that has a GET."""
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """ASGI entry point."""
-        if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET", HEAD_ASKED: True}, _without_body(send)
-        if scope["type"] == "http" and spans.tracer() is not None:
-            await traced(super().__call__, scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
-
-
-def _without_body(send: Send) -> Send:
-    async def send_head(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message["body"] = b""
-        await send(message)
-
-    return send_head
-
-
 def create_app(dependencies: Dependencies) -> Litestar:
     """The application; several can live in one process, each with a registry of its own."""
     ledger = Ledger(dependencies)
     feed = EventFeed(dependencies.reader, dependencies.registry)
-    return Application(
-        route_handlers=_routes(dependencies.crowd, dependencies.licences),
-        middleware=[Gate(dependencies.authenticate)],
+    given = {"dependencies": dependencies, "ledger": ledger, "feed": feed}
+    gate = Gate(dependencies.authenticate)
+    admission = Admission(dependencies.crowd, dependencies.licences)
+    hook = before_send(dependencies.registry)
+    app = Application(
+        route_handlers=_routes(admission),
+        middleware=[gate],
         exception_handlers=HANDLERS,
-        before_send=[before_send(dependencies.registry)],
+        before_send=[hook],
         dependencies={
-            "dependencies": Provide(lambda: dependencies, sync_to_thread=False),
-            "ledger": Provide(lambda: ledger, sync_to_thread=False),
-            "feed": Provide(lambda: feed, sync_to_thread=False),
+            name: Provide(_always(value), sync_to_thread=False) for name, value in given.items()
         },
         state=State({FEED: feed}),
         request_max_body_size=BODY_BYTES_MAX,
@@ -168,12 +146,23 @@ def create_app(dependencies: Dependencies) -> Litestar:
         # Requests are logged by structlog, whose settings are the process's.
         logging_config=None,
     )
+    app.endpoints = {
+        handler: Endpoint(handler, gate=gate, admission=admission, given=given, before_send=hook)
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+        if KEY in handler.opt
+    }
+    return app
+
+
+def _always(value: Any) -> Callable[[], Any]:
+    return lambda: value
 
 
 def routes_app() -> Litestar:
     """The routes alone, which work with nothing: what the published document is made from."""
     return Litestar(
-        route_handlers=_routes(Crowd(), UNLIMITED),
+        route_handlers=_routes(Admission(Crowd(), UNLIMITED)),
         dependencies={
             name: Provide(_nothing(name), sync_to_thread=False)
             for name in ("dependencies", "ledger", "feed")
@@ -190,11 +179,11 @@ def _nothing(name: str) -> Callable[[], None]:
     return refuse
 
 
-def _routes(crowd: Crowd, licences: Licences) -> list[ControllerRouterHandler]:
+def _routes(admission: Admission) -> list[ControllerRouterHandler]:
     v1 = Router(
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
-        middleware=[Admission(crowd), Licensed(licences)],
+        middleware=[admission],
         dependencies={"call": provide_call, "reading": provide_reading},
     )
     return [v1, documents.get_document, health.live, health.ready, health.metrics]

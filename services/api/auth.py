@@ -7,6 +7,7 @@
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from services.access.bearer import Verifier
 from services.access.keys import KeysAway
 from services.access.scopes import ALL_SCOPES
 from services.access.tokens import Claims, TokenRefused
+from services.api.context import headers_of, is_repeated
 from services.api.problems import Problem, unavailable
 from services.links import PATH as DOCUMENTS
 
@@ -85,11 +87,15 @@ def _takes_token(connection: Connection) -> bool:
 
 
 def _token(connection: Connection) -> str:
-    given = connection.headers.getall("authorization", [])
-    if not given:
+    given = headers_of(connection.scope).get("authorization")
+    if given is None:
         raise _unauthenticated("send a token: `Authorization: Bearer ...`", _CHALLENGE)
-    scheme, _, token = given[0].partition(" ")
-    if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
+    scheme, _, token = given.partition(" ")
+    if (
+        is_repeated(connection.scope, b"authorization")
+        or scheme.lower() != "bearer"
+        or not token.strip()
+    ):
         raise TokenRefused("send one header `Authorization: Bearer ...`")
     return token.strip()
 
@@ -115,9 +121,9 @@ _PROXIED: Final = ("forwarded", "via")
 
 async def authenticate_dev(connection: Connection) -> Caller:
     """Anybody on this machine, as long as it is no browser page of another site and no proxy."""
-    headers = connection.headers
+    headers = headers_of(connection.scope)
     for name in headers:
-        if name.lower() in _PROXIED or name.lower().startswith("x-forwarded-"):
+        if name in _PROXIED or name.startswith("x-forwarded-"):
             raise _refused(f"a request that was forwarded ({name})")
     host = headers.get("host", "")
     if not is_loopback(_without_port(host)):
@@ -138,6 +144,7 @@ def _without_port(host: str) -> str:
     return host.partition(":")[0]
 
 
+@lru_cache
 def is_loopback(host: str) -> bool:
     """Whether a name or address is this machine itself."""
     if host.lower() == "localhost":

@@ -7,16 +7,21 @@ from typing import Any, Final
 
 import msgspec
 from litestar.dto import AbstractDTO
+from litestar.exceptions import InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi.spec import Reference, Schema
+from litestar.types import HTTPScope, Receive
 from litestar.typing import FieldDefinition
 
 from contracts.inbound import InboundMoney
 from contracts.money import CurrencyUnsupported
 from contracts.wording import in_words, split_path
+from services.api.context import headers_of
 from services.api.parameters import MEANINGS
 from services.api.problems import Problem, invalid
 
 BODY_BYTES_MAX: Final = 1024 * 1024
+DISCONNECTED: Final = "client disconnected prematurely"  # as Litestar says it, with a 500
 _FIELD: Final = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 
 
@@ -48,6 +53,26 @@ class StrictJson(AbstractDTO[Any]):
         """A reference to the struct's schema."""
         found: Reference | Schema = schema_creator.for_field_definition(field_definition)
         return found
+
+
+async def read(scope: HTTPScope, receive: Receive, bytes_max: int) -> bytes:
+    """A body as it comes in; raises HTTPException for one too large, and for one that breaks off.
+
+    What Litestar does with a generator, at a fifth of its price.
+    """
+    announced = headers_of(scope).get("content-length", "0")
+    if announced.isdecimal() and int(announced) > bytes_max:
+        raise RequestEntityTooLarge
+    body, is_whole = b"", False
+    while not is_whole:
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            raise InternalServerException(DISCONNECTED)
+        body += message["body"]
+        if len(body) > bytes_max:
+            raise RequestEntityTooLarge
+        is_whole = not message.get("more_body", False)
+    return body
 
 
 @cache

@@ -14,7 +14,7 @@ from contracts.event import Event
 from contracts.ids import derive, from_uuid
 from contracts.private import Private
 from services.api.auth import Caller
-from services.api.context import context_of, fresh_uuid
+from services.api.context import context_of, fresh_uuid, is_repeated
 from services.api.ledger import Ledger, Recorded
 from services.api.problems import Problem, invalid, refusal
 from services.execute.envelope import Done, Envelope, HttpIdentity, Refused
@@ -165,7 +165,7 @@ def _identity(request: Request[Any, Any, Any], key: str | None) -> HttpIdentity 
                 "send an Idempotency-Key of your own, so that a repeat cannot do it twice",
             )
         return None
-    if len(request.headers.getall("idempotency-key")) > 1 or not _KEY_TEXT.fullmatch(key):
+    if is_repeated(request.scope, b"idempotency-key") or not _KEY_TEXT.fullmatch(key):
         raise invalid("header:Idempotency-Key", "send one, of 1 to 255 printable ASCII characters")
     return HttpIdentity(request.method, request.scope["path"], key)
 

@@ -3,7 +3,6 @@
 Requests that wait in memory for each other would take it all, and everybody's time with it.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -26,19 +25,20 @@ class Crowd:
         self._requests_max = requests_max
         self._per_tenant_max = requests_per_tenant_max
         self._count = 0
-        self._by_tenant: Counter[str] = Counter()
+        self._by_tenant: dict[str, int] = {}
 
     @contextmanager
     def joined(self, tenant: str) -> Iterator[None]:
         """Around the answer to a request; raises Problem TOO_MANY_REQUESTS."""
-        if self._count >= self._requests_max or self._by_tenant[tenant] >= self._per_tenant_max:
+        others = self._by_tenant.get(tenant, 0)
+        if self._count >= self._requests_max or others >= self._per_tenant_max:
             raise Problem("TOO_MANY_REQUESTS", "too much is asked for at once: come again")
         self._count += 1
-        self._by_tenant[tenant] += 1
+        self._by_tenant[tenant] = others + 1
         try:
             yield
         finally:
             self._count -= 1
-            self._by_tenant[tenant] -= 1
-            if not self._by_tenant[tenant]:
+            left = self._by_tenant[tenant] = self._by_tenant[tenant] - 1
+            if not left:
                 del self._by_tenant[tenant]

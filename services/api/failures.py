@@ -1,15 +1,16 @@
 """What ends a request without a problem of ours: the framework's refusals, outages and faults."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
 from litestar import Request, Response
 from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
 
 from contracts.wording import in_words
+from services.api.body import DISCONNECTED
 from services.api.codes import BY_STATUS
 from services.api.context import context_of
 from services.api.methods import allowed, method_asked
@@ -27,13 +28,12 @@ from services.crash_reports import report
 from services.execute.attempt import LedgerUnavailable
 
 _log = structlog.get_logger()
-_DISCONNECTED: Final = "client disconnected prematurely"  # as Litestar says it, with a 500
 
 
 def _of_framework(
     request: Request[Any, Any, Any], refused: HTTPException
 ) -> Response[ProblemDetails]:
-    if refused.detail == _DISCONNECTED:
+    if refused.detail == DISCONNECTED:
         # Nobody reads the answer; it only says how the request is to be counted.
         _log.debug("client left within its body", path=request.scope["path"])
         return answer(request, invalid("$", "the body ended before it was whole"))
@@ -108,9 +108,15 @@ def _of_outage(
     return answer(request, unavailable(detail))
 
 
-HANDLERS: Final[ExceptionHandlersMap] = {
+HANDLERS: Final[dict[int | type[Exception], Callable[..., Response[Any]]]] = {
     Problem: answer,
     HTTPException: _of_framework,
     LedgerUnavailable: _of_outage,
     Exception: _of_fault,
 }
+
+
+def ended(request: Request[Any, Any, Any], fault: Exception) -> Response[ProblemDetails]:
+    """The response to a request that this ended."""
+    handler = next(HANDLERS[kind] for kind in type(fault).__mro__ if kind in HANDLERS)
+    return handler(request, fault)

@@ -1,5 +1,7 @@
 """The gate that every request passes: who calls, what was sent, what is wanted back."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 import structlog
@@ -13,12 +15,14 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.typing import FieldDefinition
 
 from services.api.auth import SCOPE, Authenticate, Caller
-from services.api.context import context_of
+from services.api.context import context_of, headers_of
 from services.api.crowding import Crowd
 from services.api.media import JSON, PRODUCES
 from services.api.methods import allowed_at
+from services.api.modules import check_module
 from services.api.problems import PROBLEM_JSON, Problem, invalid
 from services.api.tagging import tagging
+from services.licences import Licences
 
 # Where Litestar would answer an HTML page of its own for what it does not have.
 _NO_PAGE: Final = "/schema/{path}"
@@ -37,26 +41,39 @@ class Gate(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let an authenticated, readable request through; raises Problem."""
-        request: Request[Any, Any, Any] = Request(scope)
-        context = context_of(scope)
-        if scope["path_template"] == _NO_PAGE:
-            raise Problem("NOT_FOUND", f"there is no {scope['path']}")
+        with await self.entered(Request(scope)):
+            await next_app(scope, receive, send)
+
+    async def entered(self, request: Request[Any, Any, Any]) -> AbstractContextManager[None]:
+        """Around the answer to an authenticated, readable request; raises Problem."""
+        context = context_of(request.scope)
+        if request.scope["path_template"] == _NO_PAGE:
+            raise Problem("NOT_FOUND", f"there is no {request.scope['path']}")
         caller = await self._authenticate(request)
-        if (
-            request.headers.get("x-correlation-id", context.correlation_id)
-            != context.correlation_id
-        ):
+        asked = headers_of(request.scope).get("x-correlation-id", context.correlation_id)
+        if asked != context.correlation_id:
             raise invalid("header:X-Correlation-Id", "1 to 128 letters, digits and ._:- are taken")
         _check_body(request)
-        scope["user"] = caller
-        with structlog.contextvars.bound_contextvars(
+        request.scope["user"] = caller
+        return _logged(
             tenant=caller.tenant, correlation_id=context.correlation_id, trace_id=context.trace_id
-        ):
-            await next_app(scope, receive, send)
+        )
+
+
+@contextmanager
+def _logged(**fields: str) -> Iterator[None]:
+    """Every line of the log has these; structlog's own `bound_contextvars` looks at all others."""
+    tokens = structlog.contextvars.bind_contextvars(**fields)
+    try:
+        yield
+    finally:
+        structlog.contextvars.reset_contextvars(**tokens)
 
 
 def _check_body(request: Request[Any, Any, Any]) -> None:
-    headers = request.headers
+    headers = headers_of(request.scope)
+    if headers.get("content-type") == JSON:
+        return
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     media_type = request.content_type[0].lower()
     if has_body and media_type != JSON:
@@ -68,15 +85,16 @@ def _check_body(request: Request[Any, Any, Any]) -> None:
 
 
 class Admission(ASGIMiddleware):
-    """Lets callers through whose scope, Accept header and query parameters fit the route.
+    """Lets callers through whose scope, Accept header, query parameters and licence fit the route.
 
     A middleware, since Litestar runs each guard on a copy of the route, and plain ones in a thread.
     """
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Crowd, licences: Licences) -> None:
         self._crowd = crowd
+        self._licences = licences
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let a fitting request through; raises Problem."""
@@ -85,16 +103,20 @@ class Admission(ASGIMiddleware):
             answer = Response(None, status_code=204, headers={"Allow": allowed_at(request)})
             await answer.to_asgi_response(None, request)(scope, receive, send)
             return
+        is_query = request.method == "GET" and STREAMS not in request.route_handler.opt
+        with await self.admitted(request):
+            await next_app(scope, receive, tagging(scope, send) if is_query else send)
+
+    async def admitted(self, request: Request[Caller, Any, Any]) -> AbstractContextManager[None]:
+        """Around the answer to a fitting request; raises Problem."""
         _check_scope(request)
         _check_accept(request)
-        if request.route_handler.opt[SCOPE] is not None:
+        if request.scope["query_string"] and request.route_handler.opt[SCOPE] is not None:
             _check_query(request)
+        await check_module(self._licences, request)
         if STREAMS in request.route_handler.opt:  # it counts its own, which stay for long
-            await next_app(scope, receive, send)
-            return
-        with self._crowd.joined(request.user.tenant):
-            is_query = request.method == "GET"
-            await next_app(scope, receive, tagging(scope, send) if is_query else send)
+            return nullcontext()
+        return self._crowd.joined(request.user.tenant)
 
 
 def _check_scope(request: Request[Caller, Any, Any]) -> None:
@@ -106,7 +128,7 @@ def _check_scope(request: Request[Caller, Any, Any]) -> None:
 
 
 def _check_accept(request: Request[Caller, Any, Any]) -> None:
-    asked = request.headers.get("accept", "*/*")
+    asked = headers_of(request.scope).get("accept", "*/*")
     here = request.route_handler.opt.get(PRODUCES, (JSON,))
     if asked not in _USUAL and request.accept.best_match([*here, PROBLEM_JSON]) is None:
         raise Problem("NOT_ACCEPTABLE", f"{asked[:100]} was asked for, here is {' or '.join(here)}")
@@ -115,7 +137,7 @@ def _check_accept(request: Request[Caller, Any, Any]) -> None:
 def _check_query(request: Request[Caller, Any, Any]) -> None:
     """A misspelt filter would filter nothing, and of a repeated one only one would count."""
     asked = request.query_params
-    known = _query_fields(request.route_handler) if asked else {}
+    known = _query_fields(request.route_handler)
     for name in asked:
         if len(asked.getall(name)) > 1:
             raise invalid(f"query:{name}", "it is given more than once: give it once")

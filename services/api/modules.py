@@ -3,9 +3,6 @@
 from typing import Any, Final
 
 from litestar.connection import Request
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.api.auth import Caller
 from services.api.problems import Problem
@@ -15,21 +12,11 @@ MODULE: Final = "module"
 """Key of a route's `opt`: the module that it takes."""
 
 
-class Licensed(ASGIMiddleware):
-    """Lets callers through whose tenant has the route's module."""
-
-    scopes = (ScopeType.HTTP,)
-
-    def __init__(self, licences: Licences) -> None:
-        self._licences = licences
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Let a licensed request through; raises Problem."""
-        request: Request[Caller, Any, Any] = Request(scope)
-        module = request.route_handler.opt.get(MODULE)
-        if module is not None and request.method != "OPTIONS":
-            try:
-                await self._licences.require(request.user.tenant, Module(module))
-            except ModuleNotActive as inactive:
-                raise Problem(inactive.code, str(inactive)) from None
-        await next_app(scope, receive, send)
+async def check_module(licences: Licences, request: Request[Caller, Any, Any]) -> None:
+    """Go on only where the caller's tenant has the route's module; raises Problem."""
+    module: Module | None = request.route_handler.opt.get(MODULE)
+    if module is not None:
+        try:
+            await licences.require(request.user.tenant, module)
+        except ModuleNotActive as inactive:
+            raise Problem(inactive.code, str(inactive)) from None

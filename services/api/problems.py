@@ -8,7 +8,7 @@ from litestar import Request, Response
 from msgspec import Meta
 
 from services.api.codes import CODES
-from services.api.context import context_of
+from services.api.context import context_of, headers_of
 from services.execute.envelope import Refused
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -136,8 +136,9 @@ def _may_be_unread(request: Request[Any, Any, Any]) -> bool:
 
     The server then ends the connection, and the client must know before it sends another one.
     """
-    announced = request.headers.get("content-length", "0")
-    return "transfer-encoding" in request.headers or (
+    headers = headers_of(request.scope)
+    announced = headers.get("content-length", "0")
+    return "transfer-encoding" in headers or (
         not announced.isdecimal() or int(announced) > _READ_AHEAD_BYTES
     )
 

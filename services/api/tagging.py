@@ -6,7 +6,7 @@ from typing import Any, Final
 from litestar.datastructures import Headers
 from litestar.types import Message, Scope, Send
 
-from services.api.context import given_header
+from services.api.context import headers_of
 
 _LENGTH: Final = 32
 
@@ -27,7 +27,7 @@ def tagging(scope: Scope, send: Send) -> Send:
         if message["type"] == "http.response.body" and not message.get("more_body"):
             tag = f'W/"c-{hashlib.sha256(message["body"]).hexdigest()[:_LENGTH]}"'
             start["headers"] = [*start["headers"], (b"etag", tag.encode())]
-            if is_known(tag, given_header(scope, "if-none-match")):
+            if is_known(tag, headers_of(scope).get("if-none-match", "")):
                 kept = (b"content-length", b"content-type")
                 start["headers"] = [each for each in start["headers"] if each[0] not in kept]
                 start["status"], message["body"] = 304, b""

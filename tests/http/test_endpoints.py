@@ -1,0 +1,118 @@
+"""A command is answered without Litestar's machinery, exactly as that would answer it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from services.api.application import Application
+from tests.fixtures.http_api import Api
+from tests.fixtures.visits import account_body, charge_body, open_account
+
+JSON = {"Content-Type": "application/json"}
+NO_ID = "acc_00000000000000000000000000"
+ASKED: dict[str, tuple[str, bytes | None, dict[str, str]]] = {
+    "done": ("/v1/charges", b"charge", JSON | {"Idempotency-Key": "k1"}),
+    "with a path of another form": ("//v1/charges/", b"charge", JSON | {"Idempotency-Key": "k1"}),
+    "looked at": ("/v1/charges?dry_run=true", b"charge", JSON),
+    "refused": ("/v1/charges", json.dumps(charge_body(NO_ID)).encode(), JSON),
+    "a key used again": ("/v1/charges", b"other", JSON | {"Idempotency-Key": "k1"}),
+    "a key too long": ("/v1/charges", b"charge", JSON | {"Idempotency-Key": "k" * 256}),
+    "no key": ("/v1/payments", b"{}", JSON),
+    "no body": ("/v1/charges", None, {}),
+    "no body and no id": ("/v1/charges/chg_1/reverse", None, {}),
+    "no id": ("/v1/charges/chg_1/reverse", b'{"reason": "mistaken"}', JSON),
+    "nothing there": (f"/v1/accounts/{NO_ID}/suspend", b'{"reason": "late"}', JSON),
+    "no JSON": ("/v1/charges", b"{", JSON),
+    "no UTF-8": ("/v1/charges", b'{"code": "\xff"}', JSON),
+    "a field twice": ("/v1/accounts", b'{"patient_id": "a", "patient_id": "b"}', JSON),
+    "no such field": ("/v1/accounts", b'{"name": 7, "more": 1}', JSON),
+    "half a character": ("/v1/accounts", b'{"patient_id": "\\ud800"}', JSON),
+    "another media type": ("/v1/charges", b"<charge/>", {"Content-Type": "text/xml"}),
+    "a parameter that is none": ("/v1/charges?dry=true", b"charge", JSON),
+    "a parameter twice": ("/v1/charges?dry_run=true&dry_run=true", b"charge", JSON),
+    "a parameter of no use": ("/v1/charges?dry_run=perhaps", b"charge", JSON),
+    "nothing acceptable": ("/v1/charges", b"charge", JSON | {"Accept": "text/csv"}),
+    "an ETag that is none": ("/v1/charges", b"charge", JSON | {"If-Match": "7"}),
+    "an ETag of no account": (
+        "/v1/charges:batch",
+        b'{"atomic": true, "charges": []}',
+        JSON | {"If-Match": '"7"', "Idempotency-Key": "k2"},
+    ),
+    "a correlation that is none": ("/v1/charges", b"charge", JSON | {"X-Correlation-Id": "ö"}),
+    "a host that is none": ("/v1/charges", b"charge", JSON | {"Host": "a/b"}),
+    "another host": ("/v1/charges", b"charge", JSON | {"Host": "example.com"}),
+    "a stranger": ("/v1/charges", b"charge", JSON | {"X-Test-Scopes": "billing:read"}),
+    "too much": ("/v1/accounts", b" " * (1024 * 1024 + 1), JSON),
+    "no such path": ("/v1/charge", b"charge", JSON),
+}
+
+
+async def answered(api: Api, name: str, bodies: dict[bytes, bytes]) -> Any:
+    """Status, headers and body of an answer, without what is another one each time."""
+    path, body, given = ASKED[name]
+    headers = {name.lower().encode(): value.encode("latin-1") for name, value in given.items()}
+    answer = await api.client.post(
+        path,
+        content=None if body is None else bodies.get(body, body),
+        headers=headers,
+    )
+    kept = {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in ("x-correlation-id", "content-length")
+    }
+    members = answer.json()
+    members.pop("trace_id", None)
+    return answer.status_code, kept, members
+
+
+@pytest.fixture
+def plain(api: Api) -> Application:
+    """The application, which a test may leave to Litestar alone."""
+    assert isinstance(api.app, Application)
+    return api.app
+
+
+async def test_what_answers_commands_answers_as_litestar_does(api: Api, plain: Application) -> None:
+    account_id = await open_account(api)
+    bodies = {
+        b"charge": json.dumps(charge_body(account_id)).encode(),
+        b"other": json.dumps(charge_body(account_id, "1.00")).encode(),
+    }
+    await answered(api, "done", bodies)  # what is compared below is a repeat
+    found = {name: await answered(api, name, bodies) for name in ASKED}
+    plain.endpoints = {}
+    for name in ASKED:
+        assert found[name] == await answered(api, name, bodies), name
+    assert {status for status, _, _ in found.values()} == {
+        *(200, 201, 400, 403, 404, 406, 409, 413, 415)
+    }
+
+
+async def test_every_command_is_answered_so_and_nothing_else(plain: Application) -> None:
+    documented = plain.openapi_schema.to_schema()["paths"]
+    commands = {
+        path
+        for path, methods in documented.items()
+        if any(
+            each.get("name") == "If-Match" for each in methods.get("post", {}).get("parameters", ())
+        )
+    }
+    answered_so = {path for handler in plain.endpoints for path in handler.paths}
+    assert {f"/v1{path}".replace(":str}", "}") for path in answered_so} == commands
+
+
+async def test_a_fault_is_answered_and_counted_as_everywhere(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_envelope: Any) -> Any:
+        raise ZeroDivisionError("none of anybody's business")
+
+    monkeypatch.setattr(api.dependencies.executor, "execute", fail)
+    answer = await api.post("/v1/accounts", account_body())
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert "business" not in answer.text
+    metrics = (await api.client.get("/metrics")).text
+    series = 'daybook_http_requests_total{method="POST",route="/v1/accounts",status="500"} 1.0'
+    assert series in metrics
