@@ -5,7 +5,6 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar, Router
-from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
@@ -42,14 +41,12 @@ from services.api.crowding import Crowd
 from services.api.dependencies import Dependencies
 from services.api.document import DESCRIPTION, JsonDocument
 from services.api.endpoint import Endpoint
-from services.api.event_feed import EventFeed
 from services.api.failures import HANDLERS
-from services.api.gate import Admission, Gate
-from services.api.ledger import Ledger
+from services.api.fittings import Fittings
+from services.api.gate import Admission
 from services.api.reading import provide_reading
 from services.api.reference import Reference
 from services.api.routes import immutable
-from services.api.telemetry import before_send
 from services.licences import UNLIMITED
 
 ROUTES: Final = (
@@ -120,34 +117,25 @@ BOOKED: Final = (
 )
 
 
-FEED: Final = "feed"
-"""Key of the application's state: its EventFeed, to be closed when the process stops."""
-
-
-def create_app(dependencies: Dependencies) -> Litestar:
+def create_app(dependencies: Dependencies) -> Application:
     """The application; several can live in one process, each with a registry of its own."""
-    ledger = Ledger(dependencies)
-    feed = EventFeed(dependencies.reader, dependencies.registry)
-    given = {"dependencies": dependencies, "ledger": ledger, "feed": feed}
-    gate = Gate(dependencies.authenticate)
-    admission = Admission(dependencies.crowd, dependencies.licences)
-    hook = before_send(dependencies.registry)
+    fittings = Fittings(dependencies)
     app = Application(
-        route_handlers=_routes(admission),
-        middleware=[gate],
+        route_handlers=_routes(fittings.admission),
+        middleware=[fittings.gate],
         exception_handlers=HANDLERS,
-        before_send=[hook],
+        before_send=[fittings.before_send],
         dependencies={
-            name: Provide(_always(value), sync_to_thread=False) for name, value in given.items()
+            name: Provide(_current(fittings, name), sync_to_thread=False) for name in fittings.given
         },
-        state=State({FEED: feed}),
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=_document(),
         # Requests are logged by structlog, whose settings are the process's.
         logging_config=None,
     )
+    app.fittings = fittings
     app.endpoints = {
-        handler: Endpoint(handler, gate=gate, admission=admission, given=given, before_send=hook)
+        handler: Endpoint(handler, fittings)
         for route in app.routes
         for handler in getattr(route, "route_handlers", ())
         if KEY in handler.opt
@@ -155,8 +143,8 @@ def create_app(dependencies: Dependencies) -> Litestar:
     return app
 
 
-def _always(value: Any) -> Callable[[], Any]:
-    return lambda: value
+def _current(fittings: Fittings, name: str) -> Callable[[], Any]:
+    return lambda: fittings.given[name]
 
 
 def routes_app() -> Litestar:

@@ -10,6 +10,7 @@ from litestar.utils import normalize_path
 
 from relay import spans
 from services.api.endpoint import Endpoint
+from services.api.fittings import Fittings
 from services.api.methods import HEAD_ASKED
 from services.api.tracing import traced
 
@@ -17,6 +18,7 @@ from services.api.tracing import traced
 class Application(Litestar):
     """Answers HEAD as GET without the body, on every route that has a GET."""
 
+    fittings: Fittings
     endpoints: Mapping[Any, Endpoint]
     """By its handler, what answers a command."""
 

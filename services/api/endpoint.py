@@ -4,7 +4,6 @@ Its way from route to handler and back costs as much as a command in the ledger.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 from litestar import Request, Response
@@ -18,10 +17,8 @@ from services.api.body import BODY_BYTES_MAX, decode, read
 from services.api.calls import provide_call
 from services.api.context import headers_of
 from services.api.failures import ended
-from services.api.gate import Admission, Gate
-from services.api.ledger import Ledger
+from services.api.fittings import Fittings
 from services.api.media import JSON
-from services.api.telemetry import BeforeSend
 
 # As Litestar's router refuses it.
 _HOST: Final = re.compile(r"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*\Z")
@@ -30,22 +27,12 @@ _HOST: Final = re.compile(r"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*\Z")
 class Endpoint:
     """Answers one route's requests as Litestar would: the same checks in the same order."""
 
-    def __init__(
-        self,
-        handler: HTTPRouteHandler,
-        *,
-        gate: Gate,
-        admission: Admission,
-        given: Mapping[str, Any],
-        before_send: BeforeSend,
-    ) -> None:
+    def __init__(self, handler: HTTPRouteHandler, fittings: Fittings) -> None:
         parameters = handler.parsed_fn_signature.parameters
         data = handler.parsed_data_field
         self._handler = handler
-        self._gate = gate
-        self._admission = admission
-        self._ledger: Ledger = given["ledger"]
-        self._given = {name: given[name] for name in parameters if name in given}
+        self._fittings = fittings
+        self._given = [name for name in parameters if name in fittings.given]
         self._shape = None if data is None else data.annotation
         self._body_bytes_max = handler.resolve_request_max_body_size() or BODY_BYTES_MAX
         self._queried = {
@@ -53,35 +40,35 @@ class Endpoint:
             for name, field in parameters.items()
             if isinstance(field.kwarg_definition, QueryParameter)
         }
-        self._before_send = before_send
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer a request whose `path_params` and `path_template` are known."""
         scope["route_handler"] = self._handler
         request: Request[Any, Any, Any] = Request(scope, receive, send)
         start, body = await self._answer(request)
-        await self._before_send(start, scope)
+        await self._fittings.before_send(start, scope)
         await send(start)
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _answer(self, request: Request[Any, Any, Any]) -> tuple[Any, bytes]:
         try:
             _check_host(request)
-            with await self._gate.entered(request):
+            with await self._fittings.gate.entered(request):
                 return await self._admitted(request)
         except Exception as fault:
             return _rendered(ended(request, fault))
 
     async def _admitted(self, request: Request[Any, Any, Any]) -> tuple[Any, bytes]:
         try:
-            with await self._admission.admitted(request):
+            with await self._fittings.admission.admitted(request):
                 return _rendered(await self._handler.fn(**await self._arguments(request)))
         except Exception as fault:  # here, so that its line in the log names the tenant
             return _rendered(ended(request, fault))
 
     async def _arguments(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
         """What the handler is called with; raises Problem and HTTPException."""
-        arguments = dict(self._given)
+        fittings = self._fittings
+        arguments = {name: fittings.given[name] for name in self._given}
         body = b""
         if self._shape is not None:
             body = await read(request.scope, request.receive, self._body_bytes_max)
@@ -89,7 +76,7 @@ class Endpoint:
             arguments["data"] = decode(self._shape, body)
         headers = headers_of(request.scope)
         key, version = headers.get("idempotency-key"), headers.get("if-match")
-        arguments["call"] = await provide_call(request, self._ledger, key, version)
+        arguments["call"] = await provide_call(request, fittings.ledger, key, version)
         if body and not request.path_params and not request.scope["query_string"]:
             return arguments
         arguments |= request.path_params

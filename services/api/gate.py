@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import structlog
 from litestar import Response
@@ -37,7 +37,7 @@ class Gate(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(self, authenticate: Authenticate) -> None:
-        self._authenticate = authenticate
+        self.authenticate = authenticate
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let an authenticated, readable request through; raises Problem."""
@@ -49,7 +49,7 @@ class Gate(ASGIMiddleware):
         context = context_of(request.scope)
         if request.scope["path_template"] == _NO_PAGE:
             raise Problem("NOT_FOUND", f"there is no {request.scope['path']}")
-        caller = await self._authenticate(request)
+        caller = await self.authenticate(request)
         asked = headers_of(request.scope).get("x-correlation-id", context.correlation_id)
         if asked != context.correlation_id:
             raise invalid("header:X-Correlation-Id", "1 to 128 letters, digits and ._:- are taken")
@@ -93,8 +93,12 @@ class Admission(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(self, crowd: Crowd, licences: Licences) -> None:
-        self._crowd = crowd
-        self._licences = licences
+        self.crowd = crowd
+        self.licences = licences
+
+    def __deepcopy__(self, _memo: Any) -> Self:
+        """Litestar copies a route with what it passes; what is fitted anew must reach all of it."""
+        return self
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let a fitting request through; raises Problem."""
@@ -113,10 +117,10 @@ class Admission(ASGIMiddleware):
         _check_accept(request)
         if request.scope["query_string"] and request.route_handler.opt[SCOPE] is not None:
             _check_query(request)
-        await check_module(self._licences, request)
+        await check_module(self.licences, request)
         if STREAMS in request.route_handler.opt:  # it counts its own, which stay for long
             return nullcontext()
-        return self._crowd.joined(request.user.tenant)
+        return self.crowd.joined(request.user.tenant)
 
 
 def _check_scope(request: Request[Caller, Any, Any]) -> None:

@@ -9,7 +9,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 
-from services.api.app import FEED, create_app
+from services.api.app import create_app
 from services.api.dependencies import Dependencies
 
 _DRAIN_SECONDS_MAX: Final = 10
@@ -38,7 +38,7 @@ async def serve_api(
             raise ServerFailed("the HTTP server ended by itself")
     finally:
         asked.cancel()
-        app.state[FEED].close()
+        app.fittings.feed.close()
         server.stop()  # type: ignore[no-untyped-call]  # granian leaves it untyped
         await asyncio.wait({serving}, timeout=_DRAIN_SECONDS_MAX)
         serving.cancel()
