@@ -43,10 +43,10 @@ bench *ARGS:
 [group('check')]
 check: _format lint types imports _drift test
 
-# The tests, or those that are named; three at a time, since they wait much, each with its servers
+# The tests, or those that are named; three files at a time, since they wait much
 [group('check')]
 test *ARGS:
-    {{ run }} pytest --numprocesses 3 --dist loadgroup "$@"
+    {{ run }} pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder "$@"
 
 # Ask the API whatever its document allows, for that many seconds
 [group('check')]

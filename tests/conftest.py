@@ -30,21 +30,8 @@ structlog.configure(
     ]
 )
 
-TOGETHER = {"journeys"}
-"""Folders whose tests share one whole stack; everything else is dealt out by file."""
-
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
 WAIT_SECONDS_MAX = 30
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is run in one process when several run side by side (`just test`)."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        path = item.path.relative_to(config.rootpath / "tests")
-        group = path.parts[0] if path.parts[0] in TOGETHER else path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

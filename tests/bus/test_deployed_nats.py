@@ -125,7 +125,7 @@ async def test_the_log_is_whole_in_a_cluster_that_lost_a_server_meanwhile(
         lease = await take_lease(pool, "relay.publisher", "test")
         publishing = asyncio.create_task(run_publisher(pool, client, lease, REPLICATED))
         try:
-            await until_published(client, REPLICATED, 300)
+            await _patiently(lambda: until_published(client, REPLICATED, 300))
             servers[1].kill()
             await commit_many(admin, "demo", "inv_b", 200)
             await sequence_all(pool)
