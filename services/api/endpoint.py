@@ -74,7 +74,8 @@ class Endpoint:
 
     async def _admitted(self, request: Request[Any, Any, Any]) -> tuple[Any, bytes]:
         try:
-            with await self._admission.admitted(request):
+            with self._admission.admitted(request):
+                await self._admission.check_module(request)
                 return _rendered(await self._handler.fn(**await self._arguments(request)))
         except Exception as fault:  # here, so that its line in the log names the tenant
             return _rendered(ended(request, fault))
