@@ -60,7 +60,9 @@ class Endpoint:
 
     async def _admitted(self, request: Request[Any, Any, Any]) -> tuple[Any, bytes]:
         try:
-            with await self._fittings.admission.admitted(request):
+            admission = self._fittings.admission
+            with admission.admitted(request):
+                await admission.check_module(request)
                 return _rendered(await self._handler.fn(**await self._arguments(request)))
         except Exception as fault:  # here, so that its line in the log names the tenant
             return _rendered(ended(request, fault))

@@ -19,10 +19,10 @@ from services.api.context import context_of, headers_of
 from services.api.crowding import Crowd
 from services.api.media import JSON, PRODUCES
 from services.api.methods import allowed_at
-from services.api.modules import check_module
+from services.api.modules import MODULE
 from services.api.problems import PROBLEM_JSON, Problem, invalid
 from services.api.tagging import tagging
-from services.licences import Licences
+from services.licences import Licences, Module, ModuleNotActive
 
 # Where Litestar would answer an HTML page of its own for what it does not have.
 _NO_PAGE: Final = "/schema/{path}"
@@ -108,19 +108,31 @@ class Admission(ASGIMiddleware):
             await answer.to_asgi_response(None, request)(scope, receive, send)
             return
         is_query = request.method == "GET" and STREAMS not in request.route_handler.opt
-        with await self.admitted(request):
+        with self.admitted(request):
+            await self.check_module(request)
             await next_app(scope, receive, tagging(scope, send) if is_query else send)
 
-    async def admitted(self, request: Request[Caller, Any, Any]) -> AbstractContextManager[None]:
-        """Around the answer to a fitting request; raises Problem."""
+    def admitted(self, request: Request[Caller, Any, Any]) -> AbstractContextManager[None]:
+        """Around the answer to a fitting request, `check_module` with it; raises Problem."""
         _check_scope(request)
         _check_accept(request)
         if request.scope["query_string"] and request.route_handler.opt[SCOPE] is not None:
             _check_query(request)
-        await check_module(self.licences, request)
         if STREAMS in request.route_handler.opt:  # it counts its own, which stay for long
             return nullcontext()
         return self.crowd.joined(request.user.tenant)
+
+    async def check_module(self, request: Request[Caller, Any, Any]) -> None:
+        """Go on only where the caller's tenant has the route's module; raises Problem.
+
+        It may wait for whoever licenses, and whoever waits is one of the crowd.
+        """
+        module: Module | None = request.route_handler.opt.get(MODULE)
+        if module is not None:
+            try:
+                await self.licences.require(request.user.tenant, module)
+            except ModuleNotActive as inactive:
+                raise Problem(inactive.code, str(inactive)) from None
 
 
 def _check_scope(request: Request[Caller, Any, Any]) -> None:
