@@ -1,6 +1,7 @@
 """What a clinic does in a month, step by step; each takes the clinic and works by itself."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,31 @@ async def refund(clinic: Clinic, account_id: str) -> list[str]:
     why = {"reason": "it was paid once"}
     await clinic.does("supervisor", f"/v1/refunds/{wrong['refund_id']}/reject", why)
     return [str(small["refund_id"]), str(large["refund_id"])]
+
+
+async def give_back(clinic: Clinic, patient: str) -> None:
+    """Money of an invoice goes back and is owed again: some is paid, the void takes the rest."""
+    account_id = await open_account(clinic, f"{patient}-back")
+    invoice_id = await invoice(clinic, account_id, "LAB-1")
+    place = f"/v1/accounts/{account_id}"
+    owed = (await clinic.reads("finance", place))["receivable"]["amount"]
+    paid = await pay(clinic, account_id, owed)
+    asked = {"payment_id": paid, "amount": money("9.00"), "reason": "the insurer pays"}
+    refund_id = (await clinic.does("cashier", "/v1/refunds", asked))["refund_id"]
+
+    async def is_booked() -> bool:
+        found = await clinic.reads("cashier", f"/v1/refunds/{refund_id}")
+        return bool(found["status"] == "issued")
+
+    await until(is_booked)
+    await pay(clinic, account_id, "4.00")
+    await clinic.does("head", f"/v1/invoices/{invoice_id}/void", {"reason": "the insurer's"})
+    left = await clinic.reads("finance", place)
+    assert Decimal(left["receivable"]["amount"]) == 0
+    assert Decimal(left["credit"]["amount"]) == Decimal(owed) - 9 + 4
+    lower = {"account_id": account_id, "reason": "COURTESY", "direction": "credit"}
+    await invoice(clinic, account_id, "LAB-1")
+    await clinic.does("biller", "/v1/adjustments", lower | {"amount": money("1.00")})
 
 
 async def systems(clinic: Clinic, name: str, invoice_id: str, account_id: str) -> None:

@@ -98,6 +98,7 @@ async def patients_month(clinic: Clinic, name: str) -> None:
     await does.has_paid(clinic, account_id, f"feed/{name}")
     await does.void(clinic, account_id, invoice_id)
     await does.refund(clinic, account_id)
+    await does.give_back(clinic, name)
     await does.elsewhere(clinic, name)
     await clinic.does("clerk", "/v1/charges", does.service(account_id, "LENS", 30))
 
