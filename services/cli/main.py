@@ -19,6 +19,7 @@ _WHERE: Final = {
     "zone": "zone:zone",
     "collection": "collections:collection",
     "letterhead": "letterheads:letterhead",
+    "saga": "saga:saga",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",
     "codes": "codes:codes",

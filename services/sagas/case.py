@@ -13,7 +13,8 @@ from domain.charge import CaptureCharge
 from domain.encounter import FinishEncounter, ParkEncounter
 from domain.invoice import CreateDraftInvoice, Draft, IssueInvoice
 from services.execute.envelope import Refused
-from services.sagas.ledger import SagaSettings, Source
+from services.sagas.ledger import Source
+from services.sagas.settings import SagaSettings
 from services.sagas.steps import Step
 
 # All problems of an encounter must fit one event; a letter may take four bytes. The code says what

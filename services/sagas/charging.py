@@ -24,14 +24,13 @@ from services.sagas import metrics, waits
 from services.sagas.case import Case, capturing, case_of, closing, invoicing
 from services.sagas.ledger import (
     Connection,
-    SagaSettings,
     read_open_charges,
-    read_settings,
     read_sources,
     read_states,
 )
 from services.sagas.messages import Encounters, EncountersCharged
 from services.sagas.pulse import heartbeats
+from services.sagas.settings import SagaSettings, read_settings
 from services.sagas.steps import Step, execute_steps, this_workflow, try_again, unknown
 from services.tenant_view import tenant_view
 

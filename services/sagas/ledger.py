@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from importlib.resources import files
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
@@ -33,15 +33,6 @@ _NUMBERS: Final = (
     "SELECT key, stream_id FROM claims"
     " WHERE tenant = $1 AND kind = 'invoice_number' AND key = ANY ($2)"
 )
-_SETTINGS: Final = "SELECT settings::text FROM tenant_settings WHERE tenant = $1"
-
-
-class SagaSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tenant may choose about sagas, in `tenant_settings.settings`."""
-
-    encounter_invoice: Literal["issue", "draft"] = "issue"
-    due_days: int = 30
-    remittance_wait_days: int = 30
 
 
 class Source(NamedTuple):
@@ -57,13 +48,6 @@ class Source(NamedTuple):
 
 
 _decode_cause: Final = msgspec.json.Decoder(Metadata).decode
-_decode_settings: Final = msgspec.json.Decoder(SagaSettings).decode
-
-
-async def read_settings(connection: Connection, tenant: str) -> SagaSettings:
-    """The tenant's choices; raises msgspec.ValidationError when they cannot be read."""
-    found = await connection.fetchval(_SETTINGS, tenant)
-    return SagaSettings() if found is None else _decode_settings(found)
 
 
 async def read_sources(

@@ -20,10 +20,11 @@ from services.execute.envelope import Refused
 from services.execute.executor import Executor
 from services.sagas import metrics, waits
 from services.sagas.claim import OpenClaim, adjusting, open_claims, paying
-from services.sagas.ledger import SagaSettings, Source, read_settings, read_sources
+from services.sagas.ledger import Source, read_sources
 from services.sagas.matching import Nothing, NotYet, Voided, awaits, match_claims
 from services.sagas.messages import ClaimsPosted, PostClaims
 from services.sagas.pulse import heartbeats
+from services.sagas.settings import SagaSettings, read_settings
 from services.sagas.steps import Step, execute_steps, this_workflow, try_again, unknown
 from services.tenant_view import tenant_view
 

@@ -11,7 +11,8 @@ from domain.invoice import CreateDraftInvoice
 from domain.rejections import ChargeNotOpen
 from services.execute.envelope import Refused
 from services.sagas.case import Case, case_of, invoicing
-from services.sagas.ledger import SagaSettings, Source
+from services.sagas.ledger import Source
+from services.sagas.settings import SagaSettings
 
 CAUSE = Metadata(actor="bus:/ehr", command="RecordEncounter", correlation_id="c-1")
 LONG = Refused(code="PRICE_NOT_FOUND", detail="€" * 2_000)
