@@ -1,8 +1,6 @@
 """The table of contents of the service: command, decider, stream, account, what it needs, scope."""
 
-from collections.abc import Callable
-from enum import Flag, auto
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from domain import (
     account,
@@ -23,43 +21,11 @@ from domain import (
     statement,
 )
 from domain.decider import Decider
-
-
-class Needs(Flag):
-    """What is loaded for a decision besides the named stream and account."""
-
-    NOTHING = 0
-    OPEN_CHARGES = auto()
-    OPEN_INVOICES = auto()
-    PRICE = auto()
-    WINDOWS = auto()
-    NUMBER = auto()
-    CORRECTED = auto()
-    """The invoice with its lines, and what stands adjusted on it."""
-    REFUNDS = auto()
-    """What of the payment was given back, or is asked for."""
-    LINES = auto()
-    """The charges of the draft."""
-
-
-class Spec(NamedTuple):
-    """How a command is executed and who may send it."""
-
-    command: type
-    decider: Decider
-    stream: Callable[[Any], str]
-    account: Callable[[Any], str | None]
-    needs: Needs
-    scope: str
-
-
-def _no_account(_command: Any) -> None:
-    return None
-
-
-def _account_id(command: Any) -> str | None:
-    return command.account_id  # type: ignore[no-any-return]  # commands are told apart by the table
-
+from services.bill_commands import BILL_COMMANDS
+from services.command_specs import Needs as Needs
+from services.command_specs import Spec as Spec
+from services.command_specs import no_account as _no_account
+from services.command_specs import own_account as _account_id
 
 COMMANDS: Final = (
     Spec(
@@ -382,6 +348,7 @@ COMMANDS: Final = (
         Needs.NOTHING,
         "billing:statement:run",
     ),
+    *BILL_COMMANDS,
 )
 
 BY_COMMAND: Final = {spec.command: spec for spec in COMMANDS}
