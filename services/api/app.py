@@ -15,18 +15,22 @@ from services.api import (
     accounts,
     adjustments,
     aging,
+    bill_health,
     charge_batches,
     charges,
     contacts,
     credit,
+    dated_bills,
     documents,
     events,
     gl_exports,
     health,
     invoices,
     invoicing,
+    monthly_bills,
     payment_methods,
     payments,
+    period_bills,
     price_lists,
     prices,
     refunds,
@@ -36,6 +40,7 @@ from services.api import (
     suspensions,
     voids,
 )
+from services.api.bill_calls import provide_bill_call
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import provide_call
 from services.api.crowding import Crowd
@@ -107,6 +112,7 @@ ROUTES: Final = (
     aging.get_aging,
     aging.list_aged_accounts,
     aging.refresh_aging,
+    *dated_bills.ROUTES,
 )
 
 BOOKED: Final = (
@@ -195,9 +201,27 @@ def _routes(crowd: Crowd, licences: Licences) -> list[ControllerRouterHandler]:
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
         middleware=[Admission(crowd), Licensed(licences)],
-        dependencies={"call": provide_call, "reading": provide_reading},
+        dependencies={
+            "call": provide_call,
+            "reading": provide_reading,
+            "bill_call": provide_bill_call,
+        },
     )
-    return [v1, documents.get_document, health.live, health.ready, health.metrics]
+    bills = Router(
+        "/",
+        route_handlers=[*monthly_bills.ROUTES, *period_bills.ROUTES],
+        middleware=[Admission(crowd), Licensed(licences)],
+        dependencies={"bill_call": provide_bill_call},
+    )
+    return [
+        v1,
+        bills,
+        bill_health.get_bill_health,
+        documents.get_document,
+        health.live,
+        health.ready,
+        health.metrics,
+    ]
 
 
 def _document() -> OpenAPIConfig:
