@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from contracts.bill import BillLineItemAdded, BillSurface, ClosedBy
 from contracts.ids import BillId, LineItemId
+from contracts.inbound import CUSTOMER
 from contracts.private import Private
 from domain import naming
 from domain.bill import CloseBill
@@ -53,7 +54,7 @@ CustomerId = Annotated[
     Meta(
         min_length=1,
         max_length=CUSTOMER_LETTERS_MAX,
-        pattern=r"^(?!\s)(?![\s\S]*[/\x00-\x1f\x7f-\x9f])",
+        pattern=CUSTOMER,
         description="id of the customer: printable, without `/`",
     ),
 ]

@@ -9,8 +9,8 @@ from msgspec import Meta
 from contracts.inbound import Id
 from contracts.money import Currency
 from contracts.views import Instant
+from services.api.parameters import MONTH, UNITS
 
-MONTH: Final = r"^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$"
 MONTH_LETTERS: Final = 7
 
 Month = Annotated[
@@ -44,7 +44,7 @@ class AddMonthlyItemRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defa
     amount: Annotated[
         str,
         Meta(
-            pattern=r"^[0-9]{1,16}(\.[0-9]{1,4})?$",
+            pattern=UNITS,
             max_length=21,
             description="decimal string",
             examples=["10.50"],

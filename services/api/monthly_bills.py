@@ -25,7 +25,6 @@ from services.api.bill_calls import (
     key_of,
 )
 from services.api.monthly_bill_bodies import (
-    MONTH,
     MONTH_LETTERS,
     AddMonthlyItemRequest,
     CloseMonthlyBillRequest,
@@ -38,6 +37,7 @@ from services.api.monthly_bill_bodies import (
     MonthlyItem,
     MonthlyStatus,
 )
+from services.api.parameters import MONTH
 from services.api.problems import Problem, invalid
 from services.api.routes import command, query
 from services.bills.reading import ALL, NEWEST, FoundBill, read_bills
