@@ -23,12 +23,14 @@ CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes 
 # `\Z` is unknown to the ECMA expressions of JSON Schema, and NUL cannot be stored by Postgres.
 _PRINTABLE: Final = r"^(?!\s)(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])"
 _VISIBLE: Final = r"^(?![\s\S]*[^!-~])"
+CUSTOMER: Final = r"^(?!\s)(?![\s\S]*[/\x00-\x1f\x7f-\x9f])"
 FACILITY: Final = r"^(?![\s\S]*[^A-Za-z0-9._-])"
 _LANGUAGE: Final = r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])"
 
 MEANINGS: Final = {
     _PRINTABLE: "text on one line that does not begin with a space, without control characters",
     _VISIBLE: "visible ASCII characters without spaces",
+    CUSTOMER: "the id of a customer: printable, without `/` and control characters",
     FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
     _LANGUAGE: "a BCP 47 language tag, such as en or en-US",
 }
@@ -37,6 +39,7 @@ MEANINGS: Final = {
 PLAIN_PATTERNS: Final = {
     _PRINTABLE: r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
     _VISIBLE: r"^[!-~]+$",
+    CUSTOMER: r"^[^\s/\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]*$",
     FACILITY: r"^[A-Za-z0-9._-]+$",
     _LANGUAGE: r"^[A-Za-z]{2}[A-Za-z0-9-]*$",
 }
@@ -329,12 +332,48 @@ class ApplyAdjustmentMessage(msgspec.Struct, frozen=True, kw_only=True, omit_def
         check_day("effective_on", self.effective_on)
 
 
+class UsageFeeIncurred(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A meter says what a customer owes for some use; it goes to the bill of its local month."""
+
+    customer: Annotated[
+        str,
+        Meta(
+            description="id of the customer: printable, without `/`",
+            min_length=1,
+            max_length=1_024,
+            pattern=CUSTOMER,
+        ),
+    ]
+    currency: Currency
+    amount: Annotated[
+        str,
+        Meta(
+            description="decimal string, more than zero, never a float",
+            examples=["1.25"],
+            max_length=21,
+            extra_json_schema={"pattern": r"^\d{1,16}(\.\d{1,4})?$"},
+        ),
+    ]
+    description: Annotated[Line, Meta(description="sealed before it is stored")]
+    reference: Annotated[
+        Line | None,
+        Meta(description="the sender's own identifier, published as it is: never a person's data"),
+    ] = None
+    incurred_at: Instant
+
+    def __post_init__(self) -> None:
+        check_day("incurred_at", self.incurred_at)
+        if parse_money(self.amount, self.currency).minor <= 0:
+            raise ValueError("Expected `amount` to be more than zero")
+
+
 CAPTURE_CHARGE: Final = "billing.command.capture-charge.v1"
 POST_PAYMENT: Final = "billing.command.post-payment.v1"
 ALLOCATE_CREDIT: Final = "billing.command.allocate-credit.v1"
 APPLY_ADJUSTMENT: Final = "billing.command.apply-adjustment.v1"
 ENCOUNTER_CLOSED: Final = "clinical.encounter.closed.v1"
 REMITTANCE_RECEIVED: Final = "payer.remittance.received.v1"
+USAGE_FEE_INCURRED: Final = "usage.fee.incurred.v1"
 
 InboundMessage = (
     OpenAccountMessage
@@ -344,6 +383,7 @@ InboundMessage = (
     | ApplyAdjustmentMessage
     | EncounterClosed
     | RemittanceReceived
+    | UsageFeeIncurred
 )
 
 
@@ -363,6 +403,7 @@ INBOUND: Final = (
     InboundType(APPLY_ADJUSTMENT, ApplyAdjustmentMessage, "Lower or raise what is owed."),
     InboundType(ENCOUNTER_CLOSED, EncounterClosed, "An encounter to be charged and invoiced."),
     InboundType(REMITTANCE_RECEIVED, RemittanceReceived, "A payer's payments to be posted."),
+    InboundType(USAGE_FEE_INCURRED, UsageFeeIncurred, "A fee for the bill of its month."),
 )
 
 

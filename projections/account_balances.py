@@ -8,6 +8,7 @@ import msgspec
 
 from contracts.account import AccountOpened, AccountReinstated, AccountSuspended
 from contracts.adjustment import AdjustmentApplied, Direction
+from contracts.bill import BillClosed
 from contracts.charge import ChargeCaptured, ChargeReversed
 from contracts.columns import columns
 from contracts.event import AccountEvent, Posted
@@ -102,6 +103,8 @@ def _add(change: _Change, event: AccountEvent) -> None:
                 for posting in event.postings
                 if posting.gl_account is _RECEIVABLE
             )
+        case BillClosed():
+            change.charged_minor += event.total.minor
         case PaymentPosted():
             change.paid_minor += event.amount.minor
         case AdjustmentApplied():

@@ -163,7 +163,7 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         parameters = [each for each in parameters if each["name"] != "If-Match"]
     operation["parameters"] = parameters
     for parameter in parameters:
-        if parameter["name"] == "Idempotency-Key" and handler.opt.get(KEY):
+        if parameter["name"].endswith("Idempotency-Key") and handler.opt.get(KEY):
             parameter["required"] = True
     parameters.sort(key=lambda parameter: (parameter["in"], parameter["name"]))
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON]
