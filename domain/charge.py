@@ -168,7 +168,6 @@ def _is_repeat(command: CaptureCharge, known: Captured) -> bool:
 def _capture(command: CaptureCharge, book: Book) -> ChargeCaptured:
     account = book.account(command.account_id)
     _check(command, account)
-    book.check_happened("service_date", command.facility, command.service_on)
     unit_minor, price_list_id = _unit_price(command, book)
     net_minor = unit_minor * command.quantity
     rule = book.tax_rules.find(command.facility, command.code, command.service_on)

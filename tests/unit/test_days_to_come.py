@@ -1,4 +1,4 @@
-"""Days that are still to come: nothing is billed, received or corrected on one."""
+"""Days that are still to come: nothing is received or corrected on one."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -54,20 +54,24 @@ def late_in_kabul(decider: Decider) -> Scenario:
 
 
 @pytest.mark.parametrize(
-    ("decider", "command", "field", "name"),
+    ("decider", "command", "field"),
     [
-        (CHARGE, CHARGE_ONE, "service_on", "service_date"),
-        (PAYMENT, PAY, "received_on", "received_on"),
-        (ADJUSTMENT, ADJUST, "effective_on", "effective_on"),
+        (PAYMENT, PAY, "received_on"),
+        (ADJUSTMENT, ADJUST, "effective_on"),
     ],
 )
 def test_a_day_beyond_tomorrow_at_the_facility_is_refused(
-    decider: Decider, command: Any, field: str, name: str
+    decider: Decider, command: Any, field: str
 ) -> None:
     scenario = late_in_kabul(decider)
     assert scenario.when(replace(command, **{field: TOMORROW})).events
     beyond = replace(command, **{field: TOMORROW + timedelta(days=1)})
-    scenario.when(beyond).then_rejected(Invalid, f"{name} 2026-01-18 is still to come at north")
+    scenario.when(beyond).then_rejected(Invalid, f"{field} 2026-01-18 is still to come at north")
+
+
+def test_a_service_may_be_charged_ahead_of_its_day() -> None:
+    ahead = replace(CHARGE_ONE, service_on=date(2026, 3, 1))
+    assert late_in_kabul(CHARGE).when(ahead).events
 
 
 def test_a_payer_may_announce_its_money() -> None:
