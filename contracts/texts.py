@@ -15,10 +15,13 @@ CUSTOMER: Final = r"^(?!\s)(?![\s\S]*[/\x00-\x1f\x7f-\x9f])"
 FACILITY: Final = r"^(?![\s\S]*[^A-Za-z0-9._-])"
 LANGUAGE: Final = r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])"
 
+UNITS: Final = r"^[0-9]{1,16}(\.[0-9]{1,4})?$"
+
 MEANINGS: Final = {
     PRINTABLE: "text on one line that does not begin with a space, without control characters",
     VISIBLE: "visible ASCII characters without spaces",
     CUSTOMER: "the id of a customer: printable, without `/` and control characters",
+    UNITS: "a decimal string, such as 10.50",
     FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
     LANGUAGE: "a BCP 47 language tag, such as en or en-US",
 }

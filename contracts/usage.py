@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from contracts.calendar import check_day
 from contracts.money import Currency, parse_money
-from contracts.texts import CUSTOMER, Instant, Line
+from contracts.texts import CUSTOMER, UNITS, Instant, Line
 
 
 class UsageFeeIncurred(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,7 +29,7 @@ class UsageFeeIncurred(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             description="decimal string, more than zero, never a float",
             examples=["1.25"],
             max_length=21,
-            extra_json_schema={"pattern": r"^\d{1,16}(\.\d{1,4})?$"},
+            pattern=UNITS,
         ),
     ]
     description: Annotated[Line, Meta(description="sealed before it is stored")]

@@ -126,3 +126,33 @@ async def test_a_month_that_runs_closes_by_itself_and_one_that_is_over_does_not(
         ends[month] = shown["end_time"]
     assert ends[now] is not None
     assert ends[before] is None
+
+
+async def test_the_invoice_of_a_bill_is_read_and_printed_and_adjusted_but_not_voided(
+    api: Api,
+) -> None:
+    await api.post(BILLS, {"currency": "USD", "billingPeriod": "2025-09"})
+    item = {"description": "api fee", "amount": "2.50", "IdempotencyKey": "li-1"}
+    await api.post(f"{BILLS}/2025-09/items", item)
+    await api.client.post(f"{BILLS}/2025-09/close")
+    await api.catch_up()
+    bill_id = naming.monthly_bill_id("demo", "cust-1", "2025-09")
+    invoice_id = naming.bill_invoice_id(bill_id)
+    read = await api.client.get(f"/v1/invoices/{invoice_id}")
+    assert (read.status_code, read.json()["invoice"]["outstanding"]["amount"]) == (200, "2.50")
+    accept = {"Accept": "application/pdf"}
+    paper = await api.client.get(f"/v1/invoices/{invoice_id}", headers=accept)
+    assert (paper.status_code, paper.content[:4]) == (200, b"%PDF")
+    void = await api.post(f"/v1/invoices/{invoice_id}/void", {"reason": "a mistake"})
+    assert (void.status_code, void.json()["code"]) == (409, "STATE_CONFLICT")
+    adjust = {
+        "account_id": naming.bill_account_id("demo", "cust-1", "USD"),
+        "reason": "COURTESY",
+        "direction": "credit",
+        "amount": {"amount": "2.50", "currency": "USD"},
+        "invoice_id": invoice_id,
+    }
+    assert (await api.post("/v1/adjustments", adjust)).status_code == 201
+    await api.catch_up()
+    account = f"/v1/accounts/{adjust['account_id']}"
+    assert (await api.client.get(account)).json()["balance"]["amount"] == "0.00"
