@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from contracts.bill import BillLineItemAdded, BillSurface, ClosedBy
 from contracts.ids import BillId, LineItemId
-from contracts.inbound import CUSTOMER
+from contracts.inbound import CUSTOMER, PLAIN_PATTERNS
 from contracts.private import Private
 from domain import naming
 from domain.bill import CloseBill
@@ -44,7 +44,15 @@ _POLL_SECONDS: Final = 0.05
 
 CustomerPath = Annotated[
     str,
-    PathParameter(description="id of the customer: printable, without `/`, percent-encoded"),
+    PathParameter(
+        description="id of the customer: printable, without `/`, percent-encoded",
+        # Said, not checked by the framework, which would answer 404.
+        schema_extra={
+            "pattern": PLAIN_PATTERNS[CUSTOMER],
+            "minLength": 1,
+            "maxLength": CUSTOMER_LETTERS_MAX,
+        },
+    ),
 ]
 BillPath = Annotated[
     str, PathParameter(pattern="^bill_[0-7][0-9a-z]{25}$", description="id of the bill")

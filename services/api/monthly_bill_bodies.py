@@ -8,8 +8,9 @@ from msgspec import Meta
 
 from contracts.inbound import Id
 from contracts.money import Currency
+from contracts.texts import UNITS
 from contracts.views import Instant
-from services.api.parameters import MONTH, UNITS
+from services.api.parameters import MONTH
 
 MONTH_LETTERS: Final = 7
 

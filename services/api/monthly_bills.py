@@ -44,7 +44,13 @@ from services.bills.reading import ALL, NEWEST, FoundBill, read_bills
 
 _ROOT: Final = "/api/v1/customers/{customer_id:str}/bills"
 _TAG: Final = "monthly bills"
-PeriodPath = Annotated[str, PathParameter(description="calendar month of the bill")]
+PeriodPath = Annotated[
+    str,
+    PathParameter(
+        description="calendar month of the bill",
+        schema_extra={"pattern": MONTH, "maxLength": MONTH_LETTERS},
+    ),
+]
 MonthFrom = Annotated[
     str | None,
     QueryParameter(
@@ -80,7 +86,7 @@ STATUS: Final[dict[type, MonthlyStatus]] = {
     _ROOT,
     CreateBill,
     summary="Make a monthly bill",
-    codes=("CURRENCY_UNSUPPORTED", "ALREADY_EXISTS"),
+    codes=("CURRENCY_UNSUPPORTED", "ALREADY_EXISTS", "NOT_FOUND"),
     of_account=False,
     tag=_TAG,
 )
@@ -178,7 +184,13 @@ async def get_monthly_bill(
     return await _answer(bill_call, await _find(bill_call, customer_id, period))
 
 
-@query(_ROOT, summary="List a customer's monthly bills", scope=READ_BILLS, tag=_TAG)
+@query(
+    _ROOT,
+    summary="List a customer's monthly bills",
+    scope=READ_BILLS,
+    codes=("NOT_FOUND",),
+    tag=_TAG,
+)
 async def list_monthly_bills(
     bill_call: NamedDependency[BillCall],
     customer_id: CustomerPath,

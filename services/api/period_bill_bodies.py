@@ -58,7 +58,9 @@ class AddPeriodItemRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Add so many of something, in the bill's currency or in one that there is a rate for."""
 
     description: Annotated[str, Meta(min_length=1, max_length=1_024)]
-    amount: Number
+    amount: Annotated[
+        msgspec.Raw, Meta(extra_json_schema={"type": "number", "exclusiveMinimum": 0})
+    ]
     quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
     currency: Currency
 

@@ -219,6 +219,7 @@ async def close_period(
     "/bills/listBills/{customer_id:str}",
     CreateBill,
     summary="List a customer's bills",
+    codes=("NOT_FOUND",),
     of_account=False,
     status_code=200,
     scope=READ_BILLS,

@@ -106,3 +106,39 @@ async def test_a_bill_runs_from_its_start_to_its_end(whole_stack: WholeStack) ->
         assert bill["id"] in listed.stdout, listed.stderr
         trial = (await client.get("/v1/reports/trial-balance")).json()
         assert any(row["gl_account"] == "4100" for row in trial["rows"])
+
+
+async def test_bills_go_on_without_temporal_and_close_when_it_is_back(
+    whole_stack: WholeStack,
+) -> None:
+    """It is stopped, so that it neither takes nor refuses what it is asked."""
+    temporal = whole_stack.find("temporal")
+    assert temporal is not None
+    async with client_of(whole_stack) as client:
+
+        async def post(path: str, key: str, body: Any) -> httpx.Response:
+            return await client.post(path, json=body, headers={"X-Idempotency-Key": key})
+
+        temporal.suspend()
+        try:
+            ends = datetime.now(UTC) + timedelta(seconds=2)
+            wanted = {"currency": "USD", "start_time": None, "end_time": ends.isoformat()}
+            made = (await post("/v1/bills", "without", wanted)).json()["bill"]
+            path = f"/v1/bills/{made['id']}"
+            fee = {"currency": "USD", "amount_cents": 250, "description": "api fee"}
+            added = await post(f"{path}/line_items", "li-1", fee)
+            assert added.status_code == 201, added.text
+
+            async def has_ended() -> bool:
+                return datetime.now(UTC) > ends
+
+            await until(has_ended)
+            found = (await client.get(path)).json()["bill"]
+            assert (found["status"], found["total_amount_cents"]) == ("active", 250)
+        finally:
+            temporal.resume()
+
+        async def is_closed() -> bool:
+            return bool((await client.get(path)).json()["bill"]["status"] == "closed")
+
+        await until(is_closed)

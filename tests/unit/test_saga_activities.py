@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from services import sagas
+from services.sagas.billing import Billing
 from services.sagas.outside import outside_activities
 from services.sagas.worker import gateway_activities, ledger_activities
 
@@ -28,6 +29,7 @@ def test_every_activity_is_served() -> None:
     served = (
         *ledger_activities(nothing, nothing, anything),
         *gateway_activities(nothing, nothing, nothing),
+        *Billing(nothing, nothing).activities,
         *outside_activities(nothing, nothing, nothing, nothing, nothing, nothing),
     )
     names = [getattr(each, _MARK).name for each in served]

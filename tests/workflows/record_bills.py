@@ -101,7 +101,7 @@ async def test_record_a_bill_that_needed_attention(bills: Billed) -> None:
     await _keep(bills.clinic, "bill_needed_attention_and_was_retried", _own("bill", made.bill_id))
 
 
-async def test_record_periods(bills: Billed) -> None:
+async def test_record_the_ends_of_periods(bills: Billed) -> None:
     ended = await bills.start_period(days=2)
     made = await bills.make_in_period("one")
     await bills.looked_at(made, status="active")

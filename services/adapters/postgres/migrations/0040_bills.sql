@@ -24,5 +24,5 @@ CREATE POLICY exchange_rates_of_the_current_tenants ON exchange_rates
     USING (tenant = ANY ((SELECT current_tenants())::text[]))
     WITH CHECK (tenant = ANY ((SELECT current_tenants())::text[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON exchange_rates TO daybook_writer;
-GRANT SELECT ON exchange_rates, claims TO daybook_reader;
+GRANT SELECT ON exchange_rates TO daybook_reader;
 GRANT SELECT ON exchange_rates TO daybook_auditor;
