@@ -55,10 +55,15 @@ class FinishBill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequireAttention(msgspec.Struct, frozen=True, kw_only=True):
-    """Note that a bill cannot be finalised as things are."""
+    """Note that a bill cannot be finalised as things are.
+
+    `attempt` is the one that failed, 0 where the bill could not be frozen: one that is past it by
+    now stays as it is.
+    """
 
     bill_id: BillId
     account_id: AccountId
+    attempt: int
     code: str
     detail: str
 
@@ -127,17 +132,17 @@ def _finalise(
 ) -> Decision:
     """What becomes of a bill that is frozen, or cannot be; a repeat decides nothing."""
     match command, bill:
-        case RequireAttention(), (Pending() | Active()):
+        case RequireAttention(attempt=0), (Pending() | Active()):
             frozen = _frozen(command.bill_id, bill, attempt=1)
             closing = freeze(frozen, ClosedBy.END, None, None, None, book)
             noted = attention(frozen, command.code, command.detail, book)
             return [(command.bill_id, closing), (command.bill_id, noted)]
-        case RequireAttention(), Closing():
+        case RequireAttention(attempt=attempt), Closing() if attempt == bill.attempt:
             frozen = _frozen(command.bill_id, bill, attempt=bill.attempt)
             noted = attention(frozen, command.code, command.detail, book)
             return [(command.bill_id, noted)]
-        case RequireAttention(), AttentionRequired():
-            return []
+        case RequireAttention(), _:
+            return []  # Somebody else was there first.
         case FinishBill(payment_id=payment_id), Closing() if payment_id == bill.payment_id:
             return _finish(command, bill, book)
         case FinishBill(), (Closed() | AttentionRequired()):

@@ -54,6 +54,8 @@ def add(
     Raises BillNotOpen, AccountSuspended, Invalid, CurrencyUnsupported.
     """
     _check_account(bill.account_id, book)
+    if _is_over(bill, book):
+        raise BillNotOpen(f"bill {bill_id} ended at {bill.ends_at:%FT%TZ}: it closes by itself")
     events: list[tuple[str, Event]] = []
     if isinstance(bill, Pending):
         if bill.starts_at <= book.recorded_at:
@@ -86,10 +88,10 @@ def add_fee(command: AddFee, book: Book) -> Decision:
                 return _create_and_add(command, month, bill_id, link, book)
             case Known(last_item=last) if last == command.item.line_item_id:
                 return []
-            case (Pending() | Active()) as bill:
+            case (Pending() | Active()) as bill if not _is_over(bill, book):
                 return add(bill_id, bill, command.item, link, book)
             case _:
-                pass  # closed, or about to be: the next one
+                pass  # over, or closed: the next one
     raise BillNotOpen(f"every bill of this customer from {belongs_to} on is closed")
 
 
@@ -121,6 +123,11 @@ def _create_and_add(
         belongs_to=link,
     )
     return [*made, (bill_id, priced(command.item, place, book))]
+
+
+def _is_over(bill: Known, book: Book) -> bool:
+    """Whether a bill's end has come, however late it is that somebody closes it."""
+    return bill.ends_at is not None and bill.ends_at <= book.recorded_at
 
 
 def _check_account(account_id: AccountId, book: Book) -> None:

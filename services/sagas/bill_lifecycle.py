@@ -1,7 +1,6 @@
 """BillLifecycle: a bill begins at its start, and closes at its end or when somebody says so.
 
-What it holds is one look at the bill: items are commands of their own, and a signal says no more
-than that there are some.
+What it holds is one look at the bill, and what was signalled and is no command yet.
 """
 
 from datetime import timedelta
@@ -14,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.bill import ClosedBy
     from contracts.bill_views import BillStatus
     from services.sagas.bill_messages import (
+        ITEMS_TOGETHER_MAX,
         AddToBill,
         BillStanding,
         BillWork,
@@ -21,7 +21,8 @@ with workflow.unsafe.imports_passed_through():
         CloseBillWork,
         ItemAsked,
     )
-    from services.sagas.billing import BILLS_QUEUE, Billing, is_due
+    from services.sagas.bill_steps import BILLS_QUEUE
+    from services.sagas.billing import Billing, is_due
     from services.sagas.encounter import RETRIES
     from services.sagas.pulse import HEARTBEAT_TIMEOUT
     from services.sagas.search_attributes import attributes_of
@@ -39,10 +40,13 @@ _OPEN: Final = (BillStatus.PENDING, BillStatus.ACTIVE)
 class BillLifecycle:
     """The life of one bill, from its making to its end."""
 
-    def __init__(self) -> None:
-        self._items: list[ItemAsked] = []
-        self._close: CloseAsked | None = None
+    @workflow.init
+    def __init__(self, work: BillWork) -> None:
+        self._bill = work.bare()
+        self._items: list[ItemAsked] = [*work.items]
+        self._close = work.close
         self._is_changed = False
+        self._is_woken = False
         self._standing: BillStanding | None = None
 
     @workflow.signal
@@ -60,6 +64,12 @@ class BillLifecycle:
         """The ledger has more of the bill than was looked at."""
         self._is_changed = True
 
+    @workflow.signal
+    def wake(self) -> None:
+        """The ledger has what is to be looked at now: the bill is closing, its payment has ended,
+        its invoice is paid."""
+        self._is_woken = True
+
     @workflow.query
     def state(self) -> BillStanding | None:
         """The bill as it was last looked at."""
@@ -69,41 +79,61 @@ class BillLifecycle:
     async def run(self, work: BillWork) -> None:
         """Look, do what is due, wait for what comes next; until the bill is closed."""
         while True:
-            await self._add_all(work)
-            standing = await self._look(work)
+            await self._add_all()
+            standing = await self._look()
+            if self._items:
+                continue  # What was signalled before a close is on the bill.
+            if standing.status not in _OPEN:
+                self._forget_close(standing)
             if standing.status is BillStatus.CLOSED:
                 return
-            if self._items and standing.status in _OPEN:
-                continue  # What was signalled before a close is on the bill.
-            if standing.status is BillStatus.CLOSING:
-                await self._do(Billing.finish, work)
-            elif (closing := self._due_closing(work, standing)) is not None:
+            if standing.is_finishable:
+                await self._do(Billing.finish, self._bill)
+            elif (closing := self._due_closing(standing)) is not None:
                 self._close = None
                 await self._do(Billing.close, closing)
             elif standing.status is BillStatus.PENDING and is_due(
                 standing.starts_at, workflow.now()
             ):
-                await self._do(Billing.activate, work)
+                await self._do(Billing.activate, self._bill)
             else:
-                await self._wait(work, standing)
+                await self._wait(standing)
 
-    async def _add_all(self, work: BillWork) -> None:
-        while self._items:
-            item = self._items[0]
+    async def _add_all(self) -> None:
+        """Make commands of the signalled items, many at a time."""
+        while True:
+            self._go_on_in_another_history()
+            some = self._items[:ITEMS_TOGETHER_MAX]
+            if not some:
+                return
+            bill = self._bill
             await self._do(
-                Billing.add, AddToBill(tenant=work.tenant, bill_id=work.bill_id, item=item)
+                Billing.add,
+                AddToBill(tenant=bill.tenant, bill_id=bill.bill_id, items=tuple(some)),
             )
-            self._items.pop(0)
+            del self._items[: len(some)]
 
-    async def _look(self, work: BillWork) -> BillStanding:
-        self._is_changed = False
-        found: BillStanding = await self._do(Billing.look, work)
+    def _go_on_in_another_history(self) -> None:
+        """Once this one is long; more items than go together are too much to carry along."""
+        is_long = workflow.info().get_current_history_length() > EVENTS_PER_HISTORY_MAX
+        if is_long and len(self._items) <= ITEMS_TOGETHER_MAX:
+            workflow.continue_as_new(self._bill.carrying(self._items, self._close))
+
+    async def _look(self) -> BillStanding:
+        self._is_changed = self._is_woken = False
+        found: BillStanding = await self._do(Billing.look, self._bill)
         if found != self._standing:
             workflow.upsert_search_attributes(attributes_of(found))
         self._standing = found
         return found
 
-    def _due_closing(self, work: BillWork, standing: BillStanding) -> CloseBillWork | None:
+    def _forget_close(self, standing: BillStanding) -> None:
+        """Nothing is left to be closed; kept, the signal would be news for ever."""
+        if self._close is not None:
+            workflow.logger.warning("close_bill comes to a bill that is %s", standing.status.value)
+            self._close = None
+
+    def _due_closing(self, standing: BillStanding) -> CloseBillWork | None:
         """Why the bill is to be closed now, if it is."""
         if standing.status not in _OPEN:
             return None
@@ -116,19 +146,15 @@ class BillLifecycle:
             closed_by = ClosedBy.END
         else:
             return None
+        bill = self._bill
         return CloseBillWork(
-            tenant=work.tenant, bill_id=work.bill_id, closed_by=closed_by, reason=reason
+            tenant=bill.tenant, bill_id=bill.bill_id, closed_by=closed_by, reason=reason
         )
 
-    async def _wait(self, work: BillWork, standing: BillStanding) -> None:
+    async def _wait(self, standing: BillStanding) -> None:
         """Until the next instant, or news; signals that come together are one piece of news."""
-        if (
-            workflow.info().get_current_history_length() > EVENTS_PER_HISTORY_MAX
-            and not self._is_urgent()
-        ):
-            workflow.continue_as_new(work)
         next_ = standing.starts_at if standing.status is BillStatus.PENDING else standing.ends_at
-        if standing.status is BillStatus.ATTENTION_REQUIRED:
+        if standing.status not in _OPEN:
             next_ = None
         timeout = None if next_ is None else max(timedelta(), next_ - workflow.now())
         if not await _until(self._has_news, timeout):
@@ -140,7 +166,7 @@ class BillLifecycle:
         return self._is_changed or self._is_urgent()
 
     def _is_urgent(self) -> bool:
-        return bool(self._items) or self._close is not None
+        return self._is_woken or bool(self._items) or self._close is not None
 
     async def _do(self, method: Any, work: Any) -> Any:
         return await workflow.execute_activity_method(

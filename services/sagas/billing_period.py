@@ -8,8 +8,9 @@ from temporalio import workflow
 # Structs must not be imported again inside the sandbox: msgspec refuses its proxied datetime.
 with workflow.unsafe.imports_passed_through():
     from services.sagas.bill_messages import PeriodStanding, PeriodWork
-    from services.sagas.billing import BILLS_QUEUE, Billing
+    from services.sagas.bill_steps import BILLS_QUEUE
     from services.sagas.encounter import RETRIES
+    from services.sagas.period_ending import PeriodEnding
     from services.sagas.pulse import HEARTBEAT_TIMEOUT
 
 ATTEMPT_SECONDS_MAX: Final = timedelta(minutes=30)
@@ -36,7 +37,7 @@ class BillingPeriod:
     @workflow.run
     async def run(self, work: PeriodWork) -> None:
         """Wait for the end, then close every bill that is open."""
-        standing: PeriodStanding = await self._do(Billing.look_at_period, work)
+        standing: PeriodStanding = await self._do(PeriodEnding.look, work)
         self._standing = standing
         if not standing.is_over:
             left = max(timedelta(), standing.ends_at - workflow.now())
@@ -44,7 +45,7 @@ class BillingPeriod:
                 await workflow.wait_condition(lambda: self._is_closed, timeout=left)
             except TimeoutError:
                 workflow.logger.debug("the period is over")
-        await self._do(Billing.close_period, work)
+        await self._do(PeriodEnding.close, work)
 
     async def _do(self, method: Any, work: PeriodWork) -> Any:
         return await workflow.execute_activity_method(
@@ -52,6 +53,6 @@ class BillingPeriod:
             work,
             task_queue=BILLS_QUEUE.format(workflow.info().task_queue),
             start_to_close_timeout=ATTEMPT_SECONDS_MAX,
-            heartbeat_timeout=HEARTBEAT_TIMEOUT if method is Billing.close_period else None,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT if method is PeriodEnding.close else None,
             retry_policy=RETRIES,
         )

@@ -56,6 +56,8 @@ class Saga(NamedTuple):
     """Each stream has a workflow of its own, so that none waits for another's gateway."""
     again: bool = False
     """Whether it starts again, when its key comes again after it has ended."""
+    final: bool = False
+    """Whether nothing is left to do once it has completed, whatever is signalled later."""
 
     @property
     def name(self) -> str:
@@ -125,8 +127,8 @@ STATEMENT_RUN: Final = Saga(workflow_ids.STATEMENT_RUN, StatementRun, _statement
 INVOICE_COLLECTION: Final = Saga(
     workflow_ids.COLLECTION, InvoiceCollection, _collections, again=True
 )
-BILL_LIFECYCLE: Final = Saga(workflow_ids.BILL, BillLifecycle, _bill, alone=True)
-BILLING_PERIOD: Final = Saga(workflow_ids.PERIOD, BillingPeriod, _period, alone=True)
+BILL_LIFECYCLE: Final = Saga(workflow_ids.BILL, BillLifecycle, _bill, alone=True, final=True)
+BILLING_PERIOD: Final = Saga(workflow_ids.PERIOD, BillingPeriod, _period, alone=True, final=True)
 
 
 class Start(NamedTuple):
@@ -179,6 +181,8 @@ def _nobody(_stream_id: str, _event: Event) -> tuple[str, ...]:
 
 
 _BILL_CHANGED: Final = Signal(BILL_LIFECYCLE, TOTALS_CHANGED, _nobody, or_start=True)
+_BILL_SETTLED: Final = Signal(BILL_LIFECYCLE, WAKE, _stream, or_start=False)
+"""Of a payment or an invoice that a frozen bill waits for; most are no bill's."""
 
 TABLE: Final[dict[str, Start | Signal]] = {
     "billing.encounter.received.v1": Start(CHARGE_FROM_ENCOUNTER),
@@ -194,7 +198,10 @@ TABLE: Final[dict[str, Start | Signal]] = {
     "billing.bill.created.v1": Start(BILL_LIFECYCLE),
     "billing.bill.activated.v1": _BILL_CHANGED,
     "billing.bill.line_item_added.v1": _BILL_CHANGED,
-    "billing.bill.closing.v1": _BILL_CHANGED,
+    "billing.bill.closing.v1": Signal(BILL_LIFECYCLE, WAKE, _nobody, or_start=True),
+    "billing.payment.posted.v1": _BILL_SETTLED,
+    "billing.payment.failed.v1": _BILL_SETTLED,
+    "billing.invoice.paid.v1": _BILL_SETTLED,
     "billing.period.started.v1": Start(BILLING_PERIOD, _period_id),
     "billing.period.closed.v1": Signal(
         BILLING_PERIOD, CLOSE_PERIOD, _nobody, or_start=True, key=_period_id

@@ -22,7 +22,8 @@ from services.ports import PaymentGateway
 from services.reach import Unreachable
 from services.sagas.aging import Aging
 from services.sagas.aging_refresh import AgingRefresh
-from services.sagas.billing import BILLS_QUEUE, Billing
+from services.sagas.bill_steps import BILLS_QUEUE
+from services.sagas.billing import Billing
 from services.sagas.card_charging import CardCharging
 from services.sagas.charging import Charging
 from services.sagas.codec import PayloadKeys, SealedPayloads
@@ -30,6 +31,7 @@ from services.sagas.consumer import Deliveries, SagaConsumer
 from services.sagas.converter import sealed_by
 from services.sagas.forgetting import Forgetting
 from services.sagas.gateway import GATEWAY_QUEUE
+from services.sagas.period_ending import PeriodEnding
 from services.sagas.posting import Posting
 from services.sagas.pulse import PULSE
 from services.sagas.refunding import Refunding
@@ -130,6 +132,11 @@ def gateway_activities(
     )
 
 
+def bill_activities(executor: Executor, pool: asyncpg.Pool) -> tuple[Callable[..., Any], ...]:
+    """The activities of bills and billing periods."""
+    return (*Billing(executor, pool).activities, *PeriodEnding(executor, pool).activities)
+
+
 def make_worker(
     client: Client,
     executor: Executor,
@@ -186,7 +193,7 @@ def make_bills_worker(
     return Worker(
         client,
         task_queue=BILLS_QUEUE.format(task_queue),
-        activities=Billing(executor, pool).activities,
+        activities=bill_activities(executor, pool),
         max_concurrent_activities=BILL_ACTIVITIES_MAX,
         max_heartbeat_throttle_interval=PULSE,
         deployment_config=RELEASE,

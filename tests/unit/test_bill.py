@@ -209,7 +209,6 @@ def test_a_closed_bill_is_final() -> None:
         bills.add(MONTHLY, "li-2"),
         bills.close(MONTHLY),
         bills.retry(MONTHLY),
-        bills.give_up(MONTHLY),
     ):
         closed.when(command).then_rejected(BillNotOpen)
     reason = after(MONTHLY, bills.close(MONTHLY, reason=sealed()))

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
 from contracts.bill import BillSurface
@@ -16,6 +19,12 @@ from domain.period import StartPeriod
 from services.sagas import workflow_ids
 from tests.fixtures.waiting import until
 from tests.workflows.clinic import ServedClinic
+
+_WAITS: Final = (
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+    EventType.EVENT_TYPE_TIMER_STARTED,
+)
 
 
 @dataclass
@@ -129,6 +138,35 @@ class Billed:
             )
 
         await until(seen)
+
+    async def history(self, made: CreateBill) -> list[HistoryEvent]:
+        """What the workflow of a bill has gone through."""
+        return list((await self.workflow(made).fetch_history()).events)
+
+    async def activities(self, made: CreateBill) -> list[str]:
+        """What it has had done, in order."""
+        begun = [
+            event.activity_task_scheduled_event_attributes for event in await self.history(made)
+        ]
+        return [each.activity_type.name for each in begun if each.activity_type.name]
+
+    async def waits(self, made: CreateBill) -> None:
+        """Wait until the workflow of a bill does nothing but wait."""
+
+        async def is_idle() -> bool:
+            # What a task asks for stands behind it: here nothing but its being found, or a timer.
+            return (await self.history(made))[-1].event_type in _WAITS
+
+        await until(is_idle)
+
+    async def ends(self, made: CreateBill) -> None:
+        """Wait until the workflow of a bill has completed."""
+
+        async def is_over() -> bool:
+            described = await self.workflow(made).describe()
+            return described.status is WorkflowExecutionStatus.COMPLETED
+
+        await self.clinic.settle(is_over)
 
     async def are(self, state: type, *made: CreateBill) -> None:
         """Wait until bills are in a state."""

@@ -1,52 +1,13 @@
 """BillLifecycle and BillingPeriod on a server that skips time: a month in seconds."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import pytest
-from temporalio.client import WorkflowExecutionStatus
-from temporalio.testing import WorkflowEnvironment
-
-from contracts.bill import BillClosed, BillClosing, BillLineItemAdded, ClosedBy
-from domain.bill import CloseBill, RetryBill
-from domain.bill_states import Active, AttentionRequired, Closed, Pending
-from domain.payment_method import RemovePaymentMethod
+from contracts.bill import BillClosing, ClosedBy
+from domain.bill import CloseBill
+from domain.bill_states import Active, Closed, Pending
 from domain.period import ClosePeriod, Over
-from services.adapters.sandbox_gateway import DECLINED, SandboxGateway
-from services.execute.executor import Executor
 from services.sagas import workflow_ids
-from services.sagas.bill_messages import CloseAsked, ItemAsked
-from services.sagas.search_attributes import ensure_search_attributes
-from services.sagas.worker import make_bills_worker, make_gateway_worker, make_worker
-from tests.fixtures.databases import Database
-from tests.workflows.billed import Billed, SkippedClock
-from tests.workflows.clinic import Clinic, new_tenant, serve
-from tests.workflows.stating import sending
-from tests.workflows.till import Till
-
-
-@pytest.fixture
-async def billed(skipping: WorkflowEnvironment, database: Database) -> AsyncIterator[Billed]:
-    """A tenant whose bills have a worker, and a gateway."""
-    await ensure_search_attributes(skipping.client)
-    pool, clock = await database.pool("daybook_writer", 10), SkippedClock()
-    async with Executor(pool, now=clock.now) as executor:
-        clinic = serve(
-            Clinic(new_tenant(), executor, pool, await database.admin()), skipping.client
-        )
-        sends = await sending(clinic, database, {})
-        async with (
-            make_worker(clinic.client, executor, pool, outside=sends.activities),
-            make_gateway_worker(clinic.client, executor, pool, SandboxGateway(pool)),
-            make_bills_worker(clinic.client, executor, pool),
-        ):
-            yield Billed(clinic, clock, skipping)
-
-
-async def is_over(billed: Billed, made: Any) -> bool:
-    described = await billed.workflow(made).describe()
-    return described.status is WorkflowExecutionStatus.COMPLETED
+from tests.workflows.billed import Billed
 
 
 async def test_a_monthly_bill_lives_through_its_month_and_closes_by_itself(billed: Billed) -> None:
@@ -62,7 +23,7 @@ async def test_a_monthly_bill_lives_through_its_month_and_closes_by_itself(bille
     await billed.are(Closed, made)
     (closing,) = await billed.clinic.events(BillClosing)
     assert (closing.closed_by, closing.total.minor) == (ClosedBy.END, 350)
-    await billed.clinic.settle(lambda: is_over(billed, made))
+    await billed.ends(made)
     ledger = await billed.clinic.ledger()
     assert ledger["1100", made.account_id] == -ledger["4100", made.account_id] == 350
     history = await billed.workflow(made).fetch_history()
@@ -79,6 +40,9 @@ async def test_a_bill_becomes_active_at_its_start_and_closes_at_its_end(billed: 
     await billed.are(Active, made)
     await billed.skip(days=10, minutes=1)
     await billed.are(Closed, made)
+    await billed.ends(made)
+    runs = (await billed.workflow(made).describe()).raw_description.workflow_execution_info
+    assert runs.first_run_id == runs.execution.run_id  # what it did itself begins no second life
 
 
 async def test_a_bill_whose_start_is_now_is_active_at_once(billed: Billed) -> None:
@@ -93,23 +57,7 @@ async def test_a_bill_without_an_end_stays_open_until_it_is_closed(billed: Bille
     assert isinstance(await billed.clinic.state(made.bill_id), Active)
     close = CloseBill(bill_id=made.bill_id, account_id=made.account_id, closed_by=ClosedBy.REQUEST)
     await billed.clinic.execute(close)
-    await billed.clinic.settle(lambda: is_over(billed, made))
-
-
-async def test_items_and_a_close_that_are_signalled_become_commands(billed: Billed) -> None:
-    made = await billed.make()
-    await billed.are(Active, made)
-    handle = billed.workflow(made)
-    item = ItemAsked(key="k", amount="1.25", currency="USD", description="by signal")
-    for _ in range(2):
-        await handle.signal("add_line_item", item)
-    await handle.signal("add_line_item", ItemAsked(key="l", amount="1", currency="XXX"))
-    await handle.signal("close_bill", CloseAsked(reason="done"))
-    await billed.are(Closed, made)
-    (added,) = await billed.clinic.events(BillLineItemAdded)
-    assert (added.idempotency_key, added.amount.minor) == ("k", 125)
-    closed = await billed.clinic.state(made.bill_id)
-    assert (closed.closed_by, closed.reason is None) == (ClosedBy.REQUEST, False)
+    await billed.ends(made)
 
 
 async def test_a_period_closes_its_open_bills_at_its_end(billed: Billed) -> None:
@@ -136,38 +84,6 @@ async def test_a_period_that_is_closed_by_hand_takes_its_bills_along(billed: Bil
     assert (await billed.clinic.events(BillClosing))[0].closed_by is ClosedBy.PERIOD
 
 
-async def test_a_saved_card_is_charged_before_the_bill_is_closed(billed: Billed) -> None:
-    made = await billed.make_monthly()
-    till = Till(billed.clinic, made.account_id)
-    await till.save()
-    await billed.add(made)
-    await billed.clinic.execute(
-        CloseBill(bill_id=made.bill_id, account_id=made.account_id, closed_by=ClosedBy.REQUEST)
-    )
-    await billed.are(Closed, made)
-    ledger = await billed.clinic.ledger()
-    assert (ledger["1020", made.account_id], ledger["1100", made.account_id]) == (250, 0)
-
-
-async def test_a_declined_card_needs_attention_and_a_retry_finishes_the_bill(
-    billed: Billed,
-) -> None:
-    made = await billed.make_monthly()
-    till = Till(billed.clinic, made.account_id)
-    method_id = await till.save(DECLINED)
-    await billed.add(made)
-    await billed.skip(days=32)
-    await billed.are(AttentionRequired, made)
-    await billed.looked_at(made, status="attention_required")
-    await billed.clinic.execute(
-        RemovePaymentMethod(payment_method_id=method_id, account_id=made.account_id)
-    )
-    await billed.clinic.execute(RetryBill(bill_id=made.bill_id, account_id=made.account_id))
-    await billed.are(Closed, made)
-    await billed.clinic.settle(lambda: is_over(billed, made))
-    assert await billed.clinic.count(BillClosed) == 1
-
-
 async def test_bills_that_ended_while_temporal_was_away_close_when_it_is_back(
     billed: Billed,
 ) -> None:
@@ -181,21 +97,3 @@ async def test_bills_that_ended_while_temporal_was_away_close_when_it_is_back(
     await billed.skip(hours=1)
     await billed.are(Closed, *made)
     assert (await billed.clinic.state(made[0].bill_id)).total_minor == 250
-
-
-async def test_many_items_are_few_looks_and_a_history_that_goes_on(
-    billed: Billed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = await billed.make()
-    await billed.are(Active, made)
-    for number in range(40):
-        await billed.add(made, f"li-{number}", "1.00")
-        await billed.clinic.deliver()
-    await billed.looked_at(made, item_count=40)
-    history = await billed.workflow(made).fetch_history()
-    looks = [
-        event
-        for event in history.events
-        if event.HasField("activity_task_scheduled_event_attributes")
-    ]
-    assert len(looks) < 40
