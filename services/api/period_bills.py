@@ -51,10 +51,11 @@ from services.api.period_bill_bodies import (
     StartedPeriod,
     StartPeriodRequest,
 )
-from services.api.problems import invalid
+from services.api.problems import Problem, invalid
 from services.api.routes import command, query
 from services.bills.closing import close_open_bills
 from services.bills.reading import ALL, NEWEST, FoundBill, read_bills
+from services.execute.envelope import Refused
 
 _TAG: Final = "billing periods"
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
@@ -197,13 +198,14 @@ async def close_period_bill(
 async def close_period(
     bill_call: NamedDependency[BillCall], customer_id: CustomerPath
 ) -> ClosedPeriod:
-    """Closes every open bill in it."""
+    """Closes every open bill in it. Where an account is busy for too long (`LOCK_TIMEOUT`), the
+    period is over all the same and its bills close by themselves."""
     check_customer(customer_id)
     stream_id = naming.periods_id(bill_call.tenant, customer_id)
     command_ = ClosePeriod(stream_id=stream_id, closed_by=ClosedBy.REQUEST)
     recorded = await bill_call.execute(ClosePeriodRequest(), command_)
     closed = await _event_at(bill_call, stream_id, recorded.token)
-    await close_open_bills(
+    outcomes = await close_open_bills(
         bill_call.dependencies.executor,
         bill_call.dependencies.writer,
         tenant=bill_call.tenant,
@@ -212,6 +214,13 @@ async def close_period(
         actor=bill_call.caller.actor,
         correlation_id=bill_call.correlation_id,
     )
+    left = [each for _, each in outcomes if isinstance(each, Refused) and each.transient]
+    if left:
+        raise Problem(
+            left[0].code,
+            f"{left[0].detail}: the period is over, and {len(left)} of its bills, whose accounts"
+            " are busy, close by themselves in a moment",
+        )
     return ClosedPeriod(period_id=closed.period_id, customer_id=customer_id)
 
 

@@ -87,3 +87,26 @@ async def test_a_lock_that_is_not_had_in_time_is_a_timeout_and_the_key_may_come_
         assert refused.json()["detail"].startswith("operation timed out")
         assert refused.headers["retry-after"] == "1"
         assert (await add(api.client, "li-1")).json()["total"] == "1.00"
+
+
+async def test_a_period_whose_bills_cannot_be_closed_in_time_is_over_and_says_so(
+    database: Database,
+) -> None:
+    writer = await database.pool("daybook_writer", 4)
+    async with (
+        Executor(writer, lock_timeout_seconds=0.2) as executor,
+        api_over(database, executor=executor) as api,
+    ):
+        period = {"customer_id": "cust-2", "currency": "USD", "billing_period_days": 3}
+        await api.post("/bills/startbillingperiod", period)
+        await api.post("/bills/createbill", {"customer_id": "cust-2", "currency": "USD"})
+        admin, close = await database.admin(), "/bills/closeBillingPeriod/cust-2"
+        key = {"X-Idempotency-Key": "k"}
+        async with admin.acquire() as holder, holder.transaction():
+            await holder.execute("SELECT FROM account_heads FOR UPDATE")
+            refused = await api.client.post(close, headers=key)
+        assert (refused.status_code, refused.json()["code"]) == (409, "LOCK_TIMEOUT")
+        assert "the period is over" in refused.json()["detail"]
+        assert (await api.client.post(close, headers=key)).status_code == 200
+        listed = await api.post("/bills/listBills/cust-2", {"status": "CLOSED"})
+        assert len(listed.json()["bills"]) == 1

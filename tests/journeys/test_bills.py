@@ -31,6 +31,7 @@ async def test_a_customer_is_billed_by_the_month(whole_stack: WholeStack) -> Non
         closed = await client.post(f"{bills}/2025-09/close")
         assert (closed.status_code, closed.json()["status"]) == (200, "CLOSED")
         query = 'CustomerID="cust-1" AND BillStatus="CLOSED" AND BillTotalCents=250'
+        query = f'{query} AND BillCurrency="USD" AND BillItemCount=1'
         await _found(whole_stack, f"{query} AND BillingPeriodNum=202509", "2025-09 closed")
 
 
