@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from domain import naming
+from services.adapters.sandbox_gateway import PAYS
 from services.embedded.programs import program
 from tests.fixtures.waiting import until
 from tests.fixtures.whole_stack import WholeStack, daybook
@@ -33,6 +35,35 @@ async def test_a_customer_is_billed_by_the_month(whole_stack: WholeStack) -> Non
         query = 'CustomerID="cust-1" AND BillStatus="CLOSED" AND BillTotalCents=250'
         query = f'{query} AND BillCurrency="USD" AND BillItemCount=1'
         await _found(whole_stack, f"{query} AND BillingPeriodNum=202509", "2025-09 closed")
+
+
+async def test_a_saved_card_is_charged_when_a_period_is_closed(whole_stack: WholeStack) -> None:
+    async with client_of(whole_stack) as client:
+        start = {"customer_id": "cust-3", "currency": "USD", "billing_period_days": 30}
+        await client.post("/bills/startbillingperiod", json=start)
+        wanted = {"customer_id": "cust-3", "currency": "USD"}
+        ids = [
+            (await client.post("/bills/createbill", json=wanted)).json()["bill_id"]
+            for _ in range(3)
+        ]
+        item = {"description": "compute", "amount": 2.5, "quantity": 1, "currency": "USD"}
+        for bill_id in ids:
+            await client.post(f"/bills/addItem/cust-3/{bill_id}", json=item)
+        account = naming.bill_account_id("demo", "cust-3", "USD")
+        saved = await client.post(
+            f"/v1/accounts/{account}/payment-methods",
+            json={"setup": PAYS},
+            headers={"Idempotency-Key": "card"},
+        )
+        assert saved.status_code == 201, saved.text
+        assert (await client.post("/bills/closeBillingPeriod/cust-3")).status_code == 200
+
+        async def are_closed() -> bool:
+            read = [(await client.get(f"/v1/bills/{each}")).json()["bill"] for each in ids]
+            assert "attention_required" not in {bill["status"] for bill in read}
+            return {bill["status"] for bill in read} == {"closed"}
+
+        await until(are_closed)
 
 
 async def _found(stack: WholeStack, query: str, what: str) -> None:
