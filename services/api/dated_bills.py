@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Annotated, Final
 
 from litestar import Response
@@ -11,7 +12,7 @@ from litestar.params import JSONBody, QueryParameter
 from contracts.bill import BillLineItemAdded, BillSurface
 from contracts.bill_views import BillStatus
 from contracts.ids import BillId
-from contracts.money import MoneyInvalid, format_minor, parse_minor
+from contracts.money import MoneyInvalid, exponent, format_minor, half_even_ratio
 from domain import naming
 from domain.bill import CloseBill, RetryBill
 from domain.bill_adding import AddLineItem
@@ -239,10 +240,19 @@ def _conversion(item: BillLineItemAdded) -> Conversion | None:
     if original is None:
         return None
     return Conversion(
-        original_amount_cents=parse_minor(original.amount, original.currency),
+        original_amount_cents=_nearest_minor(original.amount, original.currency),
         original_currency=original.currency,
         exchange_rate=number_of(original.rate),
     )
+
+
+def _nearest_minor(amount: str, currency: str) -> int:
+    """What was sent may have more digits than its currency: it is rounded to be shown, half-even.
+
+    What counts was rounded once, in the bill's currency.
+    """
+    in_minor = Fraction(amount) * 10 ** exponent(currency)
+    return half_even_ratio(in_minor.numerator, in_minor.denominator)
 
 
 ROUTES: Final = (create_bill, add_line_item, close_bill, retry_bill, get_bill, list_bills)
