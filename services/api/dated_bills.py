@@ -99,7 +99,7 @@ async def add_line_item(
         idempotency_key=key,
         reference=data.reference_id or None,
     )
-    _, added = await bill_call.add(data, found, item, key)
+    _, added = await bill_call.add(found, item, data.description, key)
     (text,) = await bill_call.texts([added.description])
     return LineItemAnswer(line_item=_line_item(added, text))
 
@@ -216,6 +216,7 @@ def _bill(tenant: str, found: FoundBill, reason: str, lines: tuple[LineItem, ...
         line_items=lines,
         created_at=bill.created_at,
         updated_at=bill.updated_at,
+        item_count=bill.item_count if len(lines) < bill.item_count else None,
     )
 
 

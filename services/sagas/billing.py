@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
-import msgspec
 import structlog
 from temporalio import activity
 
@@ -29,6 +28,7 @@ from domain.card import Initiated
 from domain.line_item import NewLineItem
 from domain.period import ClosePeriod, Over, Running
 from services.bills.closing import close_open_bills
+from services.bills.keys import hash_of, sent_item
 from services.calendar import read_calendar
 from services.execute.envelope import BusIdentity, Envelope, Outcome, Refused
 from services.execute.executor import Executor
@@ -151,7 +151,7 @@ class Billing:
             actor=f"saga:{this_workflow()}",
             correlation_id=source.cause.correlation_id,
             identity=BusIdentity(ITEMS_OF_BILLS, bill_id, asked.key),
-            payload_hash=hashlib.sha256(msgspec.json.encode(asked)).digest(),
+            payload_hash=hash_of(sent_item(item, asked.description)),
         )
         outcome = await self._executor.execute(envelope)
         if isinstance(outcome, Refused):
