@@ -12,7 +12,7 @@ import msgspec
 from contracts.bill import BillLineItemAdded, BillSurface, ConvertedFrom
 from contracts.charge import QUANTITY_MAX
 from contracts.ids import AccountId, BillId, LineItemId
-from contracts.money import MINOR_MAX, Money, exponent, format_minor, half_even_ratio
+from contracts.money import MINOR_MAX, Money, format_minor, nearest_minor
 from contracts.private import Private
 from domain.accrual import policy_of
 from domain.book import Book
@@ -103,8 +103,7 @@ def _converted_from(item: NewLineItem, amount: Decimal, rate: str) -> ConvertedF
 
 
 def _minor(exact: Fraction, currency: str) -> int:
-    in_minor = exact * 10 ** exponent(currency)
-    minor = half_even_ratio(in_minor.numerator, in_minor.denominator)
+    minor = nearest_minor(exact, currency)
     if minor > MINOR_MAX:
         most = format_minor(MINOR_MAX, currency)
         raise Invalid(f"the line item would be more than {most} {currency}")

@@ -12,20 +12,14 @@ from litestar.params import JSONBody, QueryParameter
 from contracts.bill import BillLineItemAdded, BillSurface
 from contracts.bill_views import BillStatus
 from contracts.ids import BillId
-from contracts.money import MoneyInvalid, exponent, format_minor, half_even_ratio
+from contracts.money import MoneyInvalid, format_minor, nearest_minor
 from domain import naming
 from domain.bill import CloseBill, RetryBill
 from domain.bill_adding import AddLineItem
 from domain.bill_making import CreateBill
 from domain.bill_states import AttentionRequired, Closed, Ending
 from domain.line_item import NewLineItem
-from services.api.bill_calls import (
-    READ_BILLS,
-    BillCall,
-    BillPath,
-    key_of,
-    number_of,
-)
+from services.api.bill_calls import READ_BILLS, BillCall, BillPath, key_of, number_of
 from services.api.dated_bill_bodies import (
     AddLineItemRequest,
     Bill,
@@ -241,19 +235,11 @@ def _conversion(item: BillLineItemAdded) -> Conversion | None:
     if original is None:
         return None
     return Conversion(
-        original_amount_cents=_nearest_minor(original.amount, original.currency),
+        # It may have more digits than its currency; what counts was rounded once, in the bill's.
+        original_amount_cents=nearest_minor(Fraction(original.amount), original.currency),
         original_currency=original.currency,
         exchange_rate=number_of(original.rate),
     )
-
-
-def _nearest_minor(amount: str, currency: str) -> int:
-    """What was sent may have more digits than its currency: it is rounded to be shown, half-even.
-
-    What counts was rounded once, in the bill's currency.
-    """
-    in_minor = Fraction(amount) * 10 ** exponent(currency)
-    return half_even_ratio(in_minor.numerator, in_minor.denominator)
 
 
 ROUTES: Final = (create_bill, add_line_item, close_bill, retry_bill, get_bill, list_bills)
