@@ -101,8 +101,12 @@ class ClosedBy(StrEnum):
     RETRY = "retry"
 
 
-class BillClosing(AccountEvent, frozen=True, kw_only=True):
-    """The lines are frozen; with a payment the bill is closed once that has an end."""
+class BillClosing(Posted, frozen=True, kw_only=True):
+    """The lines are frozen; with a payment the bill is closed once that has an end.
+
+    Then its invoice is issued and it is owed from now on: the postings of its fees are here, and
+    `bill.closed` has none. Without one they are in `bill.closed`, of the same transaction.
+    """
 
     bill_id: BillId
     closing_at: Instant
@@ -128,7 +132,10 @@ class BillClosing(AccountEvent, frozen=True, kw_only=True):
 
 
 class BillClosed(Posted, frozen=True, kw_only=True):
-    """The bill is final: the customer owes its total, which is fee revenue."""
+    """The bill is final: the customer owes its total, which is fee revenue.
+
+    It has no postings where the bill was charged: `bill.closing` has them.
+    """
 
     bill_id: BillId
     closed_at: Instant

@@ -27,6 +27,11 @@ class StepAccrual(msgspec.Struct, frozen=True, kw_only=True, tag_field="policy",
     times: Decimal
     after_hours: int
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a factor that would take back what was added."""
+        if not self.times.is_finite() or self.times <= 0:
+            raise ValueError(f"times must be more than zero, not {self.times}")
+
     def factor(self, began_at: datetime, added_at: datetime) -> Decimal | None:
         """The factor: 1 until then."""
         is_late = added_at - began_at > timedelta(hours=self.after_hours)

@@ -134,7 +134,7 @@ def _finalise(
     match command, bill:
         case RequireAttention(attempt=0), (Pending() | Active()):
             frozen = _frozen(command.bill_id, bill, attempt=1)
-            closing = freeze(frozen, ClosedBy.END, None, None, None, book)
+            closing = freeze(frozen, ClosedBy.END, None, book)
             noted = attention(frozen, command.code, command.detail, book)
             return [(command.bill_id, closing), (command.bill_id, noted)]
         case RequireAttention(attempt=attempt), Closing() if attempt == bill.attempt:

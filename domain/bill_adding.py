@@ -11,7 +11,7 @@ from domain.bill_states import Active, BillState, Known, Pending, evolve
 from domain.book import Book
 from domain.decider import Decision
 from domain.line_item import NewLineItem, Place, priced
-from domain.rejections import AccountSuspended, BillNotOpen, Invalid
+from domain.rejections import AccountSuspended, BillMoved, BillNotOpen, Invalid
 from domain.write_side import AccountStatus
 
 
@@ -79,7 +79,11 @@ def add(
 
 
 def add_fee(command: AddFee, book: Book) -> Decision:
-    """The month's own bill; when that is closed, the next one that is not."""
+    """The month's own bill; when that is closed, the next one that is not.
+
+    Raises BillMoved when that one is of another account: neither its lock nor its state was had,
+    and what it is exchanged by was not loaded.
+    """
     belongs_to = command.months[0]
     for month, bill_id in zip(command.months, command.bill_ids, strict=True):
         link = None if month == belongs_to else belongs_to
@@ -89,6 +93,8 @@ def add_fee(command: AddFee, book: Book) -> Decision:
             case Known(last_item=last) if last == command.item.line_item_id:
                 return []
             case (Pending() | Active()) as bill if not _is_over(bill, book):
+                if bill.account_id != command.account_id:
+                    raise BillMoved(f"bill {bill_id} was made on {bill.account_id} meanwhile")
                 return add(bill_id, bill, command.item, link, book)
             case _:
                 pass  # over, or closed: the next one

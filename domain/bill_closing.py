@@ -5,6 +5,8 @@ it is closed.
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from contracts.bill import BillAttentionRequired, BillClosed, BillClosing, ClosedBy
 from contracts.event import Event
 from contracts.ids import AccountId, BillId, InvoiceId, PaymentId, PaymentMethodId
@@ -52,9 +54,9 @@ def close(
     """
     card = _card(frozen, book)
     charged = _charge(frozen, card, book) if card else None
-    closing = freeze(
-        frozen, closed_by, reason, frozen.invoice_id, charged.payment_id if charged else None, book
-    )
+    closing = replace(freeze(frozen, closed_by, reason, book), invoice_id=frozen.invoice_id)
+    if charged is not None:
+        closing = _owed_from_now(closing, frozen, charged.payment_id, book)
     events: list[tuple[str, Event]] = [(frozen.bill_id, closing)]
     if frozen.invoice_id is not None and not frozen.is_issued:
         events += [(frozen.invoice_id, event) for event in _issue(frozen, due_days, book)]
@@ -65,18 +67,31 @@ def close(
     return events
 
 
-def freeze(
-    frozen: Frozen,
-    closed_by: ClosedBy,
-    reason: Private | None,
-    invoice_id: InvoiceId | None,
-    payment_id: PaymentId | None,
-    book: Book,
+def _owed_from_now(
+    closing: BillClosing, frozen: Frozen, payment_id: PaymentId, book: Book
 ) -> BillClosing:
-    """The lines are final; the invoice is the one that is issued by now, if one is."""
+    """It is closed once its charge has an end, but its invoice is out: the books have it, too."""
+    today, account = book.today(frozen.facility), book.account(frozen.account_id)
+    postings = () if frozen.is_issued else ledger.fees(frozen.total_minor)
+    return replace(
+        closing,
+        booked_on=today,
+        postings=ledger.within_balance(account, postings),
+        payment_id=payment_id,
+    )
+
+
+def freeze(frozen: Frozen, closed_by: ClosedBy, reason: Private | None, book: Book) -> BillClosing:
+    """The lines are final; nothing is issued, begun or booked by that alone."""
+    # Not the posting date: a bill is frozen, and needs attention, when every day is sealed, too.
+    today = book.calendar.local_date(frozen.facility, book.recorded_at)
     return BillClosing(
         bill_id=frozen.bill_id,
         account_id=frozen.account_id,
+        facility=frozen.facility,
+        currency=frozen.currency,
+        effective_on=today,
+        booked_on=today,
         closing_at=book.recorded_at,
         closed_by=closed_by,
         reason=reason,
@@ -84,15 +99,15 @@ def freeze(
         item_count=frozen.item_count,
         total=frozen.total,
         lines_digest=frozen.digest,
-        invoice_id=invoice_id,
-        payment_id=payment_id,
     )
 
 
 def closed(frozen: Frozen, book: Book) -> BillClosed:
-    """The bill is owed, and final; raises Invalid, EverythingSealed."""
+    """The bill is final, and owed from now on unless it was before; raises Invalid,
+    EverythingSealed."""
     today = book.today(frozen.facility)
     account = book.account(frozen.account_id)
+    postings = () if frozen.is_issued else ledger.fees(frozen.total_minor)
     return BillClosed(
         bill_id=frozen.bill_id,
         account_id=frozen.account_id,
@@ -100,7 +115,7 @@ def closed(frozen: Frozen, book: Book) -> BillClosed:
         currency=frozen.currency,
         effective_on=today,
         booked_on=today,
-        postings=ledger.within_balance(account, ledger.fees(frozen.total_minor)),
+        postings=ledger.within_balance(account, postings),
         closed_at=book.recorded_at,
         item_count=frozen.item_count,
         total=frozen.total,
@@ -122,12 +137,14 @@ def attention(frozen: Frozen, code: str, detail: str, book: Book) -> BillAttenti
 
 def _card(frozen: Frozen, book: Book) -> PaymentMethodId | None:
     """The customer's saved card that is good for the longest, if there is anything to charge."""
+    this_month = f"{book.calendar.local_date(frozen.facility, book.recorded_at):%Y-%m}"
     if _owed_minor(frozen, book) <= 0:
         return None
     cards = [
         (state.expires, stream_id)
         for stream_id, state in book.states.items()
         if isinstance(state, Saved) and state.account_id == frozen.account_id
+        if state.expires >= this_month  # through the end of it
     ]
     return PaymentMethodId(max(cards)[1]) if cards else None
 

@@ -1,8 +1,9 @@
 """Line items of bills: what one comes to in its bill's currency, rounded once."""
 
 import hashlib
+import re
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -11,7 +12,7 @@ import msgspec
 from contracts.bill import BillLineItemAdded, BillSurface, ConvertedFrom
 from contracts.charge import QUANTITY_MAX
 from contracts.ids import AccountId, BillId, LineItemId
-from contracts.money import MINOR_MAX, Money, exponent, format_minor, half_even_ratio
+from contracts.money import MINOR_MAX, Money, format_minor, nearest_minor
 from contracts.private import Private
 from domain.accrual import policy_of
 from domain.book import Book
@@ -19,6 +20,10 @@ from domain.rejections import Invalid
 
 DIGITS_MAX: Final = 16
 PLACES_MAX: Final = 8
+# What Python's decimals take besides, such as 1_000 and 1E3, no reader of the event would expect.
+_DECIMAL: Final = re.compile(r"-?([0-9]{1,256})(?:\.([0-9]{1,256}))?")
+_EXACT: Final = Context(prec=64)
+"""Of all digits that an amount and a quantity can have."""
 
 
 class NewLineItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +69,7 @@ def priced(item: NewLineItem, place: Place, book: Book) -> BillLineItemAdded:
         line_item_id=item.line_item_id,
         number=place.number,
         amount=Money.of(_minor(exact, place.currency), place.currency),
-        unit_amount=item.unit_amount,
+        unit_amount=f"{amount:f}",
         currency=item.currency,
         quantity=item.quantity,
         added_at=added_at,
@@ -79,24 +84,26 @@ def priced(item: NewLineItem, place: Place, book: Book) -> BillLineItemAdded:
 
 
 def check_amount(text: str) -> Decimal:
-    """A positive decimal amount of a currency's units; raises Invalid."""
+    """A positive decimal amount of a currency's units, whoever sent it; raises Invalid."""
+    found = _DECIMAL.fullmatch(text)
+    if found is None:
+        raise Invalid("amount must be a decimal number, such as 10.50")
     amount = Decimal(text)
-    if not amount.is_finite() or amount <= 0:
+    if amount <= 0:
         raise Invalid("amount must be more than zero")
-    _, digits, places = amount.normalize().as_tuple()
-    assert isinstance(places, int), "a finite decimal has an exponent"
-    if len(digits) + max(places, 0) > DIGITS_MAX + PLACES_MAX or -places > PLACES_MAX:
+    whole, places = found[1].lstrip("0"), (found[2] or "").rstrip("0")
+    if len(whole) + len(places) > DIGITS_MAX + PLACES_MAX or len(places) > PLACES_MAX:
         raise Invalid(f"amount has more than {PLACES_MAX} digits behind the point, or is too large")
     return amount
 
 
 def _converted_from(item: NewLineItem, amount: Decimal, rate: str) -> ConvertedFrom:
-    return ConvertedFrom(amount=f"{amount * item.quantity:f}", currency=item.currency, rate=rate)
+    exact = _EXACT.multiply(amount, Decimal(item.quantity))
+    return ConvertedFrom(amount=f"{exact:f}", currency=item.currency, rate=rate)
 
 
 def _minor(exact: Fraction, currency: str) -> int:
-    in_minor = exact * 10 ** exponent(currency)
-    minor = half_even_ratio(in_minor.numerator, in_minor.denominator)
+    minor = nearest_minor(exact, currency)
     if minor > MINOR_MAX:
         most = format_minor(MINOR_MAX, currency)
         raise Invalid(f"the line item would be more than {most} {currency}")

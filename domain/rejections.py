@@ -139,5 +139,12 @@ class BillNotOpen(Rejected):
     """The bill is not in the state that it would have to be in."""
 
 
+class BillMoved(Rejected):
+    """A bill was made since the command was, on another account than the one it was made for."""
+
+    code: ClassVar[str] = "ACCOUNT_VERSION_CONFLICT"
+    transient: ClassVar[bool] = True
+
+
 class PaymentPending(Rejected):
     """The charge of a bill has no end yet: ask again."""

@@ -33,5 +33,8 @@ CREATE TABLE bills (
 -- A customer's id may be longer than an index takes.
 CREATE INDEX bills_by_creation ON bills (tenant, created_position);
 CREATE INDEX bills_by_customer ON bills (tenant, md5(customer_id), created_position);
+-- What an invoice is for.
+CREATE UNIQUE INDEX bills_have_an_invoice_each ON bills (tenant, invoice_id)
+    WHERE invoice_id IS NOT NULL;
 CREATE INDEX bills_that_are_open ON bills (tenant, status, created_position)
     WHERE status <> 'closed';

@@ -29,6 +29,7 @@ from services.api.ledger import Ledger, Recorded
 from services.api.names import opened
 from services.api.outage import outage_as_problem
 from services.api.problems import Problem, invalid
+from services.bills.keys import sent_item
 from services.bills.reading import ALL, Connection, FoundBill, read_bill, read_items
 from services.execute.envelope import BusIdentity, HttpIdentity
 from services.tenant_view import tenant_view
@@ -107,13 +108,16 @@ class BillCall(Call, frozen=True, kw_only=True):
         return await self.seal(naming.bill_customer(bill.customer_id), text)
 
     async def add(
-        self, request: msgspec.Struct, bill: FoundBill, item: NewLineItem, key: str | None
+        self, bill: FoundBill, item: NewLineItem, description: str, key: str | None
     ) -> tuple[Recorded, BillLineItemAdded]:
-        """Add an item, once under a key that names it on its bill for ever; raises Problem."""
+        """Add an item, once under a key that names it on its bill for ever; raises Problem.
+
+        `description` is the item's, before it was sealed.
+        """
         identity = None if key is None else BusIdentity(CONSUMER, bill.bill_id, key)
         own: BillCall = msgspec.structs.replace(self, identity=identity)
         command = AddLineItem(bill_id=bill.bill_id, account_id=bill.state.account_id, item=item)
-        recorded = await own.execute(request, command)
+        recorded = await own.execute(sent_item(item, description), command)
         version = int(recorded.token.rpartition("-")[2])
         (added,) = await self.ledger.history(self.tenant, bill.bill_id, range(version, version + 1))
         return recorded, added

@@ -70,8 +70,9 @@ class LineItem(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: Instant
 
 
-class Bill(msgspec.Struct, frozen=True, kw_only=True):
-    """A bill with its line items; in lists the newest of them."""
+class Bill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A bill with its line items; in lists the newest of very many, and then `item_count` says how
+    many there are."""
 
     id: BillId
     currency: Currency
@@ -87,6 +88,9 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     line_items: tuple[LineItem, ...]
     created_at: Instant
     updated_at: Instant
+    item_count: Annotated[
+        int | None, Meta(description="how many there are, where `line_items` are not all")
+    ] = None
 
 
 class BillAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Annotated, Final
 
 from litestar import Response
@@ -11,20 +12,14 @@ from litestar.params import JSONBody, QueryParameter
 from contracts.bill import BillLineItemAdded, BillSurface
 from contracts.bill_views import BillStatus
 from contracts.ids import BillId
-from contracts.money import MoneyInvalid, format_minor, parse_minor
+from contracts.money import MoneyInvalid, format_minor, nearest_minor
 from domain import naming
 from domain.bill import CloseBill, RetryBill
 from domain.bill_adding import AddLineItem
 from domain.bill_making import CreateBill
 from domain.bill_states import AttentionRequired, Closed, Ending
 from domain.line_item import NewLineItem
-from services.api.bill_calls import (
-    READ_BILLS,
-    BillCall,
-    BillPath,
-    key_of,
-    number_of,
-)
+from services.api.bill_calls import READ_BILLS, BillCall, BillPath, key_of, number_of
 from services.api.dated_bill_bodies import (
     AddLineItemRequest,
     Bill,
@@ -98,7 +93,7 @@ async def add_line_item(
         idempotency_key=key,
         reference=data.reference_id or None,
     )
-    _, added = await bill_call.add(data, found, item, key)
+    _, added = await bill_call.add(found, item, data.description, key)
     (text,) = await bill_call.texts([added.description])
     return LineItemAnswer(line_item=_line_item(added, text))
 
@@ -215,6 +210,7 @@ def _bill(tenant: str, found: FoundBill, reason: str, lines: tuple[LineItem, ...
         line_items=lines,
         created_at=bill.created_at,
         updated_at=bill.updated_at,
+        item_count=bill.item_count if len(lines) < bill.item_count else None,
     )
 
 
@@ -239,7 +235,8 @@ def _conversion(item: BillLineItemAdded) -> Conversion | None:
     if original is None:
         return None
     return Conversion(
-        original_amount_cents=parse_minor(original.amount, original.currency),
+        # It may have more digits than its currency; what counts was rounded once, in the bill's.
+        original_amount_cents=nearest_minor(Fraction(original.amount), original.currency),
         original_currency=original.currency,
         exchange_rate=number_of(original.rate),
     )

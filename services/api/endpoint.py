@@ -15,7 +15,7 @@ from litestar.serialization import encode_json
 from litestar.types import HTTPScope, Receive, Send
 
 from services.api.bill_calls import provide_bill_call
-from services.api.body import BODY_BYTES_MAX, decode, read
+from services.api.body import BODY_BYTES_MAX, decode, is_optional, read
 from services.api.calls import provide_call
 from services.api.context import headers_of
 from services.api.failures import ended
@@ -37,6 +37,7 @@ class Endpoint:
         self._call_name = next(name for name in parameters if name in _CALLS)
         self._given = [name for name in parameters if name in fittings.given]
         self._shape = None if data is None else data.annotation
+        self._nothing = b"{}" if self._shape and is_optional(self._shape) else b""
         self._body_bytes_max = handler.resolve_request_max_body_size() or BODY_BYTES_MAX
         self._queried = {
             name: (field.kwarg_definition.name or name, field.default)
@@ -77,7 +78,7 @@ class Endpoint:
         arguments = {name: fittings.given[name] for name in self._given}
         body = b""
         if self._shape is not None:
-            body = await read(request.scope, request.receive, self._body_bytes_max)
+            body = await read(request.scope, request.receive, self._body_bytes_max) or self._nothing
         if body:
             arguments["data"] = decode(self._shape, body)
         arguments[self._call_name] = await _CALLS[self._call_name](request, fittings)

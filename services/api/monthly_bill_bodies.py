@@ -77,8 +77,8 @@ class MonthlyItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class MonthlyBill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """A bill with its line items: all of them, or the newest of very many in the answer to one
-    that was added, and then `itemCount` says how many there are."""
+    """A bill with its line items: all of them, or the newest of very many where one was added
+    or it was closed, and then `itemCount` says how many there are."""
 
     id: Annotated[str, Meta(examples=["bill/cust-1/2025-09"])]
     customer_id: str

@@ -1,6 +1,7 @@
 """Bills of calendar months: `/api/v1/customers/…/bills`, as existing clients speak it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -133,7 +134,10 @@ async def add_monthly_item(
     period: PeriodPath,
 ) -> MonthlyBill:
     """The same key again is the same bill, unchanged; with another content it is refused."""
-    key = data.key or key_of(bill_call)
+    own = key_of(bill_call)
+    if None not in (data.key, own) and data.key != own:
+        raise invalid("$.IdempotencyKey", "the header names another key: send one of them")
+    key = data.key or own
     if key is None:
         raise Problem(
             "IDEMPOTENCY_KEY_REQUIRED",
@@ -148,7 +152,8 @@ async def add_monthly_item(
         description=await bill_call.seal_of(found.state, data.description),
         idempotency_key=key,
     )
-    await bill_call.add(data, found, item, key)
+    with _named(found.bill_id, _name(customer_id, period)):
+        await bill_call.add(found, item, data.description, key)
     return await _answer(bill_call, await bill_call.find(found.bill_id), NEWEST)
 
 
@@ -166,8 +171,9 @@ async def close_monthly_bill(
 ) -> MonthlyBill:
     """Closes once. With a saved card it is `PENDING` while the charge takes its time."""
     found = await _find(bill_call, customer_id, period)
-    closed = await bill_call.close(CloseMonthlyBillRequest(), found, None)
-    return await _answer(bill_call, closed)
+    with _named(found.bill_id, _name(customer_id, period)):
+        closed = await bill_call.close(CloseMonthlyBillRequest(), found, None)
+    return await _answer(bill_call, closed, NEWEST)
 
 
 @query(
@@ -231,6 +237,16 @@ def _check_amount(amount: str, currency: str) -> None:
         parse_minor(amount, currency)
     except MoneyInvalid as wrong:
         raise invalid("$.amount", str(wrong)) from None
+
+
+@contextmanager
+def _named(bill_id: str, name: str) -> Iterator[None]:
+    """What is refused is told of the bill by the name that this surface has for it."""
+    try:
+        yield
+    except Problem as problem:
+        problem.detail = problem.detail.replace(f"bill {bill_id}", name)
+        raise
 
 
 def _name(customer_id: str, month: str | None) -> str:

@@ -79,8 +79,9 @@ class PeriodItem(msgspec.Struct, frozen=True, kw_only=True):
     added_at: Instant
 
 
-class PeriodBill(msgspec.Struct, frozen=True, kw_only=True):
-    """A bill with its line items; of very many the newest, where one was added and in lists."""
+class PeriodBill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A bill with its line items: all of them, or the newest of very many where one was added, in
+    lists and where it was closed, and then `item_count` says how many there are."""
 
     id: BillId
     customer_id: str
@@ -91,6 +92,9 @@ class PeriodBill(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Instant
     closed_at: Instant | None
     close_reason: str | None
+    item_count: Annotated[
+        int | None, Meta(description="how many there are, where `items` are not all")
+    ] = None
 
 
 class AddedPeriodItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -153,7 +153,7 @@ async def add_period_item(
         description=await bill_call.seal_of(found.state, data.description),
         idempotency_key=key,
     )
-    _, added = await bill_call.add(data, found, item, key)
+    _, added = await bill_call.add(found, item, data.description, key)
     bill = await _answer(bill_call, await bill_call.find(bill_id), NEWEST)
     (text,) = await bill_call.texts([added.description])
     return AddedPeriodItem(line_item=_item(added, text), bill=bill)
@@ -177,7 +177,7 @@ async def close_period_bill(
     """Nothing is added to it any more."""
     found = await _find(bill_call, customer_id, bill_id)
     closed = await bill_call.close(data, found, data.reason)
-    bill = await _answer(bill_call, closed)
+    bill = await _answer(bill_call, closed, NEWEST)
     return ClosedPeriodBill(
         bill=bill,
         total_amount=bill.total_amount,
@@ -324,6 +324,7 @@ def _bill(found: FoundBill, reason: str, items: Sequence[PeriodItem]) -> PeriodB
         created_at=bill.created_at,
         closed_at=bill.closed_at if isinstance(bill, Closed) else None,
         close_reason=reason or None,
+        item_count=bill.item_count if len(items) < bill.item_count else None,
     )
 
 

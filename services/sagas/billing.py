@@ -1,12 +1,10 @@
 """The activities of bills: each is a command, under an identity of its own."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
-import msgspec
 import structlog
 from temporalio import activity
 
@@ -21,6 +19,7 @@ from domain.bill_states import AttentionRequired, Closed, Closing, Known
 from domain.card import Initiated
 from domain.line_item import NewLineItem
 from domain.period import Over, Running
+from services.bills.keys import hash_of, sent_item
 from services.calendar import read_calendar
 from services.execute.envelope import BusIdentity, Envelope, Refused
 from services.execute.executor import Executor
@@ -202,7 +201,7 @@ def _envelope(source: Source, asked: ItemAsked, keys: Keys) -> Envelope:
         actor=f"saga:{this_workflow()}",
         correlation_id=source.cause.correlation_id,
         identity=BusIdentity(ITEMS_OF_BILLS, bill_id, asked.key),
-        payload_hash=hashlib.sha256(msgspec.json.encode(asked)).digest(),
+        payload_hash=hash_of(sent_item(item, said)),
     )
 
 

@@ -33,6 +33,7 @@ _BEYOND_SCHEMAS: Final = tuple(
         (r"\$", r"must be more than zero|in the future|in the past|line item would be more than"),
         (r"\$\.amount", r"a number of at most"),
         (r"\$", r"more than 8 digits behind the point, or is too large"),
+        (r"\$\.IdempotencyKey", r"the header names another key"),  # either names the item
         (r"\$\.setup", r"the gateway does not take it"),  # what it gave nobody
         # Two fields that exclude each other: the tool reads no if/then.
         (r"\$", r"for `method` card alone|not both|the day is the one on which the gateway"),

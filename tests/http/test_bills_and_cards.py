@@ -9,6 +9,7 @@ from domain import naming
 from domain.bill import FinishBill
 from domain.card import CompleteCardPayment, FailCardPayment
 from domain.payment_method import SavePaymentMethod
+from services.audit.verify import verify
 from services.execute.envelope import Done
 from tests.fixtures.http_api import Api
 from tests.fixtures.tenants import envelope
@@ -52,6 +53,14 @@ async def charged_bill(api: Api) -> tuple[BillId, AccountId]:
 
 async def test_a_close_answers_closing_while_the_card_is_not_charged(api: Api) -> None:
     bill_id, account_id = await charged_bill(api)
+    await api.catch_up()
+    trial = (await api.client.get("/v1/reports/trial-balance")).json()
+    booked = {row["gl_account"]: row["balance"] for row in trial["rows"]}
+    assert (booked["1100"], booked["4100"]) == ("2.50", "-2.50")  # its invoice is out
+    aging = (await api.client.get(f"/v1/accounts/{account_id}")).json()["aging"]
+    assert (aging["unbilled"]["amount"], aging["unallocated"]["amount"]) == ("0.00", "0.00")
+    report = await verify(await api.database.pool("daybook_auditor", 2))
+    assert report.findings == ()
     shown = (await api.client.get(f"/v1/bills/{bill_id}")).json()["bill"]
     assert (shown["status"], shown["billed_at"]) == ("closing", None)
     payment_id = naming.bill_payment_id(bill_id, 1)
@@ -140,6 +149,12 @@ async def test_the_invoice_of_a_bill_is_read_and_printed_and_adjusted_but_not_vo
     invoice_id = naming.bill_invoice_id(bill_id)
     read = await api.client.get(f"/v1/invoices/{invoice_id}")
     assert (read.status_code, read.json()["invoice"]["outstanding"]["amount"]) == (200, "2.50")
+    assert read.json()["bill"] == {
+        "bill_id": bill_id,
+        "name": "bill/cust-1/2025-09",
+        "item_count": 1,
+        "total": {"amount": "2.50", "currency": "USD"},
+    }
     accept = {"Accept": "application/pdf"}
     paper = await api.client.get(f"/v1/invoices/{invoice_id}", headers=accept)
     assert (paper.status_code, paper.content[:4]) == (200, b"%PDF")

@@ -4,8 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from domain import naming
+from services.bills.reading import NEWEST
+from tests.fixtures import bill_commands as bills
 from tests.fixtures.http_api import Api
+from tests.fixtures.tenants import envelope
 
 
 def at(**after: int) -> str:
@@ -154,3 +159,20 @@ async def test_what_is_not_there_is_not_found(api: Api) -> None:
     assert (await api.client.get(f"/v1/bills/{bill_id}")).status_code == 404
     assert (await add(api, bill_id)).status_code == 404
     assert (await close(api, bill_id)).status_code == 404
+
+
+async def test_a_bill_is_closed_without_a_body_and_its_newest_items_are_counted(api: Api) -> None:
+    bill_id = await bill_of(api)
+    made = bills.dated()
+    rename = {"bill_id": bill_id, "account_id": naming.bill_account_id("demo", bill_id, "USD")}
+    adding = [
+        envelope("demo", replace(bills.add(made, f"li-{n}", "0.01"), **rename))
+        for n in range(NEWEST + 1)
+    ]
+    await api.dependencies.executor.execute_all(adding)
+    (listed,) = (await api.client.get("/v1/bills")).json()["bills"]
+    assert (len(listed["line_items"]), listed["item_count"]) == (NEWEST, NEWEST + 1)
+    headers = {"X-Idempotency-Key": "c-1"}
+    closed = await api.client.post(f"/v1/bills/{bill_id}/close", headers=headers)
+    assert (closed.status_code, closed.json()["bill"]["status"]) == (200, "closed")
+    assert len(closed.json()["bill"]["line_items"]) == NEWEST + 1

@@ -5,7 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
+from services.bills.reading import NEWEST
+from tests.fixtures import bill_commands as bills
 from tests.fixtures.http_api import Api
+from tests.fixtures.tenants import envelope
 
 BILLS = "/api/v1/customers/cust-1/bills"
 
@@ -153,3 +156,33 @@ async def test_the_answer_to_an_addition_has_the_newest_items_of_very_many(api: 
     whole = (await api.client.get(f"{BILLS}/2025-09")).json()
     assert len(whole["items"]) == 102
     assert "itemCount" not in whole
+
+
+async def test_a_key_in_the_body_and_another_in_the_header_are_refused(api: Api) -> None:
+    await make(api)
+    body = {"description": "api fee", "amount": "2.50", "IdempotencyKey": "a"}
+    two, one = {"X-Idempotency-Key": "b"}, {"X-Idempotency-Key": "a"}
+    refused = await api.client.post(f"{BILLS}/2025-09/items", json=body, headers=two)
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "$.IdempotencyKey")
+    taken = await api.client.post(f"{BILLS}/2025-09/items", json=body, headers=one)
+    assert taken.status_code == 200
+
+
+async def test_a_refusal_names_the_bill_as_this_surface_does(api: Api) -> None:
+    await make(api)
+    await api.client.post(f"{BILLS}/2025-09/close")
+    for refused in (await add(api), await api.client.post(f"{BILLS}/2025-09/close")):
+        assert refused.json()["detail"].startswith("bill/cust-1/2025-09 is closed")
+
+
+async def test_a_bill_of_many_items_says_how_many_where_it_does_not_show_all(api: Api) -> None:
+    await make(api)
+    made = bills.monthly(month="2025-09")
+    adding = [envelope("demo", bills.add(made, f"li-{n}", "0.01")) for n in range(NEWEST)]
+    await api.dependencies.executor.execute_all(adding)
+    added = (await add(api, "last")).json()
+    assert (len(added["items"]), added["itemCount"]) == (NEWEST, NEWEST + 1)
+    closed = (await api.client.post(f"{BILLS}/2025-09/close")).json()
+    assert (len(closed["items"]), closed["itemCount"]) == (NEWEST, NEWEST + 1)
+    read = (await api.client.get(f"{BILLS}/2025-09")).json()
+    assert (len(read["items"]), "itemCount" in read) == (NEWEST + 1, False)

@@ -132,3 +132,26 @@ async def test_no_rate_and_no_quantity_are_refused(api: Api) -> None:
 async def test_the_health_of_bills_says_what_is_wrong(api: Api) -> None:
     healthy = await api.client.get("/bills/health")
     assert healthy.json() == {"status": "ok", "service": "daybook", "task_queue": "daybook"}
+
+
+async def test_what_was_converted_from_parts_of_cents_is_read_by_every_surface(api: Api) -> None:
+    bill_id = await bill_of(api)
+    await add(api, bill_id, "0.335", currency="GEL")
+    read = await api.client.get(f"/v1/bills/{bill_id}")
+    assert read.status_code == 200
+    (line,) = read.json()["bill"]["line_items"]
+    assert line["metadata"]["original_amount_cents"] == 34  # half-even, to be shown
+
+
+async def test_a_customers_bills_are_listed_without_a_body(api: Api) -> None:
+    bill_id = await bill_of(api)
+    listed = await api.client.post("/bills/listBills/cust-1")
+    assert [bill["id"] for bill in listed.json()["bills"]] == [bill_id]
+
+
+async def test_a_key_names_an_amount_however_it_is_written(api: Api) -> None:
+    bill_id = await bill_of(api)
+    first = await add(api, bill_id, "10.5", key="k")
+    assert (await add(api, bill_id, "10.50", key="k")).json() == first.json()
+    other = await add(api, bill_id, "10.51", key="k")
+    assert (other.status_code, other.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")

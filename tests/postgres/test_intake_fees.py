@@ -8,6 +8,7 @@ from contracts.bill import BillCreated, BillLineItemAdded
 from contracts.catalogue import decode
 from domain import naming
 from domain.bill_states import Active
+from services.execute.envelope import Refused
 from services.execute.load import decode_state
 from tests.fixtures import bill_commands as bills
 from tests.fixtures.intake import Write, arrived, rejected_codes
@@ -97,3 +98,29 @@ async def test_a_fee_without_a_rate_and_one_of_nothing_are_kept_aside(write: Wri
     taken = await write.taking.take([sent(1, currency="JPY", amount="5"), sent(2, amount="0")])
     assert taken.rejected_count == 2
     assert sorted(await rejected_codes(write)) == ["CURRENCY_UNSUPPORTED", "VALIDATION_FAILED"]
+
+
+async def test_two_fees_of_a_new_customer_in_two_currencies_come_to_one_bill(write: Write) -> None:
+    await write.admin.execute(
+        "INSERT INTO exchange_rates VALUES ('demo', '*', 'GEL', 'USD', '[2025-01-01,)', 0.4)"
+    )
+    batch = [sent(1), sent(2, currency="GEL", amount="1.00")]
+    taken = await write.taking.take(batch)
+    # Whichever came first made the bill; the other one was made for a bill that there was not yet.
+    assert (len(taken.settled), len(taken.again)) == (1, 1)
+    taken = await write.taking.take(batch)
+    assert (taken.settled, taken.rejected_count) == ([0, 1], 0)
+    added = await events(write, BillLineItemAdded)
+    assert {item.currency for item in added} == {"USD", "GEL"}
+    assert len({(item.bill_id, item.account_id) for item in added}) == 1
+
+
+async def test_a_fee_never_goes_to_an_account_that_it_does_not_hold(write: Write) -> None:
+    """Its month's bill was made in another currency since it was read: it is to be read again."""
+    made = bills.monthly(month="2025-12", currency="GEL")
+    await write.executor.execute(envelope("demo", made))
+    outcome = await write.executor.execute(envelope("demo", bills.fee()))
+    assert isinstance(outcome, Refused)
+    assert (outcome.code, outcome.transient) == ("ACCOUNT_VERSION_CONFLICT", True)
+    assert await events(write, BillLineItemAdded) == []
+    assert await write.admin.fetchval("SELECT count(*) FROM account_heads") == 1

@@ -25,7 +25,10 @@ from domain import ledger
 from domain.bill import BILL, ActivateBill
 from domain.bill_states import Active, AttentionRequired, Closed, Closing, Pending
 from domain.book import Calendar
+from domain.decider import Decider
 from domain.invoice import INVOICE, VoidInvoice
+from domain.payment import PAYMENT
+from domain.payment_method import PAYMENT_METHOD
 from domain.period import PERIOD
 from domain.rejections import (
     AccountSuspended as IsSuspended,
@@ -62,6 +65,11 @@ def take(scenario: Scenario, stream_id: str, event: Event) -> None:
 
     state = decider_of(stream_id).evolve(scenario.book.states.get(stream_id), event)
     scenario.book.take(stream_id, event, state)
+
+
+def take_all(scenario: Scenario, decider: Decider, command: Any) -> None:
+    for stream_id, event in decider.decide(command, scenario.book):
+        take(scenario, stream_id, event)
 
 
 def state_of(scenario: Scenario, made: Any) -> Any:
@@ -265,6 +273,35 @@ def test_a_bill_with_a_saved_card_is_closed_once_that_is_charged() -> None:
     assert scenario.book.accounts[MONTHLY.account_id].receivable_minor == 0
 
 
+def test_what_is_charged_is_booked_with_its_invoice_and_not_again_once_it_is_closed() -> None:
+    scenario = with_card(after(MONTHLY, bills.add(MONTHLY)), MONTHLY)
+    closing, _, issued, _ = scenario.when(bills.close(MONTHLY)).events
+    assert isinstance(closing, BillClosing)
+    assert closing.postings == ledger.fees(250)
+    assert isinstance(issued, InvoiceIssued)
+    assert (closing.invoice_id, closing.booked_on) == (issued.invoice_id, issued.booked_on)
+    after(bills.close(MONTHLY), scenario=scenario)
+    assert scenario.book.accounts[MONTHLY.account_id].receivable_minor == 250
+    take_all(scenario, PAYMENT, bills.decline(MONTHLY))
+    after(bills.finish(MONTHLY), scenario=scenario)
+    retried, _ = scenario.when(bills.retry(MONTHLY)).events
+    assert isinstance(retried, BillClosing)
+    assert retried.postings == ()
+    after(bills.retry(MONTHLY), scenario=scenario)
+    take_all(scenario, PAYMENT, bills.pay(MONTHLY, 2))
+    (closed,) = scenario.when(bills.finish(MONTHLY, 2)).events
+    assert isinstance(closed, BillClosed)
+    assert closed.postings == ()
+    assert scenario.book.accounts[MONTHLY.account_id].receivable_minor == 0
+
+
+def test_a_card_that_has_expired_is_not_charged() -> None:
+    for expires, last in (("2025-12", BillClosed), (f"{NOON:%Y-%m}", PaymentInitiated)):
+        scenario = after(MONTHLY, bills.add(MONTHLY))
+        take_all(scenario, PAYMENT_METHOD, bills.save_card(MONTHLY, expires))
+        assert isinstance(scenario.when(bills.close(MONTHLY)).events[-1], last)
+
+
 def test_a_declined_card_needs_attention_and_a_retry_asks_again() -> None:
     scenario, initiated = charged()
     failed = PaymentFailed(
@@ -307,24 +344,6 @@ def test_a_bill_needs_a_running_period_of_its_customer() -> None:
     after(bills.close_period(), scenario=running).when(wanted).then_rejected(NotFound)
 
 
-def test_what_is_added_late_in_a_period_counts_more_and_is_converted_and_rounded_once() -> None:
-    wanted = bills.in_period()
-    scenario = after(bills.start_period(), wanted)
-    scenario.book.recorded_at = NOON + timedelta(hours=24, seconds=1)
-    (added,) = scenario.when(bills.add(wanted, amount="0.333", currency="GEL", quantity=3)).events
-    assert isinstance(added, BillLineItemAdded)
-    assert added.amount == usd(100)  # 0.333 x 3 x 0.4 x 2.5 = 0.999
-    assert added.accrual_factor == "2.5"
-    assert added.converted_from is not None
-    assert (added.converted_from.amount, added.converted_from.rate) == ("0.999", "0.4")
-
-
-def test_no_rate_is_a_refusal() -> None:
-    after(MONTHLY).when(bills.add(MONTHLY, currency="JPY")).then_rejected(
-        CurrencyUnsupported, "no rate"
-    )
-
-
 def test_a_bill_of_others_is_not_found() -> None:
     other = bills.account_of("cust-2")
     command = bills.add(MONTHLY)
@@ -332,27 +351,6 @@ def test_a_bill_of_others_is_not_found() -> None:
     wrong = type(command)(bill_id=command.bill_id, account_id=other, item=command.item)
     scenario.when(wrong).then_rejected(NotFound)
     scenario.when(bills.add(bills.monthly(month="2026-07"))).then_rejected(NotFound)
-
-
-def test_a_fee_goes_to_the_bill_of_its_month_which_is_made_for_it() -> None:
-    events = list(given(BILL).when(bills.fee()).events)
-    assert [type(event) for event in events] == [
-        AccountOpened,
-        BillCreated,
-        BillActivated,
-        BillLineItemAdded,
-    ]
-    assert isinstance(events[-1], BillLineItemAdded)
-    assert events[-1].belongs_to is None
-    after(bills.fee()).when(bills.fee()).then_nothing()
-
-
-def test_a_fee_of_a_closed_month_goes_to_the_next_open_bill_with_a_link() -> None:
-    december = bills.monthly(month="2025-12")
-    scenario = after(december, bills.close(december), MONTHLY)
-    (added,) = scenario.when(bills.fee()).events
-    assert isinstance(added, BillLineItemAdded)
-    assert (added.bill_id, added.belongs_to) == (MONTHLY.bill_id, "2025-12")
 
 
 def test_a_state_is_of_one_size_however_many_items_a_bill_has() -> None:

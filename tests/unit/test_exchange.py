@@ -61,6 +61,12 @@ def test_what_has_no_rate_is_refused(from_: str) -> None:
         Rates().find(BillSurface.PERIODS, from_, "USD", DAY)
 
 
+@pytest.mark.parametrize("times", ["0", "-1", "NaN", "Infinity"])
+def test_a_factor_never_takes_back_what_was_added(times: str) -> None:
+    with pytest.raises(ValueError, match="more than zero"):
+        StepAccrual(times=Decimal(times), after_hours=1)
+
+
 def test_a_period_counts_more_after_a_day_unless_its_tenant_says_otherwise() -> None:
     later = NOON + timedelta(hours=24)
     policy = policy_of(BillSurface.PERIODS, {})
