@@ -15,7 +15,7 @@ from domain.payment_method import RemovePaymentMethod
 from domain.period import ClosePeriod, Over
 from services.adapters.sandbox_gateway import DECLINED, SandboxGateway
 from services.execute.executor import Executor
-from services.sagas import workflow_ids
+from services.sagas import bill_lifecycle, workflow_ids
 from services.sagas.bill_messages import CloseAsked, ItemAsked
 from services.sagas.search_attributes import ensure_search_attributes
 from services.sagas.worker import make_bills_worker, make_gateway_worker, make_worker
@@ -186,13 +186,19 @@ async def test_bills_that_ended_while_temporal_was_away_close_when_it_is_back(
 async def test_many_items_are_few_looks_and_a_history_that_goes_on(
     billed: Billed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bill_lifecycle, "EVENTS_PER_HISTORY_MAX", 60)
     made = await billed.make()
     await billed.are(Active, made)
+    first = (await billed.workflow(made).describe()).run_id
     for number in range(40):
         await billed.add(made, f"li-{number}", "1.00")
         await billed.clinic.deliver()
     await billed.looked_at(made, item_count=40)
-    history = await billed.workflow(made).fetch_history()
+    assert (await billed.workflow(made).describe()).run_id != first
+    handle = billed.workflow(made)
+    history = await billed.clinic.client.get_workflow_handle(
+        handle.id, run_id=first
+    ).fetch_history()
     looks = [
         event
         for event in history.events
