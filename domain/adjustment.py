@@ -101,7 +101,8 @@ def _apply(command: ApplyAdjustment, book: Book) -> Decision:
             f"the adjustment in {command.amount.currency}"
         )
     settles = _settles(command, account, book)
-    book.check_happened("effective_on", account.facility, command.effective_on)
+    if command.remittance_id is None:  # a payer's advice comes before its money
+        book.check_happened("effective_on", account.facility, command.effective_on)
     today = book.today(account.facility)
     credit_minor = command.amount.minor
     if command.direction is Direction.DEBIT:
