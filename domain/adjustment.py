@@ -131,7 +131,7 @@ def _apply(command: ApplyAdjustment, book: Book) -> Decision:
 def _settles(command: ApplyAdjustment, account: AccountHead, book: Book) -> list[Allocation]:
     """What a credit lowers of invoices; raises Invalid and InvoiceNotOutstanding."""
     if command.amount.minor <= 0:
-        raise Invalid("an adjustment's amount must be positive: the direction says its sign")
+        raise Invalid("amount must be positive: the direction says its sign")
     if command.reason not in AGAINST:
         raise Invalid(f"reason {command.reason} is applied by voiding an invoice only")
     if command.invoice_id is not None:
