@@ -192,7 +192,7 @@ def _path(request: Any, refused: Refused) -> str:
     match refused.code:
         case "CURRENCY_UNSUPPORTED":
             return _currency_path(request)
-        case "CODE_INVALID" | "CODE_UNVERIFIED":
+        case "CODE_INVALID" | "CODE_UNVERIFIED" | "PRICE_NOT_FOUND":
             return "$.code"
         case "VALIDATION_FAILED" if named := _NAMED.match(refused.detail):
             return f"$.{named[0]}" if named["field"] in request.__struct_fields__ else "$"

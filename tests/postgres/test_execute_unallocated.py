@@ -13,6 +13,7 @@ from contracts.money import Money
 from domain.adjustment import ApplyAdjustment
 from domain.refund import ApproveRefund, FailRefund, PostRefund
 from services.execute.executor import Executor
+from tests.fixtures.databases import Database
 from tests.fixtures.write_path import (
     account_id,
     all_done,
@@ -90,6 +91,29 @@ async def test_commands_of_one_batch_find_what_those_before_them_left_beside_inv
     batch = [envelope(command) for command in COMMANDS[stored:]]
     assert all_done(await processes[0].execute_all(batch))
     assert await balances(admin) == [(0, 12_500 + 10_000 - 3_000 - 1_000 - 700)]
+    await assert_books_straight(admin)
+
+
+async def test_a_refund_of_which_nobody_knows_the_account_yet_finds_what_is_owed(
+    database: Database, admin: asyncpg.Pool
+) -> None:
+    """Asked for in the same batch, it has no account to load for: nothing is written over."""
+    await admin.execute("INSERT INTO refund_thresholds VALUES ('demo', 'USD', 10000)")
+    stored = COMMANDS[: COMMANDS.index(ask(1, 5_000))]
+    batch = [ask(1, 5_000), PostRefund(refund_id=refund(1))]
+    fail = FailRefund(refund_id=refund(1), code="charge_disputed")
+    async with Executor(await database.pool("daybook_writer", 4), lanes=1) as executor:
+        await done(executor, *stored)
+        assert all_done(await executor.execute_all([envelope(command) for command in batch]))
+        assert await balances(admin) == [(8_000, 0)]
+        again = [
+            on_account("2", DEBIT, 1_000),
+            ask(2, 1_000),
+            PostRefund(refund_id=refund(2)),
+            fail,
+        ]
+        assert all_done(await executor.execute_all([envelope(command) for command in again]))
+    assert await balances(admin) == [(5_000, 0)]
     await assert_books_straight(admin)
 
 
