@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from contracts import patients
 from contracts.calendar import DATE_SCHEMA, check_day
 from contracts.charge import QUANTITY_MAX
 from contracts.money import Currency, Money, exponent, parse_money
@@ -28,6 +29,7 @@ _LANGUAGE: Final = r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])"
 
 MEANINGS: Final = {
     _PRINTABLE: "text on one line that does not begin with a space, without control characters",
+    patients.PATTERN: patients.MEANING,
     _VISIBLE: "visible ASCII characters without spaces",
     FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
     _LANGUAGE: "a BCP 47 language tag, such as en or en-US",
@@ -36,6 +38,7 @@ MEANINGS: Final = {
 
 PLAIN_PATTERNS: Final = {
     _PRINTABLE: r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+    patients.PATTERN: patients.PLAIN,
     _VISIBLE: r"^[!-~]+$",
     FACILITY: r"^[A-Za-z0-9._-]+$",
     _LANGUAGE: r"^[A-Za-z]{2}[A-Za-z0-9-]*$",
@@ -128,7 +131,7 @@ class InboundMoney(msgspec.Struct, frozen=True, kw_only=True):
 class Patient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who was treated, and so who has the account."""
 
-    patient_id: Id
+    patient_id: patients.PatientId
     name: Annotated[Line | None, Meta(description="as a person would write it")] = None
 
 
@@ -176,6 +179,7 @@ class EncounterClosed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     coverage: Coverage | None = None
 
     def __post_init__(self) -> None:
+        patients.check_patient_id(self.patient.patient_id)
         check_day("closed_at", self.closed_at)
         exponent(self.currency)
         for service in self.services:
@@ -249,7 +253,7 @@ class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defau
 class OpenAccountMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The command to open an account; there is one per patient and currency."""
 
-    patient_id: Annotated[Id, Meta(description="id of the patient or customer, as you know them")]
+    patient_id: patients.PatientId
     name: Annotated[Line | None, Meta(description="sealed before it is stored")] = None
     facility: FacilityCode
     currency: Currency
@@ -262,6 +266,7 @@ class OpenAccountMessage(msgspec.Struct, frozen=True, kw_only=True, omit_default
     ] = None
 
     def __post_init__(self) -> None:
+        patients.check_patient_id(self.patient_id)
         exponent(self.currency)
         if self.email is not None:
             msgspec.structs.force_setattr(self, "email", mail_address(self.email))
