@@ -66,7 +66,6 @@ async def test_what_the_books_refuse_is_named_by_its_field(api: Api) -> None:
     }
     payment = payment_body(account_id, "1.00", received_on="2199-01-01")
     for path, body, field in (
-        ("/v1/charges", charge_body(account_id, service_date="2199-01-01"), "$.service_date"),
         ("/v1/charges?dry_run=true", charge_body(account_id, modifiers=["25"] * 2), "$.modifiers"),
         ("/v1/payments", payment, "$.received_on"),
         ("/v1/payments", payment_body(account_id, "0.00"), "$.amount"),
