@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from contracts import patients
 from contracts.calendar import DATE_SCHEMA, check_day
 from contracts.charge import QUANTITY_MAX
 from contracts.money import Currency, Money, exponent, parse_money
@@ -111,7 +112,7 @@ class InboundMoney(msgspec.Struct, frozen=True, kw_only=True):
 class Patient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who was treated, and so who has the account."""
 
-    patient_id: Id
+    patient_id: patients.PatientId
     name: Annotated[Line | None, Meta(description="as a person would write it")] = None
 
 
@@ -159,6 +160,7 @@ class EncounterClosed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     coverage: Coverage | None = None
 
     def __post_init__(self) -> None:
+        patients.check_patient_id(self.patient.patient_id)
         check_day("closed_at", self.closed_at)
         exponent(self.currency)
         for service in self.services:
@@ -232,7 +234,7 @@ class CaptureChargeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defau
 class OpenAccountMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The command to open an account; there is one per patient and currency."""
 
-    patient_id: Annotated[Id, Meta(description="id of the patient or customer, as you know them")]
+    patient_id: patients.PatientId
     name: Annotated[Line | None, Meta(description="sealed before it is stored")] = None
     facility: FacilityCode
     currency: Currency
@@ -245,6 +247,7 @@ class OpenAccountMessage(msgspec.Struct, frozen=True, kw_only=True, omit_default
     ] = None
 
     def __post_init__(self) -> None:
+        patients.check_patient_id(self.patient_id)
         exponent(self.currency)
         if self.email is not None:
             msgspec.structs.force_setattr(self, "email", mail_address(self.email))

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from contracts import patients
 from contracts.calendar import DATE_SCHEMA
 
 # Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,
@@ -19,6 +20,7 @@ UNITS: Final = r"^[0-9]{1,16}(\.[0-9]{1,4})?$"
 
 MEANINGS: Final = {
     PRINTABLE: "text on one line that does not begin with a space, without control characters",
+    patients.PATTERN: patients.MEANING,
     VISIBLE: "visible ASCII characters without spaces",
     CUSTOMER: "the id of a customer: printable, without `/` and control characters",
     UNITS: "a decimal string, such as 10.50",
@@ -29,6 +31,7 @@ MEANINGS: Final = {
 
 PLAIN_PATTERNS: Final = {
     PRINTABLE: r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+    patients.PATTERN: patients.PLAIN,
     VISIBLE: r"^[!-~]+$",
     CUSTOMER: r"^[^\s/\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]*$",
     FACILITY: r"^[A-Za-z0-9._-]+$",

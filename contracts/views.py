@@ -233,7 +233,7 @@ class PaymentAllocation(View, frozen=True, kw_only=True):
 
 
 class PaymentSummary(View, frozen=True, kw_only=True):
-    """A payment and the invoices that it was allocated to; the rest became credit."""
+    """A payment, the invoices that it was allocated to, and what became credit."""
 
     payment_id: PaymentId
     account_id: AccountId
@@ -241,7 +241,9 @@ class PaymentSummary(View, frozen=True, kw_only=True):
     status: PaymentStatus
     method: PaymentMethod
     amount: Money
-    allocated: Money
+    allocated: Annotated[
+        Money, Meta(description="what settled invoices, and what was owed on no invoice")
+    ]
     credited: Money
     refunded: Annotated[Money, Meta(description="what was given back")]
     refundable: Annotated[

@@ -101,7 +101,8 @@ def _apply(command: ApplyAdjustment, book: Book) -> Decision:
             f"the adjustment in {command.amount.currency}"
         )
     settles = _settles(command, account, book)
-    book.check_happened("effective_on", account.facility, command.effective_on)
+    if command.remittance_id is None:  # a payer's advice comes before its money
+        book.check_happened("effective_on", account.facility, command.effective_on)
     today = book.today(account.facility)
     credit_minor = command.amount.minor
     if command.direction is Direction.DEBIT:
@@ -130,7 +131,7 @@ def _apply(command: ApplyAdjustment, book: Book) -> Decision:
 def _settles(command: ApplyAdjustment, account: AccountHead, book: Book) -> list[Allocation]:
     """What a credit lowers of invoices; raises Invalid and InvoiceNotOutstanding."""
     if command.amount.minor <= 0:
-        raise Invalid("an adjustment's amount must be positive: the direction says its sign")
+        raise Invalid("amount must be positive: the direction says its sign")
     if command.reason not in AGAINST:
         raise Invalid(f"reason {command.reason} is applied by voiding an invoice only")
     if command.invoice_id is not None:

@@ -68,7 +68,7 @@ def as_named(
     """
     named = list(wanted)
     if len({allocation.invoice_id for allocation in named}) != len(named):
-        raise Invalid("an invoice is named twice in allocations: name each once")
+        raise Invalid("allocations names an invoice twice: name each once")
     for allocation in named:
         _check(allocation, amount.currency, outstanding.get(allocation.invoice_id))
     total_minor = sum(allocation.amount.minor for allocation in named)

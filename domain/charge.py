@@ -232,7 +232,7 @@ def _check(command: CaptureCharge, account: AccountHead) -> None:
     if not 1 <= command.quantity <= QUANTITY_MAX:
         raise Invalid(f"quantity must be from 1 to {QUANTITY_MAX}")
     if len(set(command.modifiers)) != len(command.modifiers):
-        raise Invalid("a modifier is named twice in modifiers: name each once")
+        raise Invalid("modifiers names one twice: name each once")
     if command.currency != account.currency:
         raise CurrencyUnsupported(
             f"account {account.account_id} is in {account.currency}, "

@@ -103,7 +103,7 @@ def _usable(command: AllocateCredit, account: AccountHead, free_minor: int) -> M
     else:
         wanted_minor = command.amount.minor
         if wanted_minor <= 0:
-            raise Invalid("the amount must be positive: it is how much credit is used")
+            raise Invalid("amount must be positive: it is how much credit is used")
     if wanted_minor > free_minor or not free_minor:
         _exceeded(wanted_minor, account, free_minor)
     return Money.of(wanted_minor, account.currency)

@@ -252,7 +252,7 @@ def _open_charges(command: CreateDraftInvoice, book: Book) -> list[tuple[ChargeI
         charges = [(ChargeId(item.item_id), book.states[item.item_id]) for item in items]
         return sorted(charges, key=_place)
     if len(set(command.charge_ids)) != len(command.charge_ids):
-        raise Invalid("a charge is named twice in charge_ids: name each once")
+        raise Invalid("charge_ids names a charge twice: name each once")
     for charge_id in command.charge_ids:
         if book.item(command.account_id, ItemKind.CHARGE, charge_id) is None:
             raise _not_open(charge_id, command.account_id, book)

@@ -73,4 +73,4 @@ def check_amount(amount: Money, account: AccountHead) -> None:
             f"the payment in {amount.currency}"
         )
     if amount.minor <= 0:
-        raise Invalid("a payment's amount must be positive")
+        raise Invalid("amount must be positive")

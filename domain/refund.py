@@ -241,7 +241,7 @@ def _check(command: RequestRefund, payment: Posted, account: AccountHead, given_
             f"the refund in {command.amount.currency}"
         )
     if command.amount.minor <= 0:
-        raise Invalid("a refund's amount must be positive")
+        raise Invalid("amount must be positive")
     left_minor = payment.amount_minor - given_minor
     if command.amount.minor > left_minor:
         raise AmountExceedsRefundable(

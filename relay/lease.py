@@ -34,6 +34,12 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 class LeaseLost(Exception):
     """The lease ran out or somebody else holds it now; whatever was to be written was not."""
 
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(
+            f"the lease {lease.name} (fence {lease.fence}) ran out or is another's by now:"
+            " what was to be written was not; run it again"
+        )
+
 
 async def acquire(connection: Connection, *, name: str, owner: str, seconds: float) -> Lease | None:
     """Take the lease if it is free or ran out, with the next fence; None while it is held.
@@ -69,7 +75,7 @@ async def renew(connection: Connection, lease: Lease) -> None:
         lease.seconds,
     )
     if renewed is None:
-        raise LeaseLost(f"{lease.name} with fence {lease.fence}")
+        raise LeaseLost(lease)
 
 
 async def check(connection: Connection, lease: Lease) -> None:
@@ -86,7 +92,7 @@ async def check(connection: Connection, lease: Lease) -> None:
         lease.fence,
     )
     if held is None:
-        raise LeaseLost(f"{lease.name} with fence {lease.fence}")
+        raise LeaseLost(lease)
 
 
 async def release(connection: Connection, lease: Lease) -> None:
@@ -169,7 +175,7 @@ async def _keep(pool: asyncpg.Pool, lease: Lease, since: float) -> None:
             raise_if_cancelled(error)
             _log.warning("lease not renewed", lease=lease.name, error=repr(error))
             if loop.time() - since >= lease.seconds:
-                raise LeaseLost(f"{lease.name} with fence {lease.fence}") from error
+                raise LeaseLost(lease) from error
 
 
 async def _give_back(pool: asyncpg.Pool, lease: Lease, *, until_it_works: bool) -> None:

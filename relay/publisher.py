@@ -241,7 +241,7 @@ class Publisher:
     async def _note_progress(self) -> None:
         noted = (self._settings.events, self._acknowledged)
         if not await record_progress(self._connection, self._lease, *noted):
-            raise LeaseLost(f"{self._lease.name} with fence {self._lease.fence}")
+            raise LeaseLost(self._lease)
 
     async def _inspect(self) -> None:
         """See that the stream is as we left it: a purge is no error of the next publish."""

@@ -10,8 +10,9 @@ from msgspec import Meta
 
 from contracts.account import AccountOpened
 from contracts.ids import AccountId
-from contracts.inbound import FacilityCode, Id, Language, Line
+from contracts.inbound import FacilityCode, Language, Line
 from contracts.money import Currency
+from contracts.patients import PatientId, check_patient_id
 from contracts.views import AccountBalance, AccountLedger
 from domain import naming
 from domain.account import OpenAccount
@@ -21,7 +22,7 @@ from projections.general_ledger_queries import account_ledger
 from services.api.calls import Call
 from services.api.contacts import Email, Phone, Preferred, checked_address
 from services.api.parameters import STORABLE, AccountPath, Cursor, Limit
-from services.api.problems import Problem
+from services.api.problems import Problem, invalid
 from services.api.reading import Reading, tagged, today
 from services.api.routes import command, created, query
 
@@ -31,7 +32,7 @@ class OpenAccountRequest(
 ):
     """Open an account for a patient or customer; there is one per patient and currency."""
 
-    patient_id: Annotated[Id, Meta(description="id of the patient or customer, as you know them")]
+    patient_id: PatientId
     name: Annotated[Line | None, Meta(description="kept sealed under a key of its own")] = None
     facility: FacilityCode
     currency: Currency
@@ -80,6 +81,7 @@ async def open_account(
     call: NamedDependency[Call],
 ) -> Response[OpenedAccount]:
     """Opens the account of a patient in a currency; a second one is refused."""
+    _check_patient(data.patient_id)
     email, phone = checked_address("email", data.email), checked_address("phone", data.phone)
     opened = await call.execute(
         data,
@@ -108,6 +110,13 @@ async def open_account(
         token=opened.token,
     )
     return created(f"/v1/accounts/{event.account_id}", answer, opened)
+
+
+def _check_patient(patient_id: str) -> None:
+    try:
+        check_patient_id(patient_id)
+    except ValueError as wrong:
+        raise invalid("$.patient_id", str(wrong)) from None
 
 
 @query("/accounts", "account_balances", summary="List accounts")

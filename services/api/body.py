@@ -63,16 +63,17 @@ async def read(scope: HTTPScope, receive: Receive, bytes_max: int) -> bytes:
     announced = headers_of(scope).get("content-length", "0")
     if announced.isdecimal() and int(announced) > bytes_max:
         raise RequestEntityTooLarge
-    body, is_whole = b"", False
+    parts, length, is_whole = [], 0, False  # joined at the end: a body may come byte by byte
     while not is_whole:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise InternalServerException(DISCONNECTED)
-        body += message["body"]
-        if len(body) > bytes_max:
+        parts.append(message["body"])
+        length += len(parts[-1])
+        if length > bytes_max:
             raise RequestEntityTooLarge
         is_whole = not message.get("more_body", False)
-    return body
+    return b"".join(parts)
 
 
 def is_optional(shape: Any) -> bool:

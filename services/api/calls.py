@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -27,6 +28,8 @@ ETAG: Final = "if_match"
 KEY: Final = "idempotency_key"
 """Key of a route's `opt`: True where a command must come with an Idempotency-Key."""
 
+# A refusal that is about a field begins with its name.
+_NAMED: Final = re.compile(r"(?P<field>\w+)(\[\d+\])?")
 KEY_TEXT: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 _VERSION: Final = re.compile(r'(?:W/)?"(\d{1,18})(?:-\d{1,19}){0,2}"')
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -62,7 +65,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     async def execute(self, request: msgspec.Struct, command: Any) -> Recorded:
         """Execute what `request`, as the caller sent it, was made into; raises Problem."""
-        return await self.ledger.execute(self._envelope(command, request), _paths(request))
+        path_of = partial(_path, request)
+        return await self.ledger.execute(self._envelope(command, request), path_of)
 
     async def execute_group(
         self,
@@ -77,15 +81,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         Raises Problem.
         """
         group = Group(commands=tuple(commands), atomic=atomic)
-        return await self.ledger.execute_group(self._envelope(group, request), {}, path)
+        return await self.ledger.execute_group(self._envelope(group, request), path)
 
     async def preview(self, request: msgspec.Struct, commands: Sequence[Any]) -> list[list[Event]]:
         """What commands would record; writes nothing. Raises Problem for the first refusal."""
-        paths = _paths(request)
+        path_of = partial(_path, request)
         previewed: list[list[Event]] = []
         for found in await self.preview_all(commands):
             if isinstance(found, Refused):
-                raise refusal(found, paths)
+                raise refusal(found, path_of)
             previewed.append(found)
         return previewed
 
@@ -183,13 +187,17 @@ def _version(request: Request[Any, Any, Any], if_match: str | None) -> int | Non
     return int(found[1])
 
 
-def _paths(request: Any) -> dict[str, str]:
-    """Which field a refusal is about, by its code."""
-    return {
-        "CURRENCY_UNSUPPORTED": _currency_path(request),
-        "CODE_INVALID": "$.code",
-        "CODE_UNVERIFIED": "$.code",
-    }
+def _path(request: Any, refused: Refused) -> str:
+    """Which field a refusal is about: by its code, or as its text begins."""
+    match refused.code:
+        case "CURRENCY_UNSUPPORTED":
+            return _currency_path(request)
+        case "CODE_INVALID" | "CODE_UNVERIFIED" | "PRICE_NOT_FOUND":
+            return "$.code"
+        case "VALIDATION_FAILED" if named := _NAMED.match(refused.detail):
+            return f"$.{named[0]}" if named["field"] in request.__struct_fields__ else "$"
+        case _:
+            return "$"
 
 
 def _currency_path(request: Any) -> str:

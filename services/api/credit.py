@@ -38,11 +38,13 @@ class AllocateCreditRequest(
 
 
 class CreditAllocation(msgspec.Struct, frozen=True, kw_only=True):
-    """Credit that settled invoices."""
+    """Credit that settled invoices, and what was owed on none."""
 
     credit_allocation_id: CreditAllocationId
     account_id: AccountId
-    amount: Money
+    amount: Annotated[
+        Money, Meta(description="all of it: what is in no allocation was owed on no invoice")
+    ]
     allocations: tuple[Allocation, ...]
     booked_on: Annotated[date, Meta(description="the posting date")]
     version: Annotated[int, Meta(description="version of the allocation")]

@@ -1,6 +1,6 @@
 """The write side as commands over HTTP need it: execute, then answer from what was recorded."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from contracts.catalogue import wire_type
@@ -35,23 +35,21 @@ class Ledger:
         self._pool = dependencies.writer
         self._openings = Openings(dependencies.writer)
 
-    async def execute(self, envelope: Envelope, paths: Mapping[str, str]) -> Recorded:
+    async def execute(self, envelope: Envelope, path_of: Callable[[Refused], str]) -> Recorded:
         """Execute a command; raises Problem for a refusal, and LedgerUnavailable.
 
-        A repeat is answered from the log with what the first was answered with. `paths` has the
-        field that a refusal is about, by its code.
+        A repeat is answered from the log with what the first was answered with. `path_of` tells
+        the field that a refusal is about.
         """
         outcome = await self._executor.execute(envelope)
         if isinstance(outcome, Refused):
-            raise refusal(outcome, paths)
+            raise refusal(outcome, path_of)
         opening = outcome.opening
         if opening is None:
             opening = (await self.find(envelope.tenant, outcome.stream_id)).event
         return Recorded(opening, outcome.version, outcome.token, outcome.replayed)
 
-    async def execute_group(
-        self, envelope: Envelope, paths: Mapping[str, str], path: Callable[[int], str]
-    ) -> Done:
+    async def execute_group(self, envelope: Envelope, path: Callable[[int], str]) -> Done:
         """Execute commands that come together; raises Problem when all are refused as one.
 
         `path` is where in the request an item is.
@@ -60,7 +58,7 @@ class Ledger:
         if not isinstance(outcome, Refused):
             return outcome
         if outcome.item is None:
-            raise refusal(outcome, paths)
+            raise refusal(outcome, lambda _: "$")
         raise of_item(outcome, path(outcome.item))
 
     async def preview(self, envelopes: Sequence[Envelope]) -> list[Preview]:

@@ -51,7 +51,9 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     method: PaymentMethod
     amount: Money
     allocations: tuple[Allocation, ...]
-    credited: Annotated[Money, Meta(description="what no invoice took")]
+    credited: Annotated[
+        Money, Meta(description="what became credit; the rest settled what is owed on no invoice")
+    ]
     received_on: date | None
     booked_on: Annotated[date | None, Meta(description="the posting date; null until it is posted")]
     reference: str | None

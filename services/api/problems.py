@@ -1,6 +1,6 @@
 """Every failure as an RFC 9457 problem: one shape for validation, refusals and faults alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -83,21 +83,21 @@ def invalid(path: str, message: str, *, code: str = "VALIDATION_FAILED") -> Prob
     return Problem(code, f"{path}: {message}", errors=[FieldError(path=path, message=message)])
 
 
-def refusal(refused: Refused, paths: Mapping[str, str]) -> Problem:
-    """The problem of a refused command; `paths` has, by code, the field that it is about."""
+def refusal(refused: Refused, path_of: Callable[[Refused], str]) -> Problem:
+    """The problem of a refused command; `path_of` tells the field that a refusal is about."""
     headers = {"Idempotency-Replayed": "true"} if refused.replayed else {}
     if refused.code == "INTERNAL":
         # Why is in the log of whoever executed it, under the same correlation id.
         return Problem("INTERNAL", OUR_FAULT)
     if CODES[refused.code].status != 400:
         return Problem(refused.code, refused.detail, headers=headers)
-    errors = [FieldError(path=paths.get(refused.code, "$"), message=refused.detail)]
+    errors = [FieldError(path=path_of(refused), message=refused.detail)]
     return Problem(refused.code, refused.detail, errors=errors, headers=headers)
 
 
 def of_item(refused: Refused, path: str) -> Problem:
     """The problem of a batch that one item refused; `path` says which."""
-    whole = refusal(refused, {})
+    whole = refusal(refused, lambda _: path)
     if whole.code == "INTERNAL":
         return whole
     errors = [FieldError(path=path, message=refused.detail)]

@@ -21,13 +21,16 @@ from domain import naming
 from domain.statement import StartStatementRun
 from projections.statement_runs_queries import find_statement_runs
 from services.api.calls import Call
+from services.api.dependencies import Dependencies
+from services.api.outage import outage_as_problem
 from services.api.parameters import Cursor, Limit, RunPath
 from services.api.problems import Problem, invalid
 from services.api.reading import Reading
 from services.api.routes import command, created, query
 from services.commands import BY_COMMAND
 from services.licences import Module
-from services.statements.runs import find_failures, find_run_detail
+from services.statements.runs import find_failures, find_run_detail, keeps_accounts
+from services.tenant_view import tenant_view
 
 RUN: Final = BY_COMMAND[StartStatementRun].scope
 
@@ -77,7 +80,9 @@ class StartedStatementRun(msgspec.Struct, frozen=True, kw_only=True):
     status_code=202,
 )
 async def start_statement_run(
-    data: JSONBody[StartStatementRunRequest], call: NamedDependency[Call]
+    data: JSONBody[StartStatementRunRequest],
+    call: NamedDependency[Call],
+    dependencies: NamedDependency[Dependencies],
 ) -> Response[StartedStatementRun]:
     """Answers at once. As of a day nobody is in two runs at a time, neither in two of a facility
     nor in one of all and one of a facility; again once it has ended."""
@@ -85,6 +90,8 @@ async def start_statement_run(
         raise invalid(
             "$.first_on", f"{data.first_on} is after as_of_date, which is {data.as_of_date}"
         )
+    if data.facility is not None:
+        await _check_facility(dependencies, call.tenant, data.facility)
     recorded = await call.execute(
         data,
         StartStatementRun(
@@ -109,6 +116,15 @@ async def start_statement_run(
         token=recorded.token,
     )
     return created(f"/v1/statement-runs/{started.run_id}", answer, recorded, status_code=202)
+
+
+async def _check_facility(dependencies: Dependencies, tenant: str, facility: str) -> None:
+    """Raises Problem for one that keeps no account: its run would say that all went well."""
+    with outage_as_problem():
+        async with tenant_view(dependencies.writer, tenant, readonly=True) as connection:
+            is_kept = await keeps_accounts(connection, tenant, facility)
+    if not is_kept:
+        raise invalid("$.facility", f"{facility} keeps no account")
 
 
 @query("/statement-runs", "statement_runs", summary="List runs of statements", scope=RUN)

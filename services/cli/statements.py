@@ -26,7 +26,7 @@ from services.cli.running import (
 from services.execute.envelope import Envelope, Outcome, Refused
 from services.logging import configure_logging
 from services.settings import Settings
-from services.statements.runs import find_failures, find_run_detail
+from services.statements.runs import find_failures, find_run_detail, keeps_accounts
 from services.tables import Sheet, show
 from services.tenant_view import tenant_view
 from services.wiring import reading, writing
@@ -69,7 +69,7 @@ def run_command(
 ) -> None:
     """Start a run; without --deliver statements are made and kept alone."""
     command = _start(tenant, facility, as_of.date(), channels)
-    outcome = run(_execute(settings_with(data_dir), tenant, command))
+    outcome = run(_begin(settings_with(data_dir), tenant, command))
     if isinstance(outcome, Refused):
         raise click.ClickException(outcome.detail)
     if as_json:
@@ -169,6 +169,14 @@ def _facts(found: StatementRunDetail) -> list[tuple[str, str]]:
         ("failed", f"{found.failed or 0:,}"),
     ]
     return [*facts, ("why", f"{found.code}: {found.detail}")] if found.code else facts
+
+
+async def _begin(settings: Settings, tenant: str, command: StartStatementRun) -> Outcome:
+    if command.facility is not None:
+        async with reading(settings) as pool, tenant_view(pool, tenant) as connection:
+            if not await keeps_accounts(connection, tenant, command.facility):
+                raise CannotRun(f"facility {command.facility} keeps no account")
+    return await _execute(settings, tenant, command)
 
 
 async def _execute(settings: Settings, tenant: str, command: Any) -> Outcome:

@@ -131,13 +131,14 @@ async def _load_items(
                 whole.add((*account, ItemKind.CHARGE))
             else:
                 named |= {(*account, ItemKind.CHARGE, line) for line in command.charge_ids}
-    streams = set()
+    # Of one that is named and not open, its stream says why not.
+    streams = {(tenant, item_id) for tenant, _, _, item_id in named}
     if whole:
         rows = await connection.fetch(_ITEMS, *columns(list(whole), "ttt"))
-        streams = _put_items(books, rows)
+        streams |= _put_items(books, rows)
     if named := {item for item in named if item[:3] not in whole}:
         await _load_named(connection, books, named)
-    return streams | {(tenant, item_id) for tenant, _, _, item_id in named}
+    return streams
 
 
 async def _load_named(

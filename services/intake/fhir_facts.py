@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from contracts.calendar import check_day
 from contracts.inbound import Patient as InboundPatient
+from contracts.patients import check_patient_id
 from services.intake.fhir_problem import FhirUnreadable
 from services.intake.fhir_resources import (
     Encounter,
@@ -47,8 +48,13 @@ def patient(reference: Reference | None, person: Resource | None) -> InboundPati
     used = [name for name in names if name.use not in ("maiden", "old")]
     official = [name for name in used if name.use == "official"]
     chosen = next(iter(official or used), None)
+    patient_id = identified(reference, "patient")
+    try:
+        check_patient_id(patient_id)
+    except ValueError as wrong:
+        raise FhirUnreadable(str(wrong), "refer to the patient so") from wrong
     return InboundPatient(
-        patient_id=identified(reference, "patient"),
+        patient_id=patient_id,
         name=_written(chosen) if chosen else None,
     )
 

@@ -18,6 +18,7 @@ from projections.cursor import decode_cursor, encode_cursor, page_size
 from services.statements.queries import sql
 
 _EVENTS: Final = sql("run_events")
+_KEEPS_ACCOUNTS: Final = sql("facility_accounts")
 _PROGRESS: Final = sql("run_progress")
 _FAILURES: Final = sql("run_failures")
 _CURSOR: Final = "statement_failures"
@@ -35,6 +36,12 @@ class RunFound(msgspec.Struct, frozen=True, kw_only=True):
     cause: Metadata
     ended: Event | None
     ended_at: Any
+
+
+async def keeps_accounts(connection: Any, tenant: str, facility: str) -> bool:
+    """Whether a facility keeps an account: one that does once always does."""
+    found: bool = await connection.fetchval(_KEEPS_ACCOUNTS, tenant, facility)
+    return found
 
 
 async def find_run(connection: Any, tenant: str, run_id: str) -> RunFound | None:

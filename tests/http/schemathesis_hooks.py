@@ -21,14 +21,16 @@ _BEYOND_SCHEMAS: Final = tuple(
         ),  # nobody was given it
         (r"query:cursor", r"is no cursor"),  # no page answered it
         (r"header:If-Match", r"send the ETag"),  # the tool makes up ETags that the schema excludes
-        (r"\$", r"overlaps a price valid"),  # another one of the same list
-        (r"\$", r"amount must be positive"),  # one shape of amounts serves prices of 0 too
+        (r"\$(\.prices\[\d+\])?", r"overlaps a price valid"),  # another one of the same list
+        (r"\$\.patient_id", r"normal form C"),  # the same letters, composed
+        (r"\$\.facility", r"keeps no account"),
+        (r"\$\.amount", r"amount must be positive"),  # one shape of amounts serves prices of 0 too
         (r"\$\..*amount", r"has more digits than|is beyond"),  # as its currency has it
         (r"\$\..*", r"Expected `int.*, got `float`"),  # 45.0 is an integer to JSON Schema alone
         (r"\$\.layout", r"no ERP layout is set|layouts are for csv"),
         (r"query:(from|to|as_of)", r"within the years"),  # the tool finds too few such days
         (r"query:(date_)?from|\$\.(booked_from|first_on)", r"is after"),  # ends before it begins
-        (r"\$", r"is still to come"),  # statements of a day that has not ended
+        (r"\$(\..*)?", r"is still to come"),  # statements of a day that has not ended
         # Zero is within a pattern of digits; a bill ends later than it is asked for.
         (r"\$", r"must be more than zero|in the future|in the past|line item would be more than"),
         (r"\$\.amount", r"a number of at most"),

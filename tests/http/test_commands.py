@@ -197,7 +197,7 @@ async def test_a_charge_without_a_published_price_is_refused(api: Api) -> None:
     del body["unit_price"]
     response = await api.post("/v1/charges", body)
     assert (response.status_code, response.json()["code"]) == (400, "PRICE_NOT_FOUND")
-    assert response.json()["errors"][0]["path"] == "$"
+    assert response.json()["errors"][0]["path"] == "$.code"
 
 
 async def test_overlapping_prices_are_refused(api: Api) -> None:

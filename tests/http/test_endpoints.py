@@ -64,6 +64,32 @@ ASKED: dict[str, tuple[str, bytes | None, dict[str, str]]] = {
     "no month": ("/api/v1/customers/a%20b/bills/2025-13/close", None, {}),
     "a period of nobody": ("/bills/closeBillingPeriod/nobody", None, {}),
     "bills of a customer": ("/bills/listBills/a%20b", b'{"status": "OPEN"}', JSON),
+    "another case of its type": (
+        "/v1/charges",
+        b"charge",
+        {"Content-Type": "Application/JSON", "Idempotency-Key": "k1"},
+    ),
+    "a character set": (
+        "/v1/charges",
+        b"charge",
+        {"Content-Type": "application/json; charset=utf-8", "Idempotency-Key": "k1"},
+    ),
+    "no type": ("/v1/charges", b"charge", {}),
+    "a null": ("/v1/charges", b"null", JSON),
+    "a space": ("/v1/charges", b" ", JSON),
+    "no body of a type": ("/v1/charges", b"", JSON),
+    "an id in other letters": ("/v1/charges/%63hg_1/reverse", b'{"reason": "late"}', JSON),
+    "a slash in an id": (f"/v1/accounts/{NO_ID}%2Fx/suspend", b'{"reason": "late"}', JSON),
+    "an ETag of nothing": ("/v1/charges", b"charge", JSON | {"If-Match": ""}),
+    "an ETag of all": ("/v1/charges", b"charge", JSON | {"If-Match": "*", "Idempotency-Key": "k1"}),
+    "weights": ("/v1/charges?dry_run=1", b"charge", JSON | {"Accept": "a/b, application/*;q=0.1"}),
+    "what a browser takes": (
+        "/v1/charges?dry_run=1",
+        b"charge",
+        JSON | {"Accept": "text/html,*/*"},
+    ),
+    "an empty parameter": ("/v1/charges?dry_run=", b"charge", JSON),
+    "another tenant": ("/v1/charges", b"charge", JSON | {"X-Test-Tenant": "other"}),
     "no such path": ("/v1/charge", b"charge", JSON),
 }
 
@@ -146,3 +172,61 @@ async def test_a_fault_is_answered_and_counted_as_everywhere(
     metrics = (await api.client.get("/metrics")).text
     series = 'daybook_http_requests_total{method="POST",route="/v1/accounts",status="500"} 1.0'
     assert series in metrics
+
+
+PIECES = {
+    "whole": [(b"{}", False)],
+    "in pieces": [(b"{", True), (b"", True), (b"}", True), (b"", False)],
+    "broken off": [(b"{", True)],
+    "empty": [(b"", False)],
+    "too much in pieces": [(b" " * 600_000, True)] * 2,
+}
+
+
+async def told(app: Application, pieces: list[tuple[bytes, bool]], *headers: bytes) -> Any:
+    """What an application answers on a connection that sends this and then goes away."""
+    left = [{"type": "http.request", "body": body, "more_body": more} for body, more in pieces]
+    answer: list[Any] = []
+
+    async def receive() -> Any:
+        return left.pop(0) if left else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        answer.append(message)
+
+    named = ((b"host", b"127.0.0.1"), (b"content-type", b"application/json"))
+    scope: Any = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/v1/accounts",
+        "raw_path": b"/v1/accounts",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [*named, *((header, b"x") for header in headers)],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 4000),
+    }
+    await app(scope, receive, send)
+    start, body = answer[0], b"".join(message.get("body", b"") for message in answer[1:])
+    unlike = (b"x-correlation-id", b"content-length")
+    kept = sorted(pair for pair in start["headers"] if pair[0] not in unlike)
+    members = json.loads(body)
+    members.pop("trace_id", None)
+    return start["status"], kept, members
+
+
+async def test_a_body_in_pieces_and_one_that_breaks_off_are_answered_alike(
+    plain: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = (b"if-match", b"if-match")
+    found = {name: await told(plain, pieces) for name, pieces in PIECES.items()}
+    repeated = await told(plain, PIECES["whole"], *twice)
+    monkeypatch.setattr(plain, "endpoints", {})
+    for name, pieces in PIECES.items():
+        assert found[name] == await told(plain, pieces), name
+    assert repeated == await told(plain, PIECES["whole"], *twice)
+    assert found["in pieces"] == found["whole"]
+    assert {status for status, _, _ in found.values()} == {400, 413}

@@ -245,7 +245,7 @@ async def test_an_idle_stream_says_that_it_is_alive_and_ends_with_its_token(api:
     await api.catch_up()
     feed = await a_feed(api)
     contents: list[bytes] = []
-    closes_at = time.time() + 0.1
+    closes_at = time.time() + 0.5
 
     async def send(message: Any) -> None:
         contents.append(message.get("body", b""))

@@ -20,8 +20,10 @@ def errors_of(response: httpx.Response, code: str = "VALIDATION_FAILED") -> list
 
 async def test_a_text_of_another_form_is_refused_in_words(api: Api) -> None:
     for field, text, words in (
-        ("patient_id", " p1", "does not begin with a space"),
+        ("patient_id", " p1", "neither begins nor ends with a space"),
+        ("patient_id", "p1 ", "neither begins nor ends with a space"),
         ("patient_id", "p\u0000", "without control characters"),
+        ("patient_id", "Re\u0301my", "in Unicode's normal form C"),
         ("facility", "a b", "letters A-Z and a-z, digits and . _ -"),
         ("language", "e", "length >= 2"),
         ("language", "1n", "BCP 47"),
@@ -51,6 +53,34 @@ async def test_a_wrong_currency_is_named_by_its_field(api: Api) -> None:
         response = await api.post(path, body, key=None if "payments" not in path else field)
         (error,) = errors_of(response, "CURRENCY_UNSUPPORTED")
         assert error["path"] == field, body
+
+
+async def test_what_the_books_refuse_is_named_by_its_field(api: Api) -> None:
+    account_id = await open_account(api)
+    nothing = {"amount": "0.00", "currency": "USD"}
+    adjusted = {
+        "account_id": account_id,
+        "reason": "COURTESY",
+        "direction": "debit",
+        "amount": nothing,
+    }
+    payment = payment_body(account_id, "1.00", received_on="2199-01-01")
+    for path, body, field in (
+        ("/v1/charges?dry_run=true", charge_body(account_id, modifiers=["25"] * 2), "$.modifiers"),
+        ("/v1/payments", payment, "$.received_on"),
+        ("/v1/payments", payment_body(account_id, "0.00"), "$.amount"),
+        ("/v1/adjustments", adjusted, "$.amount"),
+        ("/v1/statement-runs", {"as_of_date": "2199-01-01"}, "$.as_of_date"),
+        (
+            "/v1/statement-runs",
+            {"as_of_date": "2026-01-31", "facility": "nowhere"},
+            "$.facility",
+        ),
+    ):
+        key = field if "payments" in path else None
+        for _ in range(2):  # kept under its key as well
+            (error,) = errors_of(await api.post(path, body, key=key))
+            assert error["path"] == field, body
 
 
 async def test_a_body_over_the_limit_is_told_the_limit_and_what_to_do(api: Api) -> None:

@@ -86,6 +86,9 @@ async def test_a_run_is_started_looked_at_while_it_runs_and_listed_when_it_ended
 
 
 async def test_one_run_at_a_time_and_another_answer_to_a_repeat_under_its_key(api: Api) -> None:
+    for patient, facility in (("p1", "north"), ("p2", "south")):
+        opening = account_body(patient, facility=facility)
+        assert (await api.post("/v1/accounts", opening)).status_code == 201
     body = {"as_of_date": TODAY, "facility": "north"}
     first = await api.post(RUNS, body, key="k")
     again = await api.post(RUNS, body, key="k")

@@ -38,11 +38,11 @@ async def all_of_them(clinic: Clinic, folder: Path) -> None:
     """Set them going; what sagas make of them is there by the end of the month."""
     account_id = await does.open_account(clinic, "troubled")
     await reminders(clinic, account_id)
-    await statements_cancelled(clinic)
     await export_that_fails(clinic, account_id, folder)
     await refund_that_fails(clinic)
     await messages_refused(clinic, account_id, folder)
     await long_lists(clinic)
+    await statements_cancelled(clinic)
 
 
 async def reminders(clinic: Clinic, account_id: str) -> None:

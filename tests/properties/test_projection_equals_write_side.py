@@ -12,7 +12,7 @@ from contracts.ledger import GlAccount
 from contracts.money import Money
 from contracts.payment import PaymentPosted
 from contracts.views import InvoiceStatus
-from domain.write_side import ItemKind
+from domain.write_side import UNALLOCATED, ItemKind
 from projections.account_balances_queries import find_account
 from projections.general_ledger_queries import account_ledger, trial_balance
 from projections.invoices_queries import find_invoices
@@ -66,6 +66,9 @@ async def assert_same(connection: AnyConnection, world: World) -> None:
         balance_minor = head.receivable_minor - head.credit_minor
         assert (lines[-1].balance.minor if lines else 0) == balance_minor
         items = world.book.open_items.get(head.account_id, {})
+        beside = items.get((ItemKind.UNALLOCATED, UNALLOCATED))
+        beside_minor = beside.outstanding_minor if beside else 0
+        assert found.aging.unallocated.minor == beside_minor
         charges = [item for item in items.values() if item.kind is ItemKind.CHARGE]
         assert found.open_charges == len(charges)
         invoices = (await find_invoices(connection, account_id=head.account_id, limit=500)).items
@@ -92,8 +95,11 @@ async def assert_payments_tell(connection: AnyConnection, world: World) -> None:
         assert {(part.invoice_id, part.released) for part in found.allocations} == {
             (part.invoice_id, part.invoice_id in void) for part in event.allocations
         }
-        settled = [part for part in event.allocations if part.invoice_id not in void]
-        assert found.allocated.minor == sum(part.amount.minor for part in settled)
+        parts = {part.invoice_id: part.amount.minor for part in event.allocations}
+        released_minor = sum(parts[invoice_id] for invoice_id in parts.keys() & void)
+        # What was owed on no invoice is settled as well, and no void gives that back.
+        settled_minor = event.amount.minor - event.credited.minor
+        assert found.allocated.minor == settled_minor - released_minor
         assert found.allocated.minor + found.credited.minor == event.amount.minor
         asked = world.book.item(event.account_id, ItemKind.REFUND, event.payment_id)
         asked_minor = asked.outstanding_minor if asked else 0

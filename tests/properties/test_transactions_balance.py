@@ -27,6 +27,7 @@ from contracts.money import MINOR_MAX, sum_minor_max
 from contracts.payment import PaymentFailed, PaymentInitiated, PaymentPosted
 from contracts.refund import RefundFailed, RefundIssued, RefundRejected, RefundRequested
 from domain import ledger, naming
+from domain.adjusting import AGAINST
 from domain.invoice import Draft
 from domain.write_side import ItemKind
 from tests.fixtures import bill_commands as bills
@@ -300,15 +301,11 @@ def a_void_leaves_nothing_of_its_invoice_in_the_books(world: World) -> None:
             ):
                 for posting in event.postings:
                     booked[posting.gl_account, event.facility] += posting.amount_minor
-            elif isinstance(event, AdjustmentApplied):  # on the account: what of it was on this one
-                part_minor = sum(
-                    part.amount.minor
-                    for part in event.allocations
-                    if part.invoice_id == voided.invoice_id
-                )
-                for posting in event.postings if part_minor else ():
-                    sign = 1 if posting.amount_minor > 0 else -1
-                    booked[posting.gl_account, event.facility] += sign * part_minor
+        for event in of(world, AdjustmentApplied):  # of the account, as far as it lowered this one
+            for part in event.allocations:
+                if part.invoice_id == voided.invoice_id:
+                    booked[GlAccount.RECEIVABLE, event.facility] -= part.amount.minor
+                    booked[AGAINST[event.reason], event.facility] += part.amount.minor
         assert not any(booked.values()), booked
         paid = sum(
             part.amount.minor

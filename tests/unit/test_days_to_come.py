@@ -74,8 +74,9 @@ def test_a_service_may_be_charged_ahead_of_its_day() -> None:
     assert late_in_kabul(CHARGE).when(ahead).events
 
 
-def test_a_payer_may_announce_its_money() -> None:
-    announced = replace(
-        PAY, received_on=date(2026, 2, 1), remittance_id=RemittanceId("rem_1"), invoice_id=None
-    )
-    assert late_in_kabul(PAYMENT).when(announced).events
+def test_a_payer_may_announce_its_money_and_what_it_will_not_pay() -> None:
+    announced: dict[str, Any] = {"remittance_id": RemittanceId("rem_1")}
+    paid = replace(PAY, received_on=date(2026, 2, 1), invoice_id=None, **announced)
+    assert late_in_kabul(PAYMENT).when(paid).events
+    denied = replace(ADJUST, effective_on=date(2026, 2, 1), **announced)
+    assert late_in_kabul(ADJUSTMENT).when(denied).events

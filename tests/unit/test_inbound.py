@@ -197,6 +197,16 @@ def test_a_type_we_do_not_take_names_those_we_take() -> None:
         inbound.decode("clinical.encounter.opened.v1", b"{}")
 
 
+@pytest.mark.parametrize("patient_id", ["p1 ", "p1\u00a0", " p1", "Re\u0301my", "\u212b"])
+@pytest.mark.parametrize("wire_type", [OPEN_ACCOUNT, ENCOUNTER_CLOSED])
+def test_an_id_of_a_patient_has_one_way_of_writing(wire_type: str, patient_id: str) -> None:
+    """Two of them would be two accounts of one person."""
+    named = {"patient_id": patient_id}
+    fields = named if wire_type == OPEN_ACCOUNT else {"patient": named}
+    with pytest.raises(InboundInvalid, match=r"neither begins nor ends|normal form C"):
+        read(wire_type, MINIMAL[wire_type] | fields)
+
+
 def test_text_in_any_script_is_welcome() -> None:
     patient = {"patient_id": "მოქალაქე-7", "name": "نرگس احمدی"}
     assert read(ENCOUNTER_CLOSED, {**ENCOUNTER, "patient": patient}).patient.name == "نرگس احمدی"
