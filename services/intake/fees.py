@@ -98,7 +98,10 @@ def _later(bills: Bills) -> set[str]:
 
 
 def _takes(bill: Known | None) -> bool:
-    return bill is None or isinstance(bill, Pending | Active)
+    if bill is None:
+        return True
+    is_over = bill.ends_at is not None and bill.ends_at <= datetime.now(UTC)
+    return isinstance(bill, Pending | Active) and not is_over
 
 
 def _currency(bills: Bills, month: str, otherwise: str) -> str:
