@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -50,5 +50,11 @@ async def listening(
     finally:
         try:
             await connection.remove_listener(channel, heard)
+            is_broken = (
+                connection.is_closed()
+            )  # its listeners stay, and its pool would warn of them
         except PASSING:
-            connection.terminate()  # it is broken: this way the pool gets rid of it
+            is_broken = True
+        if is_broken:
+            with suppress(asyncpg.InterfaceError):  # it may have left its pool by itself
+                connection.terminate()  # this way the pool gets rid of it
