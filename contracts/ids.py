@@ -25,6 +25,10 @@ RejectionId = NewType("RejectionId", str)
 GlExportId = NewType("GlExportId", str)
 RunId = NewType("RunId", str)
 """The event id of its start: the runs as of a day share a stream."""
+BillId = NewType("BillId", str)
+LineItemId = NewType("LineItemId", str)
+PeriodId = NewType("PeriodId", str)
+"""The event id of its start: the periods of a customer share a stream."""
 StreamId = NewType("StreamId", str)
 EventId = NewType("EventId", str)
 

@@ -2,7 +2,7 @@
 it does. Every field that is wrong is named by its JSON path in the error.
 """
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -14,36 +14,19 @@ from contracts.charge import QUANTITY_MAX
 from contracts.money import Currency, Money, exponent, parse_money
 from contracts.recipients import TELEPHONE_PATTERN, mail_address, telephone_number
 from contracts.statement import DeliveryChannel
+from contracts.texts import CUSTOMER as CUSTOMER
+from contracts.texts import FACILITY as FACILITY
+from contracts.texts import LANGUAGE, PRINTABLE, VISIBLE
+from contracts.texts import MEANINGS as MEANINGS
+from contracts.texts import PLAIN_PATTERNS as PLAIN_PATTERNS
+from contracts.texts import Instant as Instant
+from contracts.texts import Line as Line
+from contracts.usage import UsageFeeIncurred as UsageFeeIncurred
 from contracts.wording import in_words, split_path
 
 SERVICES_MAX: Final = 1_000
 ALLOCATIONS_MAX: Final = 500
 CLAIMS_MAX: Final = 2_500  # what fits an event body; a longer remittance comes in parts
-
-# Each pattern is a look-ahead over the whole text: `$` would let a trailing newline pass in Python,
-# `\Z` is unknown to the ECMA expressions of JSON Schema, and NUL cannot be stored by Postgres.
-_PRINTABLE: Final = r"^(?!\s)(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])"
-_VISIBLE: Final = r"^(?![\s\S]*[^!-~])"
-FACILITY: Final = r"^(?![\s\S]*[^A-Za-z0-9._-])"
-_LANGUAGE: Final = r"^[A-Za-z]{2}(?![\s\S]*[^A-Za-z0-9-])"
-
-MEANINGS: Final = {
-    _PRINTABLE: "text on one line that does not begin with a space, without control characters",
-    patients.PATTERN: patients.MEANING,
-    _VISIBLE: "visible ASCII characters without spaces",
-    FACILITY: "letters A-Z and a-z, digits and . _ - alone, such as north-1",
-    _LANGUAGE: "a BCP 47 language tag, such as en or en-US",
-}
-"""What the patterns mean to people."""
-
-PLAIN_PATTERNS: Final = {
-    _PRINTABLE: r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
-    patients.PATTERN: patients.PLAIN,
-    _VISIBLE: r"^[!-~]+$",
-    FACILITY: r"^[A-Za-z0-9._-]+$",
-    _LANGUAGE: r"^[A-Za-z]{2}[A-Za-z0-9-]*$",
-}
-"""The same, of a text that is not empty, for readers to whom `$` is nothing but the text's end."""
 
 Id = Annotated[
     str,
@@ -51,7 +34,7 @@ Id = Annotated[
         description="an id of the sending system, printable",
         min_length=1,
         max_length=256,
-        pattern=_PRINTABLE,
+        pattern=PRINTABLE,
     ),
 ]
 Code = Annotated[
@@ -60,7 +43,7 @@ Code = Annotated[
         description="a code without spaces, as its code system writes it",
         min_length=1,
         max_length=64,
-        pattern=_VISIBLE,
+        pattern=VISIBLE,
     ),
 ]
 CodeSystem = Annotated[
@@ -70,7 +53,7 @@ CodeSystem = Annotated[
         examples=["http://snomed.info/sct"],
         min_length=1,
         max_length=256,
-        pattern=_VISIBLE,
+        pattern=VISIBLE,
     ),
 ]
 FacilityCode = Annotated[
@@ -83,15 +66,13 @@ Language = Annotated[
         examples=["en-US", "prs"],
         min_length=2,
         max_length=35,
-        pattern=_LANGUAGE,
+        pattern=LANGUAGE,
     ),
 ]
 Address = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"})]
 Telephone = Annotated[str, Meta(max_length=40, extra_json_schema={"pattern": TELEPHONE_PATTERN})]
-Line = Annotated[str, Meta(min_length=1, max_length=512, pattern=_PRINTABLE)]
 Modifiers = Annotated[tuple[Code, ...], Meta(max_length=16)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
-Instant = Annotated[datetime, Meta(tz=True, extra_json_schema=DATE_SCHEMA)]
 Day = Annotated[date, Meta(extra_json_schema=DATE_SCHEMA)]
 ServiceDate = Annotated[Day, Meta(description="local date at the facility")]
 
@@ -340,6 +321,7 @@ ALLOCATE_CREDIT: Final = "billing.command.allocate-credit.v1"
 APPLY_ADJUSTMENT: Final = "billing.command.apply-adjustment.v1"
 ENCOUNTER_CLOSED: Final = "clinical.encounter.closed.v1"
 REMITTANCE_RECEIVED: Final = "payer.remittance.received.v1"
+USAGE_FEE_INCURRED: Final = "usage.fee.incurred.v1"
 
 InboundMessage = (
     OpenAccountMessage
@@ -349,6 +331,7 @@ InboundMessage = (
     | ApplyAdjustmentMessage
     | EncounterClosed
     | RemittanceReceived
+    | UsageFeeIncurred
 )
 
 
@@ -368,6 +351,7 @@ INBOUND: Final = (
     InboundType(APPLY_ADJUSTMENT, ApplyAdjustmentMessage, "Lower or raise what is owed."),
     InboundType(ENCOUNTER_CLOSED, EncounterClosed, "An encounter to be charged and invoiced."),
     InboundType(REMITTANCE_RECEIVED, RemittanceReceived, "A payer's payments to be posted."),
+    InboundType(USAGE_FEE_INCURRED, UsageFeeIncurred, "A fee for the bill of its month."),
 )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Annotated, Final
 
@@ -121,6 +122,12 @@ def round_minor(amount: Decimal, currency: str) -> int:
     if abs(minor) > MINOR_MAX:
         raise MoneyInvalid(f"{amount} is beyond {format_minor(MINOR_MAX, currency)} {currency}")
     return minor
+
+
+def nearest_minor(exact: Fraction, currency: str) -> int:
+    """An exact amount in whole minor units, rounded half-even; raises CurrencyUnsupported."""
+    in_minor = exact * 10 ** exponent(currency)
+    return half_even_ratio(in_minor.numerator, in_minor.denominator)
 
 
 def half_even_ratio(numerator: int, denominator: int) -> int:

@@ -15,6 +15,7 @@ from contracts.aging import AccountAging
 from contracts.ids import (
     AccountId,
     AdjustmentId,
+    BillId,
     ChargeId,
     EventId,
     InvoiceId,
@@ -178,6 +179,22 @@ class InvoiceReminder(View, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class InvoiceBill(View, frozen=True, kw_only=True):
+    """The bill that an invoice is for: its line items are the invoice's, read with the bill."""
+
+    bill_id: BillId
+    name: Annotated[
+        str,
+        Meta(
+            description="as its clients know it: of a monthly one the customer and the month, of"
+            " others the id",
+            examples=["bill/cust-1/2025-09"],
+        ),
+    ]
+    item_count: int
+    total: Money
+
+
 class InvoiceDetail(View, frozen=True, kw_only=True):
     """An invoice with its lines and with everything that settled or corrected it."""
 
@@ -189,6 +206,9 @@ class InvoiceDetail(View, frozen=True, kw_only=True):
     ]
     lines_digest: str | None
     lines: tuple[InvoiceLineDetail, ...]
+    bill: Annotated[
+        InvoiceBill | None, Meta(description="what it is for where it has no lines of its own")
+    ]
     payments: tuple[InvoicePayment, ...]
     adjustments: tuple[InvoiceAdjustment, ...]
     reminders: Annotated[

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from contracts.event import Event, is_of_account
 from contracts.ids import AccountId
 from contracts.price_list import PriceListPublished, PricesAdded
+from domain.accrual import Policies
+from domain.exchange import Rates
 from domain.pricing import Prices
 from domain.rejections import EverythingSealed, Invalid, NotFound
 from domain.tax import TaxRules
@@ -32,6 +34,10 @@ class Calendar:
     default_zone: str = "UTC"
     zones: dict[str, str] = field(default_factory=dict)
     sealed_through: date | None = None
+
+    def zone(self) -> ZoneInfo:
+        """The tenant's own, which months of bills are local to."""
+        return ZoneInfo(self.default_zone)
 
     def local_date(self, facility: str, instant: datetime) -> date:
         """The facility's calendar date at an instant."""
@@ -66,6 +72,8 @@ class Book:
     counters: dict[str, int] = field(default_factory=dict)
     refund_thresholds: dict[str, int] = field(default_factory=dict)
     """By currency: a refund of less than this, in minor units, approves itself."""
+    rates: Rates = field(default_factory=Rates)
+    accrual: Policies = field(default_factory=dict)
     claims: dict[tuple[str, str], str] = field(default_factory=dict)
     _today: dict[str, date] = field(default_factory=dict)
 

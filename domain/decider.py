@@ -13,6 +13,8 @@ class Rejected(Exception):
     """A business "no": expected, explained, and no fault of ours. `code` is stable."""
 
     code: ClassVar[str] = "STATE_CONFLICT"
+    transient: ClassVar[bool] = False
+    """Whether the same may be taken a moment later, made from what there is by then."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)

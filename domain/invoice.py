@@ -42,6 +42,7 @@ from domain.rejections import (
     InvoiceNotDraft,
     InvoiceNotIssued,
     InvoiceNotOutstanding,
+    InvoiceOfBill,
     NotFound,
     NothingToInvoice,
 )
@@ -329,6 +330,8 @@ def _issue(command: IssueInvoice, draft: Draft, book: Book) -> Decision:
 
 
 def _voiding(command: VoidInvoice, known: Issued | Paid) -> Voiding:
+    if known.charge_ids == ():
+        raise InvoiceOfBill(f"invoice {known.number} is a bill's, which is final: adjust it")
     assert known.charge_ids is not None, "the loader reads what an older release did not keep"
     return Voiding(
         invoice_id=command.invoice_id,

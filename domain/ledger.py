@@ -38,6 +38,11 @@ def tax_true_up(more_minor: int) -> tuple[Posting, ...]:
     return transaction((GlAccount.RECEIVABLE, more_minor), (GlAccount.TAX_PAYABLE, -more_minor))
 
 
+def fees(total_minor: int) -> tuple[Posting, ...]:
+    """A bill: receivable against fee revenue."""
+    return transaction((GlAccount.RECEIVABLE, total_minor), (GlAccount.FEE_REVENUE, -total_minor))
+
+
 def payment(
     received_in: GlAccount, allocated_minor: int, credited_minor: int
 ) -> tuple[Posting, ...]:

@@ -1,12 +1,17 @@
 """How streams are named: after what makes each unique, so that a repeat names the same stream."""
 
+import hashlib
+from typing import Final
+
 from contracts.ids import (
     AccountId,
     AdjustmentId,
+    BillId,
     ChargeId,
     CreditAllocationId,
     EncounterId,
     InvoiceId,
+    LineItemId,
     PaymentId,
     PriceListId,
     RejectionId,
@@ -14,6 +19,8 @@ from contracts.ids import (
     StreamId,
     derive,
 )
+
+_CUSTOMER_LETTERS_MAX: Final = 256
 
 
 def account_id(tenant: str, patient_id: str, currency: str) -> AccountId:
@@ -94,3 +101,46 @@ def keyed_price_list_id(tenant: str, *identity: str) -> PriceListId:
 def statement_runs_id(tenant: str, as_of: str) -> StreamId:
     """The runs as of a day: of all facilities or of one, nobody is in two at a time."""
     return StreamId(derive("run", tenant, as_of))
+
+
+def bill_customer(customer_id: str) -> str:
+    """Whose account and whose key a bill's customer has: the customer, by a digest where the id is
+    longer than an index takes."""
+    if len(customer_id) <= _CUSTOMER_LETTERS_MAX:
+        return customer_id
+    return f"sha256/{hashlib.sha256(customer_id.encode()).hexdigest()}"
+
+
+def bill_account_id(tenant: str, customer_id: str, currency: str) -> AccountId:
+    """The account that a customer's bills in a currency are owed on."""
+    return account_id(tenant, bill_customer(customer_id), currency)
+
+
+def monthly_bill_id(tenant: str, customer_id: str, month: str) -> BillId:
+    """One bill per customer and calendar month."""
+    return BillId(derive("bill", tenant, customer_id, month))
+
+
+def bill_invoice_id(bill: BillId) -> InvoiceId:
+    """The invoice that a bill is owed by."""
+    return InvoiceId(derive("inv", bill))
+
+
+def bill_payment_id(bill: BillId, attempt: int) -> PaymentId:
+    """The charge of a saved card for a bill; each attempt to close it asks once."""
+    return PaymentId(derive("pay", bill, str(attempt)))
+
+
+def line_item_id(bill: BillId, *identity: str) -> LineItemId:
+    """A line item, by what names it on its bill."""
+    return LineItemId(derive("lin", bill, *identity))
+
+
+def fee_item_id(tenant: str, source: str, message_id: str) -> LineItemId:
+    """The line item that a message on the bus adds, whatever bill it comes to."""
+    return LineItemId(derive("lin", tenant, source, message_id))
+
+
+def periods_id(tenant: str, customer_id: str) -> StreamId:
+    """The billing periods of a customer: one runs at a time."""
+    return StreamId(derive("per", tenant, customer_id))

@@ -79,6 +79,10 @@ class InvoiceNotIssued(Rejected):
     """Only an invoice that was issued can be voided; a draft is owed by nobody."""
 
 
+class InvoiceOfBill(Rejected):
+    """What a bill is owed by is not voided: closed bills are final."""
+
+
 class NothingToInvoice(Rejected):
     """The account has no open charge."""
 
@@ -129,3 +133,18 @@ class RefundNotApproved(Rejected):
 
 class RefundSettled(Rejected):
     """It was decided about the refund already."""
+
+
+class BillNotOpen(Rejected):
+    """The bill is not in the state that it would have to be in."""
+
+
+class BillMoved(Rejected):
+    """A bill was made since the command was, on another account than the one it was made for."""
+
+    code: ClassVar[str] = "ACCOUNT_VERSION_CONFLICT"
+    transient: ClassVar[bool] = True
+
+
+class PaymentPending(Rejected):
+    """The charge of a bill has no end yet: ask again."""

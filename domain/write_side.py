@@ -13,6 +13,7 @@ import msgspec
 
 from contracts.account import AccountOpened, AccountReinstated, AccountSuspended
 from contracts.adjustment import AdjustmentApplied, AdjustmentReason, Direction
+from contracts.bill import BillCreated
 from contracts.charge import ChargeCaptured, ChargeReversed
 from contracts.credit import CreditAllocated
 from contracts.event import Event, Posted, is_of_account
@@ -21,6 +22,7 @@ from contracts.ledger import GlAccount
 from contracts.payment import PaymentPosted
 from contracts.price_list import Price, PriceListPublished, PricesAdded
 from contracts.refund import RefundFailed, RefundIssued, RefundRejected, RefundRequested
+from domain.bill_places import place_of
 
 
 class AccountStatus(StrEnum):
@@ -208,6 +210,8 @@ def claims_of(event: Event) -> tuple[tuple[str, str, str], ...]:
         return (("account", f"{event.currency}/{event.patient_id}", event.account_id),)
     if type(event) is InvoiceIssued:
         return (("invoice_number", event.number, event.invoice_id),)
+    if type(event) is BillCreated:
+        return (place_of(event),)
     return ()
 
 

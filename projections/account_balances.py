@@ -8,6 +8,7 @@ import msgspec
 
 from contracts.account import AccountOpened, AccountReinstated, AccountSuspended
 from contracts.adjustment import AdjustmentApplied, Direction
+from contracts.bill import BillClosed, BillClosing
 from contracts.charge import ChargeCaptured, ChargeReversed
 from contracts.columns import columns
 from contracts.event import AccountEvent, Posted
@@ -95,8 +96,8 @@ def _add(change: _Change, event: AccountEvent) -> None:
             change.open_charges -= 1
         case InvoiceDrafted() | InvoiceLinesAdded():
             change.open_charges -= len(event.lines)
-        case InvoiceIssued():
-            # Its postings are the tax that the charges have more now, or less.
+        case InvoiceIssued() | BillClosing() | BillClosed():
+            # Of an invoice they are the tax that the charges have more now, or less.
             change.charged_minor += sum(
                 posting.amount_minor
                 for posting in event.postings

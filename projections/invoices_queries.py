@@ -7,13 +7,14 @@ from typing import Any, Final
 import msgspec
 
 from contracts.adjustment import AdjustmentReason, Direction
-from contracts.ids import AdjustmentId, ChargeId
+from contracts.ids import AdjustmentId, BillId, ChargeId
 from contracts.money import Money
 from contracts.payment import PaymentMethod
 from contracts.private import Private
 from contracts.statement import DeliveryChannel
 from contracts.views import (
     InvoiceAdjustment,
+    InvoiceBill,
     InvoiceDetail,
     InvoiceLineDetail,
     InvoicePage,
@@ -66,6 +67,15 @@ class _Reminder(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
 
 
+class _Bill(msgspec.Struct, frozen=True, kw_only=True):
+    bill_id: BillId
+    customer_id: str
+    month: str | None
+    item_count: int
+    total_minor: int
+
+
+_decode_bill: Final = msgspec.json.Decoder(_Bill).decode
 _decode_reason: Final = msgspec.json.Decoder(Private).decode
 _decode_lines: Final = msgspec.json.Decoder(list[_Line]).decode
 _decode_payments: Final = msgspec.json.Decoder(list[_Payment]).decode
@@ -86,6 +96,7 @@ async def find_invoice(connection: AnyConnection, invoice_id: str) -> InvoiceDet
         released=None if released_minor is None else Money.of(released_minor, currency),
         lines_digest=row["lines_digest"],
         lines=tuple(_line(line, currency) for line in _decode_lines(row["lines"])),
+        bill=None if row["bill"] is None else _bill(_decode_bill(row["bill"]), currency),
         payments=tuple(_payment(part, currency) for part in _decode_payments(row["payments"])),
         adjustments=tuple(
             _adjustment(part, currency) for part in _decode_adjustments(row["adjustments"])
@@ -154,6 +165,16 @@ def _line(line: _Line, currency: str) -> InvoiceLineDetail:
         service_on=line.service_on,
         net=Money.of(line.net_minor, currency),
         tax=Money.of(line.tax_minor, currency),
+    )
+
+
+def _bill(bill: _Bill, currency: str) -> InvoiceBill:
+    is_monthly = bill.month is not None
+    return InvoiceBill(
+        bill_id=bill.bill_id,
+        name=f"bill/{bill.customer_id}/{bill.month}" if is_monthly else bill.bill_id,
+        item_count=bill.item_count,
+        total=Money.of(bill.total_minor, currency),
     )
 
 

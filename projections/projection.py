@@ -8,10 +8,12 @@ import msgspec
 
 from projections import (
     account_balances,
+    bills,
     general_ledger,
     gl_exports,
     invoices,
     payments,
+    periods,
     refunds,
     statement_runs,
 )
@@ -81,6 +83,8 @@ REGISTRY: Final = tuple(
         general_ledger,
         gl_exports,
         statement_runs,
+        bills,
+        periods,
     )
 )
 

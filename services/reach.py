@@ -10,6 +10,7 @@ from relay.database import PASSING
 from services.cannot_run import CannotRun
 from services.embedded.addresses import without_passwords
 
+_TEMPORAL_SECONDS_MAX: Final = 1.0
 BUS_SECONDS_MAX: Final = 5.0
 """Patience of a command that somebody waits for; processes wait for NATS as long as it takes."""
 
@@ -56,3 +57,17 @@ async def reach_bus(
         raise Unreachable(f"{server}: {refused or type(refused).__name__}") from refused
     is_waiting = False
     return client
+
+
+async def temporal_away(address: str | None) -> str | None:
+    """Why Temporal is not reached, None where it is: whether its port answers, no more."""
+    if address is None:
+        return "there is no Temporal"
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(_TEMPORAL_SECONDS_MAX):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, TimeoutError, ValueError) as away:
+        return f"Temporal at {address} does not answer: {away or 'in time'}"
+    writer.close()
+    return None

@@ -23,7 +23,7 @@ from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
 from services.ports import Channel, ObjectStore
-from services.reach import reach_bus, reaching_postgres
+from services.reach import reach_bus, reaching_postgres, temporal_away
 from services.settings import Settings
 from services.statements.post import Post
 
@@ -336,6 +336,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         registry=REGISTRY,
         gateway=wired.ports.payment_gateway(writer),
         render=renderer.render,
+        temporal_away=lambda: temporal_away(wired.servers.temporal_address),
         licences=wired.ports.licences(),
         link_keys=link_keys(settings),
     )

@@ -8,6 +8,11 @@ SELECT i.tenant, i.invoice_id, i.account_id, i.facility, i.currency, i.status, i
                        service_on, net_minor, tax_minor
                   FROM read.invoice_lines
                  WHERE tenant = i.tenant AND invoice_id = i.invoice_id) l) AS lines,
+       (SELECT json_build_object('bill_id', b.bill_id, 'customer_id', b.customer_id,
+                                 'month', b.month, 'item_count', b.item_count,
+                                 'total_minor', b.total_minor)
+          FROM read.bills b
+         WHERE b.tenant = i.tenant AND b.invoice_id = i.invoice_id) AS bill,
        (SELECT coalesce(json_agg(p ORDER BY p.position, p.line), '[]')
           FROM read.invoice_payments p
          WHERE p.tenant = i.tenant AND p.invoice_id = i.invoice_id) AS payments,

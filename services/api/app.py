@@ -13,18 +13,22 @@ from services.api import (
     accounts,
     adjustments,
     aging,
+    bill_health,
     charge_batches,
     charges,
     contacts,
     credit,
+    dated_bills,
     documents,
     events,
     gl_exports,
     health,
     invoices,
     invoicing,
+    monthly_bills,
     payment_methods,
     payments,
+    period_bills,
     price_lists,
     prices,
     refunds,
@@ -35,6 +39,7 @@ from services.api import (
     voids,
 )
 from services.api.application import Application
+from services.api.bill_calls import provide_bill_call
 from services.api.body import BODY_BYTES_MAX
 from services.api.calls import KEY, provide_call
 from services.api.crowding import Crowd
@@ -102,6 +107,7 @@ ROUTES: Final = (
     aging.get_aging,
     aging.list_aged_accounts,
     aging.refresh_aging,
+    *dated_bills.ROUTES,
 )
 
 BOOKED: Final = (
@@ -172,9 +178,27 @@ def _routes(admission: Admission) -> list[ControllerRouterHandler]:
         "/v1",
         route_handlers=[*ROUTES, immutable(*BOOKED)],
         middleware=[admission],
-        dependencies={"call": provide_call, "reading": provide_reading},
+        dependencies={
+            "call": provide_call,
+            "reading": provide_reading,
+            "bill_call": provide_bill_call,
+        },
     )
-    return [v1, documents.get_document, health.live, health.ready, health.metrics]
+    bills = Router(
+        "/",
+        route_handlers=[*monthly_bills.ROUTES, *period_bills.ROUTES],
+        middleware=[admission],
+        dependencies={"bill_call": provide_bill_call},
+    )
+    return [
+        v1,
+        bills,
+        bill_health.get_bill_health,
+        documents.get_document,
+        health.live,
+        health.ready,
+        health.metrics,
+    ]
 
 
 def _document() -> OpenAPIConfig:

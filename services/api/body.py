@@ -76,6 +76,11 @@ async def read(scope: HTTPScope, receive: Receive, bytes_max: int) -> bytes:
     return b"".join(parts)
 
 
+def is_optional(shape: Any) -> bool:
+    """Whether a body may be left out: nothing of it has to be given."""
+    return not any(field.required for field in msgspec.structs.fields(shape))
+
+
 @cache
 def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(shape)

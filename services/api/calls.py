@@ -30,7 +30,7 @@ KEY: Final = "idempotency_key"
 
 # A refusal that is about a field begins with its name.
 _NAMED: Final = re.compile(r"(?P<field>\w+)(\[\d+\])?")
-_KEY_TEXT: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
+KEY_TEXT: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 _VERSION: Final = re.compile(r'(?:W/)?"(\d{1,18})(?:-\d{1,19}){0,2}"')
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -136,7 +136,7 @@ async def provide_call(
             description="Names this command. A repeat with the same key and the same body is"
             " answered with the first answer and changes nothing; with another body it is refused."
             " 1 to 255 printable ASCII characters, kept for at least 45 days.",
-            schema_extra={"pattern": f"^{_KEY_TEXT.pattern}$"},
+            schema_extra={"pattern": f"^{KEY_TEXT.pattern}$"},
         ),
     ] = None,
     if_match: Annotated[
@@ -169,7 +169,7 @@ def _identity(request: Request[Any, Any, Any], key: str | None) -> HttpIdentity 
                 "send an Idempotency-Key of your own, so that a repeat cannot do it twice",
             )
         return None
-    if is_repeated(request.scope, b"idempotency-key") or not _KEY_TEXT.fullmatch(key):
+    if is_repeated(request.scope, b"idempotency-key") or not KEY_TEXT.fullmatch(key):
         raise invalid("header:Idempotency-Key", "send one, of 1 to 255 printable ASCII characters")
     return HttpIdentity(request.method, request.scope["path"], key)
 

@@ -17,6 +17,14 @@ from services.ports import ObjectStore, PaymentGateway
 PATIENCE_SECONDS: Final = 5.0
 OUTCOME_SECONDS: Final = 2.0
 
+Away = Callable[[], Awaitable[str | None]]
+"""Why another server is not reached, None where it is."""
+
+
+async def nothing_away() -> None:
+    """Every server is reached."""
+
+
 Missing = Callable[[], Awaitable[dict[str, str]]]
 """What keeps this process from serving: what is missing, and what to do about it; empty: ready."""
 
@@ -40,6 +48,8 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     """Keeps the cards of customers; payments and refunds are the worker's."""
     render: Render
     """Sets documents as PDF."""
+    temporal_away: Away = nothing_away
+    """Whether the lifecycles of bills go on."""
     licences: Licences = UNLIMITED
     link_keys: Sequence[bytes] = ()
     """Keys of signed links: the first signs, all are taken."""

@@ -16,6 +16,7 @@ from litestar.routes import HTTPRoute
 from contracts.schema import name_of, schemas_of
 from services.access.scopes import SCOPES
 from services.api.auth import SCOPE
+from services.api.body import is_optional
 from services.api.calls import ETAG, KEY
 from services.api.codes import CODES
 from services.api.context import CORRELATION_PATTERN
@@ -163,10 +164,13 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         parameters = [each for each in parameters if each["name"] != "If-Match"]
     operation["parameters"] = parameters
     for parameter in parameters:
-        if parameter["name"] == "Idempotency-Key" and handler.opt.get(KEY):
+        if parameter["name"].endswith("Idempotency-Key") and handler.opt.get(KEY):
             parameter["required"] = True
     parameters.sort(key=lambda parameter: (parameter["in"], parameter["name"]))
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _COMMON]
+    data = handler.parsed_data_field
+    if data is not None and is_optional(data.annotation):
+        operation["requestBody"]["required"] = False
     body = operation.get("requestBody", {}).get("content", {})
     answers = [
         content

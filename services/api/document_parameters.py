@@ -7,6 +7,9 @@ _USUAL: Final = ("deprecated", "allowEmptyValue", "allowReserved")
 # Of the visit that the examples of bodies are about.
 _EXAMPLES: Final[dict[tuple[str, str], Any]] = {
     ("path", "account_id"): "acc_715e062ft5gndvyptv5c1cbg89",
+    ("path", "bill_id"): "bill_72vz4aapfdg878914r5437598h",
+    ("path", "customer_id"): "cust-1",
+    ("path", "period"): "2025-09",
     ("path", "adjustment_id"): "adj_5sgbk5p3nkhdmbz7jptq592vmb",
     ("path", "charge_id"): "chg_5sgbk5p3nkhdmbz7jptq592vmb",
     ("path", "credit_allocation_id"): "crd_5sgbk5p3nkhdmbz7jptq592vmb",
@@ -18,6 +21,7 @@ _EXAMPLES: Final[dict[tuple[str, str], Any]] = {
     ("path", "refund_id"): "rfd_5sgbk5p3nkhdmbz7jptq592vmb",
     ("path", "run_id"): "run_715e062ft5gndvyptv5c1cbg89-1",
     ("header", "Idempotency-Key"): "till-1/77",
+    ("header", "X-Idempotency-Key"): "meter-7/2025-09-03",
     ("header", "If-Match"): 'W/"7-1204"',
     ("query", "account_id"): "acc_715e062ft5gndvyptv5c1cbg89",
     ("query", "payment_id"): "pay_42rjrpda0kh15amb6erfr44qh0",
@@ -48,4 +52,6 @@ def plain_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
             schema[bound] = int(schema[bound])
     kept = {key: value for key, value in parameter.items() if value or key not in _USUAL}
     example = _EXAMPLES.get((parameter["in"], parameter["name"]))
+    if isinstance(example, str):  # a month is the beginning of a day
+        example = example[: schema.get("maxLength")]
     return kept | {"schema": schema} | ({} if example is None else {"example": example})

@@ -4,6 +4,7 @@ Its way from route to handler and back costs as much as a command in the ledger.
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from litestar import Request, Response
@@ -13,7 +14,8 @@ from litestar.params import QueryParameter
 from litestar.serialization import encode_json
 from litestar.types import HTTPScope, Receive, Send
 
-from services.api.body import BODY_BYTES_MAX, decode, read
+from services.api.bill_calls import provide_bill_call
+from services.api.body import BODY_BYTES_MAX, decode, is_optional, read
 from services.api.calls import provide_call
 from services.api.context import headers_of
 from services.api.failures import ended
@@ -32,8 +34,10 @@ class Endpoint:
         data = handler.parsed_data_field
         self._handler = handler
         self._fittings = fittings
+        self._call_name = next(name for name in parameters if name in _CALLS)
         self._given = [name for name in parameters if name in fittings.given]
         self._shape = None if data is None else data.annotation
+        self._nothing = b"{}" if self._shape and is_optional(self._shape) else b""
         self._body_bytes_max = handler.resolve_request_max_body_size() or BODY_BYTES_MAX
         self._queried = {
             name: (field.kwarg_definition.name or name, field.default)
@@ -63,7 +67,8 @@ class Endpoint:
             admission = self._fittings.admission
             with admission.admitted(request):
                 await admission.check_module(request)
-                return _rendered(await self._handler.fn(**await self._arguments(request)))
+                answer = await self._handler.fn(**await self._arguments(request))
+                return _rendered(answer, self._handler.status_code)
         except Exception as fault:  # here, so that its line in the log names the tenant
             return _rendered(ended(request, fault))
 
@@ -73,12 +78,10 @@ class Endpoint:
         arguments = {name: fittings.given[name] for name in self._given}
         body = b""
         if self._shape is not None:
-            body = await read(request.scope, request.receive, self._body_bytes_max)
+            body = await read(request.scope, request.receive, self._body_bytes_max) or self._nothing
         if body:
             arguments["data"] = decode(self._shape, body)
-        headers = headers_of(request.scope)
-        key, version = headers.get("idempotency-key"), headers.get("if-match")
-        arguments["call"] = await provide_call(request, fittings.ledger, key, version)
+        arguments[self._call_name] = await _CALLS[self._call_name](request, fittings)
         if body and not request.path_params and not request.scope["query_string"]:
             return arguments
         arguments |= request.path_params
@@ -91,15 +94,34 @@ class Endpoint:
         return found
 
 
-def _rendered(response: Response[Any]) -> tuple[Any, bytes]:
-    """How an answer starts, and its body."""
+async def _call(request: Request[Any, Any, Any], fittings: Fittings) -> Any:
+    headers = headers_of(request.scope)
+    key, version = headers.get("idempotency-key"), headers.get("if-match")
+    return await provide_call(request, fittings.ledger, key, version)
+
+
+async def _bill_call(request: Request[Any, Any, Any], fittings: Fittings) -> Any:
+    return await provide_bill_call(request, fittings.ledger, fittings.given["dependencies"])
+
+
+_CALLS: Final[dict[str, Callable[[Request[Any, Any, Any], Fittings], Awaitable[Any]]]] = {
+    "call": _call,
+    "bill_call": _bill_call,
+}
+"""By the name under which a command's handler takes it, how its call is provided."""
+
+
+def _rendered(answer: Any, status_usual: int = 500) -> tuple[Any, bytes]:
+    """How an answer starts, and its body; a plain one has the handler's usual status."""
+    response: Response[Any] = answer if isinstance(answer, Response) else Response(answer)
     body = encode_json(response.content)
     headers = [
         *((name.lower().encode(), value.encode()) for name, value in response.headers.items()),
         (b"content-type", (response.media_type or JSON).encode()),
         (b"content-length", b"%d" % len(body)),
     ]
-    start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
+    status = response.status_code or status_usual
+    start = {"type": "http.response.start", "status": status, "headers": headers}
     return start, body
 
 

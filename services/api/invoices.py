@@ -63,6 +63,7 @@ async def list_invoices(
     "/invoices/{invoice_id:str}",
     "invoices",
     "account_balances",
+    "bills",
     summary="Read an invoice",
     codes=("NOT_FOUND",),
     tagged=True,

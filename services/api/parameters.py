@@ -18,6 +18,7 @@ TOKEN: Final = f"^{_TOKEN}$"
 TOKEN_OR_PLACE: Final = f"^({_TOKEN}|head|[0-9]{{1,19}})$"
 _CURSOR: Final = "^[A-Za-z0-9_-]+$"
 _RUN: Final = "^run_[0-7][0-9a-z]{25}-[1-9][0-9]{0,17}$"
+MONTH: Final = r"^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$"
 STORABLE: Final = r"^(?![\s\S]*[\x00-\x1f])"
 PRINTED: Final = "^([Ee][Nn]|[Pp][Ss]|[Pp][Rr][Ss]|[Ff][Aa]|[Aa][Rr])(-[A-Za-z0-9]{1,8})*$"
 FACILITY_OR_ALL: Final = r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$"
@@ -30,6 +31,7 @@ MEANINGS: Final = inbound.MEANINGS | {
     _RUN: "the id of a run of statements, such as run_01h455vb4pex5vsknk084sn02q-1",
     PRINTED: "the tag of a language that documents are printed in: en, ps, prs, ar (fa is prs)",
     STORABLE: "text without control characters",
+    MONTH: "a calendar month, such as 2025-09",
     FACILITY_OR_ALL: "a facility (letters A-Z and a-z, digits and . _ - alone), or * for all",
 }
 """What the patterns of this API mean to people."""

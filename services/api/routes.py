@@ -54,6 +54,8 @@ def command(
     status_code: int = 201,
     preview: type | None = None,
     begun: type | None = None,
+    tag: str | None = None,
+    scope: str | None = None,
 ) -> Route:
     """A POST that executes a command of this kind, with the scope that its table says.
 
@@ -61,7 +63,8 @@ def command(
 
     `status_code` is 202 where what was asked for is done behind the answer; `preview` is what it
     answers to `dry_run=true`, where it takes that; `begun` what it answers, with 202, while the
-    outcome is not known yet.
+    outcome is not known yet; `tag` its heading in the document, where the path does not say it;
+    `scope` another one than the command's.
     """
     dry = {
         200: ResponseSpec(
@@ -80,9 +83,9 @@ def command(
             _header("Location", "/v1/charges/chg_", "where to read it"),
             _header("Idempotency-Replayed", "true", "`true` on the answer to a repeat"),
         ],
-        tags=[_tag(path)],
+        tags=[tag or _tag(path)],
         opt={
-            SCOPE: BY_COMMAND[kind].scope,
+            SCOPE: scope or BY_COMMAND[kind].scope,
             KEY: key_required,
             ETAG: of_account,
             MODULE: module,
@@ -106,6 +109,7 @@ def query(
     tagged: bool = False,
     document: bool = False,
     module: Module | None = None,
+    tag: str | None = None,
 ) -> Route:
     """A GET over read models; `tagged`: its ETag names a version, as If-Match takes; `document`: it
     can be had as PDF."""
@@ -124,7 +128,7 @@ def query(
         responses=problems("VALIDATION_FAILED", "NOT_YET", *codes) | unchanged,
         response_headers=[etag],
         response_description="Found",
-        tags=[_tag(path)],
+        tags=[tag or _tag(path)],
         opt={
             SCOPE: scope,
             PROJECTIONS: projections,

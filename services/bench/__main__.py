@@ -15,6 +15,7 @@ import uvloop
 from relay.connection import Client, connect
 from relay.jetstream import StreamSettings, ensure_intake
 from services.bench import http, workload
+from services.bench.bills import bench_bills
 from services.bench.ceiling import ceiling
 from services.bench.documents import bench_documents
 from services.bench.encounters import bench_encounters
@@ -180,6 +181,31 @@ async def _encounters(bench: Bench) -> list[Figure]:
     return [_figure("encounters", found.encounters_per_second, "encounters/s")]
 
 
+async def _bills(bench: Bench) -> list[Figure]:
+    items = bench.count(50_000)
+    costs = await bench_bills(bench.executor, bench.writer, items)
+    last = f"of a bill of {items:,}"
+    return [
+        Figure(name="the first items of a bill, each added in", value=costs.first_added, unit="ms"),
+        Figure(
+            name=f"the last {last}, each added in",
+            value=costs.last_added,
+            unit="ms",
+            target=TARGETS["bills"],
+        ),
+        Figure(name="the first answered in", value=costs.first_answered, unit="ms"),
+        Figure(
+            name=f"the last {last}, answered in",
+            value=costs.last_answered,
+            unit="ms",
+            target=TARGETS["bills"],
+        ),
+        Figure(
+            name="items of one bill that come together", value=costs.items_per_second, unit="/s"
+        ),
+    ]
+
+
 async def _documents(_bench: Bench) -> list[Figure]:
     renderer = make_renderer()
     try:
@@ -257,6 +283,7 @@ PARTS: Final[dict[str, Measure]] = {
     "gl export": _gl_export,
     "encounters": _encounters,
     "documents": _documents,
+    "bills": _bills,
     "http": _http,
     "reports": _reports,
 }

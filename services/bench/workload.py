@@ -69,7 +69,7 @@ def charge_envelopes(first: int, count: int) -> list[Envelope]:
     for event in charge_events(first, count):
         message = msgspec.json.decode(event.data, type=CaptureChargeMessage)
         readable = Readable(TENANT, event, message, content_hash(event))
-        envelopes.append(envelope_of(readable, {}))
+        envelopes.append(envelope_of(readable, {}, {}))
     return envelopes
 
 

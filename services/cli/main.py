@@ -13,6 +13,8 @@ _WHERE: Final = {
     "token": "token:token",
     "intake": "intake:intake",
     "invoice": "invoices:invoice",
+    "bill": "bills:bill",
+    "rates": "rates:rates",
     "statement": "statements:statement",
     "refund": "refunds:refund",
     "tax": "tax:tax",

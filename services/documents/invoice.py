@@ -1,6 +1,6 @@
 """An invoice on paper: its lines, tax by rate, what settled it, and the slip for the rest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -22,6 +22,7 @@ from services.documents.texts import clean
 _DRAFT: Final = "draft"
 _VOID: Final = "void"
 _PAID: Final = "paid"
+_BILL: Final = "billing.bill.closed.v1"
 
 
 class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +121,10 @@ def _tables(document: InvoiceDocument, style: Style) -> tuple[Table, ...]:
     settled = settled_rows(document.detail, style)
     lines = table(
         _line_columns(style),
-        [_line_row(line, document, style) for line in document.detail.lines],
+        [
+            *(_line_row(line, document, style) for line in document.detail.lines),
+            *_bill_rows(document.detail, style),
+        ],
         _closing(document, style),
     )
     if not settled:
@@ -156,6 +160,21 @@ def _line_row(line: InvoiceLineDetail, document: InvoiceDocument, style: Style) 
         style.amount(line.tax.minor, currency),
         style.amount(line.net.minor + line.tax.minor, currency),
     )
+
+
+def _bill_rows(detail: InvoiceDetail, style: Style) -> Iterator[tuple[str, ...]]:
+    """A bill in one line, with the count of its items: 50,000 of them are no letter."""
+    bill, invoice = detail.bill, detail.invoice
+    if bill is not None:
+        currency = invoice.total.currency
+        yield (
+            style.short_day(invoice.issued_on) if invoice.issued_on else "",
+            f"{style.words.entry(_BILL)} {style.foreign(bill.name)}",
+            style.count(bill.item_count),
+            "",
+            style.amount(invoice.tax.minor, currency),
+            style.amount(bill.total.minor, currency),
+        )
 
 
 def _service(code: str, modifiers: Iterable[str], style: Style) -> str:

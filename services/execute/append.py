@@ -56,7 +56,12 @@ class Decisions:
             done = self._done(envelope)
         except Rejected as rejected:
             item = rejected.item if isinstance(rejected, ItemRefused) else None
-            refused = Refused(code=rejected.code, detail=rejected.detail, item=item)
+            refused = Refused(
+                code=rejected.code,
+                detail=rejected.detail,
+                transient=rejected.transient,
+                item=item,
+            )
             # A refused message holds no claim, so its repeat is decided again.
             if isinstance(envelope.identity, HttpIdentity) and is_kept(refused):
                 self._seen[envelope.tenant, envelope.identity] = (envelope.payload_hash, refused)
@@ -91,7 +96,7 @@ class Decisions:
         try:
             return self._decide(envelope)
         except Rejected as rejected:
-            return Refused(code=rejected.code, detail=rejected.detail)
+            return Refused(code=rejected.code, detail=rejected.detail, transient=rejected.transient)
 
     def _decide_together(self, tenant: str, envelopes: Sequence[Envelope]) -> list[Done]:
         """Decide all or none, on a copy of the book; readers see them in one outbox row, too.

@@ -10,10 +10,12 @@ from contracts.catalogue import decode
 from contracts.columns import columns
 from domain.adjusting import AGAINST
 from domain.adjustment import ApplyAdjustment
+from domain.bill import CloseBill, RetryBill
 from domain.book import Book
 from domain.card import InitiateCardPayment
 from domain.collecting import RemindInvoice, SendToCollections
 from domain.invoice import Draft, Issued, IssueInvoice, Paid, VoidInvoice
+from domain.naming import bill_invoice_id
 from domain.refund import FailRefund, RejectRefund, RequestRefund
 from domain.write_side import ItemKind, adjusted
 from services.execute.envelope import Envelope
@@ -38,6 +40,8 @@ def items_named(envelope: Envelope, account: tuple[str, str]) -> Iterator[Item]:
             yield (*account, ItemKind.INVOICE, invoice_id)
         case ApplyAdjustment(invoice_id=str(invoice_id), reason=reason):
             yield (*account, ItemKind.ADJUSTMENT, adjusted(invoice_id, reason))
+        case CloseBill(bill_id=bill_id) | RetryBill(bill_id=bill_id):
+            yield (*account, ItemKind.INVOICE, bill_invoice_id(bill_id))
         case RequestRefund(payment_id=payment_id):
             yield (*account, ItemKind.REFUND, payment_id)
         case _:

@@ -10,6 +10,7 @@ from domain.book import Book
 from domain.invoice import CreateDraftInvoice, Draft, IssueInvoice
 from domain.rejections import EverythingSealed
 from domain.write_side import invoice_counter
+from services.execute.bills import facilities_of_bills
 from services.execute.envelope import Envelope
 from services.execute.statements import AnyConnection, sql
 
@@ -31,19 +32,21 @@ async def load_counters(
         for envelope in envelopes
         if isinstance(envelope.command, OpenAccount)
     }
-    wanted = set()
+    facilities = set(facilities_of_bills(books, envelopes))
     for envelope in envelopes:
         if isinstance(envelope.command, IssueInvoice):
             book, invoice_id = books[envelope.tenant], envelope.command.invoice_id
             draft = drafts.get((envelope.tenant, invoice_id))
             facility = _invoice_facility(book, book.states.get(invoice_id), draft, opened)
-            if facility is None:
-                continue
-            try:
-                issued_on = book.today(facility)
-            except EverythingSealed:
-                continue  # Draws no number: the decision is refused with the same.
-            wanted.add((envelope.tenant, invoice_counter(facility, issued_on.year)))
+            if facility is not None:
+                facilities.add((envelope.tenant, facility))
+    wanted = set()
+    for tenant, facility in facilities:
+        try:
+            issued_on = books[tenant].today(facility)
+        except EverythingSealed:
+            continue  # Draws no number: the decision is refused with the same.
+        wanted.add((tenant, invoice_counter(facility, issued_on.year)))
     if not wanted:
         return
     names = columns(sorted(wanted), "tt")

@@ -14,6 +14,7 @@ from domain.invoice import CreateDraftInvoice
 from domain.pricing import EffectivePrice, price_key
 from domain.write_side import AccountHead, AccountStatus, ItemKind, OpenItem
 from services.commands import BY_COMMAND, DECIDERS, Needs
+from services.execute.bills import cards_of_bills, load_rates, streams_of_bills
 from services.execute.corrections import (
     charges_of_drafts,
     charges_of_voided,
@@ -72,7 +73,8 @@ async def load_books(
     for (tenant, account_id), head in locked.items():
         books[tenant].accounts[account_id] = head
     wanted = {(envelope.tenant, _stream(envelope)) for envelope in envelopes}
-    wanted |= methods_named(envelopes)
+    wanted |= methods_named(envelopes) | streams_of_bills(envelopes)
+    wanted |= await cards_of_bills(connection, envelopes)
     wanted |= await _load_items(connection, books, envelopes, accounts)
     guards = await _load_heads(connection, books, wanted)
     if refunds := items_of_refunds(books, envelopes):
@@ -83,6 +85,7 @@ async def load_books(
     if len(locked) != len(set(accounts)):
         _check_locks(guards, envelopes, accounts, locked)
     await _load_prices(connection, books, envelopes)
+    await load_rates(connection, books, envelopes)
     await load_counters(connection, books, envelopes)
     return books
 

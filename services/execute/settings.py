@@ -1,10 +1,11 @@
-"""How a tenant works: its time zones, tax rules, sealed period and refund thresholds."""
+"""How a tenant works: its time zones, tax rules, sealed period, refund thresholds, accrual."""
 
 from datetime import date, datetime
 from typing import Final
 
 import msgspec
 
+from domain.accrual import AccrualPolicy
 from domain.book import Book, Calendar
 from domain.tax import TaxRule, TaxRules
 from services.execute.statements import AnyConnection, sql
@@ -14,6 +15,7 @@ _decode_thresholds: Final = msgspec.json.Decoder(dict[str, int]).decode
 _decode_rules: Final = msgspec.json.Decoder(
     list[tuple[str, str, str, date, date | None, int]]
 ).decode
+_decode_accrual: Final = msgspec.json.Decoder(dict[str, AccrualPolicy]).decode
 _SETTINGS: Final = sql("load_settings.sql")
 
 
@@ -32,5 +34,6 @@ async def new_books(
             calendar=Calendar(row["time_zone"], zones, row["sealed_through"]),
             tax_rules=TaxRules(tuple(TaxRule(*rule) for rule in rules)),
             refund_thresholds=_decode_thresholds(thresholds) if thresholds else {},
+            accrual=_decode_accrual(row["accrual"]) if row["accrual"] else {},
         )
     return books

@@ -16,6 +16,7 @@ from services.execute.envelope import Envelope, Refused
 from services.execute.executor import Executor
 from services.execute.faults import is_away
 from services.intake import rejecting, translation
+from services.intake.fees import read_customers
 from services.intake.patience import Patience
 from services.intake.reading import Arrived, Readable, Unreadable, at_fault, read
 from services.intake.rejecting import Rejection, rejection_of
@@ -125,6 +126,7 @@ class Taking:
             ):
                 subjects[reading.tenant] |= named
         keys = await self._keys(subjects)
+        customers = await read_customers(self._pool, readings)
         none: Keys = {}
         envelopes: dict[int, Envelope] = {}
         waiting = frozenset(later)
@@ -133,7 +135,9 @@ class Taking:
                 continue
             tenant = reading.tenant
             try:
-                envelopes[index] = translation.envelope_of(reading, keys.get(tenant, none))
+                envelopes[index] = translation.envelope_of(
+                    reading, keys.get(tenant, none), customers
+                )
             except Exception as fault:  # the others of the batch are not to blame
                 readings[index] = at_fault(tenant, reading.event, fault)
         return envelopes

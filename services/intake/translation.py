@@ -1,5 +1,6 @@
 """From a message to the command that it means; personal fields are sealed on the way."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,11 +18,13 @@ from contracts.inbound import (
     PostPaymentMessage,
     RemittanceClaim,
     RemittanceReceived,
+    UsageFeeIncurred,
 )
 from contracts.private import Private
 from domain import naming
 from domain.account import OpenAccount
 from domain.adjustment import ApplyAdjustment
+from domain.bill_adding import AddFee
 from domain.charge import CaptureCharge
 from domain.credit import AllocateCredit
 from domain.encounter import RecordEncounter
@@ -29,6 +32,7 @@ from domain.payment import PostPayment
 from domain.remittance import RecordRemittance
 from services.execute.envelope import BusIdentity, Envelope
 from services.intake import money
+from services.intake.fees import Bills, Customer, add_fee
 from services.intake.reading import Readable
 from services.sealing import Keys, seal
 
@@ -41,6 +45,7 @@ Command = (
     | ApplyAdjustment
     | RecordEncounter
     | RecordRemittance
+    | AddFee
 )
 
 
@@ -52,6 +57,8 @@ def subjects_of(message: InboundMessage) -> set[str]:
             return {message.patient.patient_id} if named else set()
         case OpenAccountMessage(name=name, email=email, phone=phone) if name or email or phone:
             return {message.patient_id}
+        case UsageFeeIncurred():
+            return {naming.bill_customer(message.customer)}
         case RemittanceReceived():
             return {claim_subject(claim) for claim in message.claims if claim.denial_reason}
         case _:
@@ -66,12 +73,15 @@ def claim_subject(claim: RemittanceClaim) -> str:
     return f"claim/{claim.claim_id or claim.encounter_id or claim.invoice}"
 
 
-def envelope_of(readable: Readable, keys: Keys) -> Envelope:
-    """The command of a message, under the identity that it holds for ever."""
+def envelope_of(readable: Readable, keys: Keys, customers: Mapping[Customer, Bills]) -> Envelope:
+    """The command of a message, under the identity that it holds for ever.
+
+    `customers` are those whom fees are for, each with the bills that they may go to.
+    """
     event = readable.event
     return Envelope(
         tenant=readable.tenant,
-        command=_command(readable, keys),
+        command=_command(readable, keys, customers),
         actor=f"bus:{event.source}",
         correlation_id=event.extensions.get("correlationid", event.id),
         identity=BusIdentity(CONSUMER, event.source, event.id),
@@ -81,7 +91,7 @@ def envelope_of(readable: Readable, keys: Keys) -> Envelope:
     )
 
 
-def _command(readable: Readable, keys: Keys) -> Command:
+def _command(readable: Readable, keys: Keys, customers: Mapping[Customer, Bills]) -> Command:
     match readable.message:
         case OpenAccountMessage() as message:
             return _open(readable, message, keys)
@@ -93,6 +103,9 @@ def _command(readable: Readable, keys: Keys) -> Command:
             return money.allocate(readable, message)
         case ApplyAdjustmentMessage() as message:
             return money.adjust(readable, message)
+        case UsageFeeIncurred() as message:
+            bills = customers[readable.tenant, message.customer]
+            return add_fee(readable, message, keys, bills)
         case EncounterClosed() as message:
             return RecordEncounter(encounter=_encounter(readable, message, keys))
         case RemittanceReceived() as message:

@@ -172,12 +172,10 @@ class SagaConsumer:
             target.tenant, target.workflow_id, target.signal
         ):
             return
-        await asyncio.gather(
-            *(
-                self._starting.signal_own(
-                    each.meaning.saga, each.tenant, each.stream_id, each.meaning.signal
-                )
-                for each in happened
-                if each.meaning.or_start
-            )
-        )
+        # Of many events of a stream its workflow is told once.
+        own = {
+            (each.meaning.saga, each.tenant, each.stream_id, each.meaning.signal): None
+            for each in happened
+            if each.meaning.or_start
+        }
+        await asyncio.gather(*(self._starting.signal_own(*named) for named in own))

@@ -89,8 +89,10 @@ def happenings(events: Sequence[Noted]) -> Iterator[Happening]:
     for event in events:
         meaning = TABLE[event.type]
         if isinstance(meaning, Signal):
-            keys = meaning.keys(event.stream_id, decode(event.type, event.body))
-            yield Happening(event.tenant, event.stream_id, keys, meaning)
+            happened = decode(event.type, event.body)
+            keys = meaning.keys(event.stream_id, happened)
+            named = event.stream_id if meaning.key is None else meaning.key(happened)
+            yield Happening(event.tenant, named, keys, meaning)
 
 
 def signals_of(

@@ -13,10 +13,12 @@ SIGNALLED: Final = Counter(
     ["saga"],
 )
 PARKED: Final = Counter(
-    "daybook_sagas_parked", "Encounters and claims that were set aside for a person", ["saga"]
+    "daybook_sagas_parked",
+    "Encounters, claims and bills that were set aside for a person",
+    ["saga"],
 )
 # Shown as 0 from the start: a rule sees no increase in a series that begins with its first one.
-for _saga in ("encounter", "remittance"):
+for _saga in ("encounter", "remittance", "bill"):
     PARKED.labels(_saga)
 GATEWAY_ANSWERED: Final = Counter(
     "daybook_gateway_answers_total",

@@ -78,14 +78,20 @@ class Starting:
     async def signal_own(self, saga: Saga, tenant: str, stream_id: str, signal: str) -> None:
         """Signal the stream's own workflow, and start it where there is none. Raises RPCError."""
         workflow_id = workflow_ids.of_one(saga.kind, tenant, stream_id)
-        await self._client.start_workflow(
-            saga.workflow.run,
-            saga.work(tenant, (stream_id,)),
-            id=workflow_id,
-            task_queue=self._task_queue,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            start_signal=signal,
-        )
+        try:
+            await self._client.start_workflow(
+                saga.workflow.run,
+                saga.work(tenant, (stream_id,)),
+                id=workflow_id,
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+                if saga.final
+                else WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal=signal,
+            )
+        except WorkflowAlreadyStartedError:
+            _log.debug("completed before", tenant=tenant, workflow_id=workflow_id, signal=signal)
+            return
         metrics.SIGNALLED.labels(signal).inc()
         _log.info("saga signalled", tenant=tenant, workflow_id=workflow_id, signal=signal)

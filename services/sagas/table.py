@@ -7,8 +7,12 @@ from typing import Any, Final, NamedTuple
 from contracts.catalogue import subject_parts
 from contracts.event import Event
 from contracts.invoice import InvoiceIssued
+from contracts.period import PeriodClosed, PeriodStarted
 from contracts.statement import StatementStarted
 from services.sagas import workflow_ids
+from services.sagas.bill_lifecycle import BillLifecycle
+from services.sagas.bill_messages import BillWork, PeriodWork
+from services.sagas.billing_period import BillingPeriod
 from services.sagas.card_payment import CardPayment
 from services.sagas.encounter import ChargeFromEncounter
 from services.sagas.gl_export import GlExport
@@ -29,7 +33,9 @@ from services.sagas.remittance import RemittancePosting
 from services.sagas.statement_run import StatementRun
 
 Work = (
-    Collections
+    BillWork
+    | PeriodWork
+    | Collections
     | Encounters
     | ForgetMethod
     | GlExports
@@ -50,6 +56,8 @@ class Saga(NamedTuple):
     """Each stream has a workflow of its own, so that none waits for another's gateway."""
     again: bool = False
     """Whether it starts again, when its key comes again after it has ended."""
+    final: bool = False
+    """Whether nothing is left to do once it has completed, whatever is signalled later."""
 
     @property
     def name(self) -> str:
@@ -94,9 +102,21 @@ def _collections(tenant: str, due_dates: tuple[str, ...]) -> Collections:
     return Collections(tenant=tenant, due_on=date.fromisoformat(due_on))
 
 
+def _bill(tenant: str, stream_ids: tuple[str, ...]) -> BillWork:
+    (bill_id,) = stream_ids
+    return BillWork(tenant=tenant, bill_id=bill_id)
+
+
+def _period(tenant: str, period_ids: tuple[str, ...]) -> PeriodWork:
+    (period_id,) = period_ids
+    return PeriodWork(tenant=tenant, period_id=period_id)
+
+
 RESUME: Final = "resume"
 WAKE: Final = "wake"
 DECIDED: Final = "decided"
+TOTALS_CHANGED: Final = "totals_changed"
+CLOSE_PERIOD: Final = "close_period"
 CHARGE_FROM_ENCOUNTER: Final = Saga(workflow_ids.ENCOUNTER, ChargeFromEncounter, _encounters)
 REMITTANCE_POSTING: Final = Saga(workflow_ids.REMITTANCE, RemittancePosting, _remittances)
 GL_EXPORT: Final = Saga(workflow_ids.GL_EXPORT, GlExport, _gl_exports)
@@ -107,6 +127,8 @@ STATEMENT_RUN: Final = Saga(workflow_ids.STATEMENT_RUN, StatementRun, _statement
 INVOICE_COLLECTION: Final = Saga(
     workflow_ids.COLLECTION, InvoiceCollection, _collections, again=True
 )
+BILL_LIFECYCLE: Final = Saga(workflow_ids.BILL, BillLifecycle, _bill, alone=True, final=True)
+BILLING_PERIOD: Final = Saga(workflow_ids.PERIOD, BillingPeriod, _period, alone=True, final=True)
 
 
 class Start(NamedTuple):
@@ -123,13 +145,14 @@ class Signal(NamedTuple):
     """Signal the workflows that wait for what happened, as `saga_waits` has it.
 
     `keys` are the names of what happened. When nobody waits for it, `or_start` starts the stream's
-    own workflow.
+    own workflow, or that of the `key` where it names something else.
     """
 
     saga: Saga
     signal: str
     keys: Callable[[str, Any], tuple[str, ...]]
     or_start: bool
+    key: Callable[[Any], str] | None = None
 
 
 def _stream(stream_id: str, _event: Event) -> tuple[str, ...]:
@@ -148,6 +171,19 @@ def _due_on(event: InvoiceIssued) -> str:
     return event.due_on.isoformat()
 
 
+def _period_id(event: PeriodStarted | PeriodClosed) -> str:
+    return event.period_id
+
+
+def _nobody(_stream_id: str, _event: Event) -> tuple[str, ...]:
+    """No workflow waits for it but the one that is about it."""
+    return ()
+
+
+_BILL_CHANGED: Final = Signal(BILL_LIFECYCLE, TOTALS_CHANGED, _nobody, or_start=True)
+_BILL_SETTLED: Final = Signal(BILL_LIFECYCLE, WAKE, _stream, or_start=False)
+"""Of a payment or an invoice that a frozen bill waits for; most are no bill's."""
+
 TABLE: Final[dict[str, Start | Signal]] = {
     "billing.encounter.received.v1": Start(CHARGE_FROM_ENCOUNTER),
     "billing.encounter.resumed.v1": Signal(CHARGE_FROM_ENCOUNTER, RESUME, _stream, or_start=True),
@@ -159,6 +195,17 @@ TABLE: Final[dict[str, Start | Signal]] = {
     "billing.refund.rejected.v1": Signal(REFUND_SETTLEMENT, DECIDED, _stream, or_start=True),
     "billing.payment_method.removed.v1": Start(METHOD_REMOVAL),
     "billing.statement.started.v1": Start(STATEMENT_RUN, _run_id),
+    "billing.bill.created.v1": Start(BILL_LIFECYCLE),
+    "billing.bill.activated.v1": _BILL_CHANGED,
+    "billing.bill.line_item_added.v1": _BILL_CHANGED,
+    "billing.bill.closing.v1": Signal(BILL_LIFECYCLE, WAKE, _nobody, or_start=True),
+    "billing.payment.posted.v1": _BILL_SETTLED,
+    "billing.payment.failed.v1": _BILL_SETTLED,
+    "billing.invoice.paid.v1": _BILL_SETTLED,
+    "billing.period.started.v1": Start(BILLING_PERIOD, _period_id),
+    "billing.period.closed.v1": Signal(
+        BILLING_PERIOD, CLOSE_PERIOD, _nobody, or_start=True, key=_period_id
+    ),
     "billing.invoice.issued.v1": Signal(REMITTANCE_POSTING, WAKE, _invoice, or_start=False),
 }
 ALSO: Final = {"billing.invoice.issued.v1": Start(INVOICE_COLLECTION, _due_on)}
@@ -174,6 +221,8 @@ SAGAS: Final = {
         METHOD_REMOVAL,
         STATEMENT_RUN,
         INVOICE_COLLECTION,
+        BILL_LIFECYCLE,
+        BILLING_PERIOD,
     )
 }
 

@@ -22,6 +22,8 @@ from services.ports import PaymentGateway
 from services.reach import Unreachable
 from services.sagas.aging import Aging
 from services.sagas.aging_refresh import AgingRefresh
+from services.sagas.bill_steps import BILLS_QUEUE
+from services.sagas.billing import Billing
 from services.sagas.card_charging import CardCharging
 from services.sagas.charging import Charging
 from services.sagas.codec import PayloadKeys, SealedPayloads
@@ -29,10 +31,12 @@ from services.sagas.consumer import Deliveries, SagaConsumer
 from services.sagas.converter import sealed_by
 from services.sagas.forgetting import Forgetting
 from services.sagas.gateway import GATEWAY_QUEUE
+from services.sagas.period_ending import PeriodEnding
 from services.sagas.posting import Posting
 from services.sagas.pulse import PULSE
 from services.sagas.refunding import Refunding
 from services.sagas.schedules import keep_schedules
+from services.sagas.search_attributes import keep_search_attributes
 from services.sagas.starting import TASK_QUEUE, Starting
 from services.sagas.statement_run import StatementsOfFacility
 from services.sagas.table import SAGAS
@@ -55,6 +59,8 @@ RELEASE: Final = WorkerDeploymentConfig(
 )
 # A batch keeps the write path busy by itself; more at once only wait for each other.
 ACTIVITIES_MAX: Final = 4
+# A bill that begins now is to take items soon, whatever else is worked on.
+BILL_ACTIVITIES_MAX: Final = 8
 # These mostly wait for an answer.
 GATEWAY_ACTIVITIES_MAX: Final = 16
 WORKFLOW_TASKS_MAX: Final = 16
@@ -126,6 +132,11 @@ def gateway_activities(
     )
 
 
+def bill_activities(executor: Executor, pool: asyncpg.Pool) -> tuple[Callable[..., Any], ...]:
+    """The activities of bills and billing periods."""
+    return (*Billing(executor, pool).activities, *PeriodEnding(executor, pool).activities)
+
+
 def make_worker(
     client: Client,
     executor: Executor,
@@ -175,6 +186,21 @@ def make_gateway_worker(
     )
 
 
+def make_bills_worker(
+    client: Client, executor: Executor, pool: asyncpg.Pool, *, task_queue: str = TASK_QUEUE
+) -> Worker:
+    """The worker of what bills and periods do; the pool acts as daybook_writer."""
+    return Worker(
+        client,
+        task_queue=BILLS_QUEUE.format(task_queue),
+        activities=bill_activities(executor, pool),
+        max_concurrent_activities=BILL_ACTIVITIES_MAX,
+        max_heartbeat_throttle_interval=PULSE,
+        deployment_config=RELEASE,
+        graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),
+    )
+
+
 async def serve_worker(
     *,
     address: str,
@@ -202,7 +228,10 @@ async def serve_worker(
             client, executor, pool, reporter=reporter, outside=outside, task_queue=task_queue
         ),
         make_gateway_worker(client, executor, pool, gateway, task_queue=task_queue),
+        make_bills_worker(client, executor, pool, task_queue=task_queue),
     ):
         await asyncio.gather(
-            consumer.run(deliveries, stopping), keep_schedules(client, task_queue, stopping)
+            consumer.run(deliveries, stopping),
+            keep_schedules(client, task_queue, stopping),
+            keep_search_attributes(client, stopping),
         )

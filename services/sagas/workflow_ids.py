@@ -10,6 +10,8 @@ REFUND: Final = "refund"
 PAYMENT_METHOD: Final = "payment-method"
 STATEMENT_RUN: Final = "statement-run"
 COLLECTION: Final = "collection"
+BILL: Final = "bill"
+PERIOD: Final = "period"
 
 
 class Named(NamedTuple):

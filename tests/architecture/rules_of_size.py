@@ -25,6 +25,8 @@ LONG: Final = {
     "contracts/inbound.py": "every message that others send, in one place for them to read",
     "pyproject.toml": "a line for the version of every dependency",
     "deploy/runbook.md": "whoever is called at night searches one page",
+    "services/api/monthly_bills.py": "one surface of bills, every call of it",
+    "services/api/period_bills.py": "one surface of bills, every call of it",
     "services/wiring.py": "the composition root is one module, which alone imports adapters",
     "relay/publisher.py": "the life of a batch, from the log to its acknowledgement",
     "projections/invoices.py": "every event that changes an invoice, in one place",

@@ -47,7 +47,7 @@ def test_a_service_of_ours_runs_a_command_that_there_is(name: str) -> None:
 
 def test_a_command_that_is_not_there_would_be_found() -> None:
     assert wrong_with(["serve", "ledger"]) is not None
-    assert wrong_with(["bill"]) is not None
+    assert wrong_with(["bills"]) is not None
     assert wrong_with(["audit", "verify", "--fast"]) is not None
 
 

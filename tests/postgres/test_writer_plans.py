@@ -11,6 +11,7 @@ from contracts.columns import columns
 from services import sealing
 from services.adapters import codes
 from services.api import openings, price_lists
+from services.bills import reading
 from services.execute.statements import sql as write_path
 from services.gl_export import found
 from services.intake import rejected
@@ -40,6 +41,14 @@ FILLING = (
     "INSERT INTO stream_heads SELECT 'demo', 'rej_' || n, 1, NULL, '{}'",
     "INSERT INTO billing_intake_rejected SELECT 'demo', 'rej_' || n, '', NULL, NULL, NULL, '', '',"
     " '', '', now(), CASE WHEN n % 100 = 1 THEN 'open' ELSE 'retried' END",
+    "INSERT INTO stream_heads SELECT 'demo', 'bill_' || n, 1, NULL, '{}'",
+    "INSERT INTO claims SELECT 'demo', 'bill', 'dated/' || n, 'bill_' || n",
+    "INSERT INTO claims SELECT 'demo', 'bill', 'monthly/' || n / 100 || '/' || n, 'bill_' || n",
+    "INSERT INTO events SELECT 'demo', 'bill_0', n, 'billing.bill.line_item_added.v1', 'bill_0',"
+    " now(), '{}', '{}'",
+    "INSERT INTO exchange_rates SELECT 'demo', CASE n / 17576 WHEN 0 THEN 'dated' ELSE '*' END,"
+    " chr(65 + n % 26) || chr(65 + n / 26 % 26) || chr(65 + n / 676 % 26),"
+    " CASE n WHEN 17575 THEN 'AAA' ELSE 'ZZZ' END, '[2026-01-01,)', 2",
     "INSERT INTO billing_codes (tenant, system, code, version) SELECT 'demo', 's', 'c' || n, 'v'",
 )
 SYSTEM = "INSERT INTO billing_code_systems (tenant, system, version, code_count)"
@@ -70,6 +79,10 @@ STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "forgotten workflow": (waits._FORGET_WORKFLOW, ("demo", "w2")),
     "rejected": (rejected._LIST, ("demo", "open", None, 20)),
     "price lists": (price_lists._PAGE, ("", 51, None, None, None, None)),
+    "bills of a customer": (reading._BILLS, ("demo", "monthly/7/", "monthly/70")),
+    "page of bills": (reading._PAGE, ("demo", "dated/", "dated0", 100, 0)),
+    "items of a bill": (reading._ITEMS, ("demo", ["bill_0"], 100)),
+    "rates": (write_path("load_rates.sql"), columns([("demo", "dated", "BAA", "ZZZ")], "tttt")),
     "codes": (codes._WINDOWS, (["demo"] * ASKED, ["s"] * ASKED, some("c"))),
 }
 # Two tables a row are read, and the few of a kind are looked through whole.

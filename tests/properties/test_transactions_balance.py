@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from contracts.account import AccountOpened
 from contracts.adjustment import AdjustmentApplied, Direction
+from contracts.bill import BillClosed, BillClosing, BillLineItemAdded
 from contracts.charge import ChargeCaptured, ChargeReversed, ChargeTaxTruedUp
 from contracts.credit import CreditAllocated
 from contracts.event import AccountEvent, Posted
-from contracts.ids import AccountId
+from contracts.ids import AccountId, BillId
 from contracts.invoice import (
     InvoiceDrafted,
     InvoiceIssued,
@@ -25,10 +26,12 @@ from contracts.ledger import GlAccount
 from contracts.money import MINOR_MAX, sum_minor_max
 from contracts.payment import PaymentFailed, PaymentInitiated, PaymentPosted
 from contracts.refund import RefundFailed, RefundIssued, RefundRejected, RefundRequested
-from domain import ledger
+from domain import ledger, naming
 from domain.adjusting import AGAINST
 from domain.invoice import Draft
 from domain.write_side import ItemKind
+from tests.fixtures import bill_commands as bills
+from tests.fixtures.bill_commands import bill_steps
 from tests.fixtures.commands import taxed_histories
 from tests.fixtures.world import World
 
@@ -144,6 +147,8 @@ def an_invoice_is_never_settled_beyond_its_total_and_paid_exactly_at_zero(world:
 def a_charge_is_on_one_invoice_and_an_invoice_is_the_sum_of_its_charges(world: World) -> None:
     totals = {charge.charge_id: charge.total.minor for charge in of(world, ChargeCaptured)}
     billed: defaultdict[str, int] = defaultdict(int)
+    for item in of(world, BillLineItemAdded):
+        billed[naming.bill_invoice_id(item.bill_id)] += item.amount.minor
     seen: set[str] = set()
     for part in of(world, InvoiceDrafted, InvoiceLinesAdded):
         for line in part.lines:
@@ -192,6 +197,8 @@ def an_account_owes_its_charges_less_what_settled_them(world: World) -> None:
                 case ChargeReversed():
                     owed -= event.total.minor
                 case InvoiceIssued():  # the tax that its charges have more by then
+                    owed += ledger.on_receivable(event.postings)
+                case BillClosing() | BillClosed():
                     owed += ledger.on_receivable(event.postings)
                 case PaymentPosted():
                     owed -= event.amount.minor - event.credited.minor
@@ -334,6 +341,27 @@ LAWS: Final = (
     a_void_leaves_nothing_of_its_invoice_in_the_books,
     a_card_payment_is_booked_once_and_only_after_it_was_begun,
 )
+
+
+def a_bill_books_its_total_once_and_its_invoice_is_never_out_without_it(world: World) -> None:
+    booked: Counter[str] = Counter()
+    for event in of(world, BillClosing, BillClosed):
+        booked[event.bill_id] += ledger.on_receivable(event.postings)
+    issued = {invoice.invoice_id: invoice.total.minor for invoice in of(world, InvoiceIssued)}
+    for bill_id, minor in booked.items():
+        assert minor == issued.get(naming.bill_invoice_id(BillId(bill_id)), 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(bill_steps(), st.sampled_from((0, 1, 30))), min_size=8, max_size=30))
+def test_every_law_of_the_books_holds_after_every_history_of_bills(history: Any) -> None:
+    """Cards are saved, charged and declined in it, and bills closed, retried and given up."""
+    world = World()
+    made = bills.monthly()
+    beginning = [made, bills.save_card(made), bills.add(made), bills.close(made)]
+    world.run([*((command, 0) for command in beginning), *history])
+    for law in (*LAWS, a_bill_books_its_total_once_and_its_invoice_is_never_out_without_it):
+        law(world)
 
 
 @settings(max_examples=320, deadline=None)

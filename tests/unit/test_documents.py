@@ -7,7 +7,9 @@ import msgspec
 import psutil
 import pytest
 
+from contracts.ids import BillId
 from contracts.money import Money
+from contracts.views import InvoiceBill
 from services.adapters.typesetting import Typesetters
 from services.documents.invoice import invoice_paper
 from services.documents.paper import Paper
@@ -229,3 +231,17 @@ def test_an_unknown_language_falls_back_to_the_next_and_says_why() -> None:
     assert "de, xx-YY" in chosen.reason
     assert choose_style(["tlh"]).style.language == "en"
     assert choose_style(["en-US"]).reason is None
+
+
+def test_the_invoice_of_a_bill_is_one_line_that_names_it_and_counts_its_items() -> None:
+    name = "bill/cust-1/2025-09"
+    bill = InvoiceBill(
+        bill_id=BillId("bill_1"), name=name, item_count=50_000, total=Money.of(12_502_000, "USD")
+    )
+    document = invoice(lines=0, currency="USD")
+    detail = msgspec.structs.replace(document.detail, bill=bill)
+    style = choose_style(["en"]).style
+    paper = invoice_paper(msgspec.structs.replace(document, detail=detail), style)
+    (row,) = paper.tables[0].rows
+    assert name in row[1]
+    assert (row[2], row[-1]) == ("50,000", "125,020.00")

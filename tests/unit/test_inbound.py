@@ -18,6 +18,7 @@ from contracts.inbound import (
     OPEN_ACCOUNT,
     POST_PAYMENT,
     REMITTANCE_RECEIVED,
+    USAGE_FEE_INCURRED,
     CaptureChargeMessage,
     EncounterClosed,
     InboundInvalid,
@@ -60,6 +61,13 @@ MINIMAL: dict[str, dict[str, Any]] = {
     APPLY_ADJUSTMENT: ADJUSTMENT,
     ENCOUNTER_CLOSED: ENCOUNTER,
     REMITTANCE_RECEIVED: REMITTANCE,
+    USAGE_FEE_INCURRED: {
+        "customer": "cust-1",
+        "currency": "USD",
+        "amount": "1.25",
+        "description": "api calls",
+        "incurred_at": "2026-03-02T12:00:00Z",
+    },
 }
 
 

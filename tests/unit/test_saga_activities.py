@@ -7,7 +7,7 @@ from typing import Any
 
 from services import sagas
 from services.sagas.outside import outside_activities
-from services.sagas.worker import gateway_activities, ledger_activities
+from services.sagas.worker import bill_activities, gateway_activities, ledger_activities
 
 _MARK = "__temporal_activity_definition"
 
@@ -28,6 +28,7 @@ def test_every_activity_is_served() -> None:
     served = (
         *ledger_activities(nothing, nothing, anything),
         *gateway_activities(nothing, nothing, nothing),
+        *bill_activities(nothing, nothing),
         *outside_activities(nothing, nothing, nothing, nothing, nothing, nothing),
     )
     names = [getattr(each, _MARK).name for each in served]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from contracts.bus import source_of
 from services.sagas import consumer as consumer_module
 from services.sagas.consumer import Delivered, SagaConsumer
+from services.sagas.meaning import Noted
+from tests.fixtures.golden import golden_body
 from tests.fixtures.waiting import until
 
 
@@ -102,6 +105,35 @@ async def test_a_consumer_that_stops_while_temporal_is_away_acknowledges_nothing
     server, deliveries = Server(away=10**9), Deliveries([Message(1)], [Message(2)])
     await _run(server, deliveries, 2)
     assert {what for what, _ in deliveries.told} == {"in progress"}
+
+
+async def test_of_many_items_of_a_bill_its_workflow_is_told_once() -> None:
+    class Told(Server):
+        def __init__(self) -> None:
+            super().__init__(away=0)
+            self.signalled: list[tuple[str, ...]] = []
+
+        async def signal_own(self, saga: Any, *named: str) -> None:
+            self.signalled.append((saga.kind, *named))
+
+    type_ = "billing.bill.line_item_added.v1"
+    events = [
+        Noted(
+            position=position,
+            tenant="demo",
+            type=type_,
+            stream_id=f"bill_{position % 2}",
+            body=golden_body(type_),
+            recorded_at=datetime(2026, 3, 2, tzinfo=UTC),
+        )
+        for position in range(1, 101)
+    ]
+    server = Told()
+    await _consumer(server).take(events)
+    assert sorted(server.signalled) == [
+        ("bill", "demo", "bill_0", "totals_changed"),
+        ("bill", "demo", "bill_1", "totals_changed"),
+    ]
 
 
 async def test_what_is_no_fault_of_a_server_stops_the_consumer() -> None:

@@ -17,8 +17,10 @@ from services.execute.executor import Executor
 from services.relay_process import serve_relay
 from services.sagas.codec import PayloadKeys, SealedPayloads
 from services.sagas.converter import sealed_by
-from services.sagas.worker import make_gateway_worker, make_worker
+from services.sagas.search_attributes import ensure_search_attributes
+from services.sagas.worker import make_bills_worker, make_gateway_worker, make_worker
 from tests.fixtures.databases import Database
+from tests.workflows.billed import Billed, SkippedClock
 from tests.workflows.clinic import Clinic, ServedClinic, new_tenant, serve
 from tests.workflows.stating import sending
 from tests.workflows.till import Silent, Till, open_till
@@ -132,3 +134,21 @@ async def busy_till(
         make_gateway_worker(clinic.client, clinic.executor, clinic.pool, gateway),
     ):
         yield clinic
+
+
+@pytest.fixture
+async def billed(skipping: WorkflowEnvironment, database: Database) -> AsyncIterator[Billed]:
+    """A tenant whose bills have a worker, and a gateway."""
+    await ensure_search_attributes(skipping.client)
+    pool, clock = await database.pool("daybook_writer", 10), SkippedClock()
+    async with Executor(pool, now=clock.now) as executor:
+        clinic = serve(
+            Clinic(new_tenant(), executor, pool, await database.admin()), skipping.client
+        )
+        sends = await sending(clinic, database, {})
+        async with (
+            make_worker(clinic.client, executor, pool, outside=sends.activities),
+            make_gateway_worker(clinic.client, executor, pool, SandboxGateway(pool)),
+            make_bills_worker(clinic.client, executor, pool),
+        ):
+            yield Billed(clinic, clock, skipping)

@@ -2,6 +2,7 @@
 SELECT t.tenant,
        coalesce(s.time_zone, 'UTC') AS time_zone,
        s.sealed_through,
+       (s.settings->'accrual')::text AS accrual,
        (SELECT jsonb_object_agg(f.facility, f.time_zone)
           FROM facility_settings f WHERE f.tenant = t.tenant)::text AS zones,
        (SELECT jsonb_agg(jsonb_build_array(r.rule, r.facility, r.code, lower(r.effective),
