@@ -52,6 +52,7 @@ CustomerPath = Annotated[
             "pattern": PLAIN_PATTERNS[CUSTOMER],
             "minLength": 1,
             "maxLength": CUSTOMER_LETTERS_MAX,
+            "examples": ["cust-1"],
         },
     ),
 ]
@@ -130,7 +131,7 @@ class BillCall(Call, frozen=True, kw_only=True):
 
     async def close(
         self, request: msgspec.Struct, bill: FoundBill, reason: str | None
-    ) -> FoundBill:
+    ) -> tuple[Recorded, FoundBill]:
         """Close a bill, and wait a moment for the charge of its card; raises Problem."""
         command = CloseBill(
             bill_id=bill.bill_id,
@@ -138,8 +139,8 @@ class BillCall(Call, frozen=True, kw_only=True):
             closed_by=ClosedBy.REQUEST,
             reason=await self.seal_of(bill.state, reason or None),
         )
-        await self.execute(request, command)
-        return await self.settled(bill.bill_id)
+        recorded = await self.execute(request, command)
+        return recorded, await self.settled(bill.bill_id)
 
     async def settled(self, bill_id: str) -> FoundBill:
         """The bill once its charge has an end, or as it stands when that takes too long."""

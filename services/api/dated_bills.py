@@ -33,7 +33,7 @@ from services.api.dated_bill_bodies import (
     RetryBillRequest,
 )
 from services.api.problems import invalid
-from services.api.routes import command, query
+from services.api.routes import command, done, query
 from services.bills.reading import ALL, NEWEST, FoundBill, page_of_dated
 
 _TAG: Final = "bills"
@@ -54,7 +54,7 @@ async def create_bill(
 ) -> Response[BillAnswer]:
     """Pending until its start, then it takes line items; at its end it closes by itself."""
     bill_id = BillId(bill_call.new_id("bill"))
-    await bill_call.execute(
+    recorded = await bill_call.execute(
         data,
         CreateBill(
             bill_id=bill_id,
@@ -68,7 +68,7 @@ async def create_bill(
         ),
     )
     answer = await _answer(bill_call, await bill_call.find(bill_id))
-    return Response(answer, headers={"Location": f"/v1/bills/{bill_id}"})
+    return done(answer, recorded, Location=f"/v1/bills/{bill_id}")
 
 
 @command(
@@ -82,7 +82,7 @@ async def create_bill(
 )
 async def add_line_item(
     data: JSONBody[AddLineItemRequest], bill_call: NamedDependency[BillCall], bill_id: BillPath
-) -> LineItemAnswer:
+) -> Response[LineItemAnswer]:
     """Taken while the bill is active; the key names the item on this bill, for ever."""
     found, key = await bill_call.find(bill_id), key_of(bill_call)
     item = NewLineItem(
@@ -93,9 +93,9 @@ async def add_line_item(
         idempotency_key=key,
         reference=data.reference_id or None,
     )
-    _, added = await bill_call.add(found, item, data.description, key)
+    recorded, added = await bill_call.add(found, item, data.description, key)
     (text,) = await bill_call.texts([added.description])
-    return LineItemAnswer(line_item=_line_item(added, text))
+    return done(LineItemAnswer(line_item=_line_item(added, text)), recorded)
 
 
 @command(
@@ -110,10 +110,11 @@ async def add_line_item(
 )
 async def close_bill(
     data: JSONBody[CloseBillRequest], bill_call: NamedDependency[BillCall], bill_id: BillPath
-) -> BillAnswer:
+) -> Response[BillAnswer]:
     """With a saved card the bill is `closing` while the charge takes longer than a moment."""
-    closed = await bill_call.close(data, await bill_call.find(bill_id), data.reason)
-    return await _answer(bill_call, closed)
+    found = await bill_call.find(bill_id)
+    recorded, closed = await bill_call.close(data, found, data.reason)
+    return done(await _answer(bill_call, closed), recorded)
 
 
 @command(
@@ -126,12 +127,14 @@ async def close_bill(
     status_code=200,
     tag=_TAG,
 )
-async def retry_bill(bill_call: NamedDependency[BillCall], bill_id: BillPath) -> BillAnswer:
+async def retry_bill(
+    bill_call: NamedDependency[BillCall], bill_id: BillPath
+) -> Response[BillAnswer]:
     """Of a bill of any surface, once what stood against it is mended."""
     found = await bill_call.find(bill_id)
     command_ = RetryBill(bill_id=found.bill_id, account_id=found.state.account_id)
-    await bill_call.execute(RetryBillRequest(), command_)
-    return await _answer(bill_call, await bill_call.settled(bill_id))
+    recorded = await bill_call.execute(RetryBillRequest(), command_)
+    return done(await _answer(bill_call, await bill_call.settled(bill_id)), recorded)
 
 
 @query(

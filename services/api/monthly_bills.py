@@ -40,7 +40,7 @@ from services.api.monthly_bill_bodies import (
 )
 from services.api.parameters import MONTH
 from services.api.problems import Problem, invalid
-from services.api.routes import command, query
+from services.api.routes import command, done, query
 from services.bills.reading import ALL, NEWEST, FoundBill, read_bills
 
 _ROOT: Final = "/api/v1/customers/{customer_id:str}/bills"
@@ -49,7 +49,7 @@ PeriodPath = Annotated[
     str,
     PathParameter(
         description="calendar month of the bill",
-        schema_extra={"pattern": MONTH, "maxLength": MONTH_LETTERS},
+        schema_extra={"pattern": MONTH, "maxLength": MONTH_LETTERS, "examples": ["2025-09"]},
     ),
 ]
 MonthFrom = Annotated[
@@ -101,7 +101,7 @@ async def create_monthly_bill(
     check_customer(customer_id)
     tenant, month = bill_call.tenant, data.billing_period
     bill_id = naming.monthly_bill_id(tenant, customer_id, month)
-    await bill_call.execute(
+    recorded = await bill_call.execute(
         data,
         CreateBill(
             bill_id=bill_id,
@@ -115,7 +115,7 @@ async def create_monthly_bill(
     )
     location = f"/api/v1/customers/{quote(customer_id, safe='')}/bills/{month}"
     answer = await _answer(bill_call, await bill_call.find(bill_id))
-    return Response(answer, headers={"Location": location})
+    return done(answer, recorded, Location=location)
 
 
 @command(
@@ -132,7 +132,7 @@ async def add_monthly_item(
     bill_call: NamedDependency[BillCall],
     customer_id: CustomerPath,
     period: PeriodPath,
-) -> MonthlyBill:
+) -> Response[MonthlyBill]:
     """The same key again is the same bill, unchanged; with another content it is refused."""
     own = key_of(bill_call)
     if None not in (data.key, own) and data.key != own:
@@ -153,8 +153,9 @@ async def add_monthly_item(
         idempotency_key=key,
     )
     with _named(found.bill_id, _name(customer_id, period)):
-        await bill_call.add(found, item, data.description, key)
-    return await _answer(bill_call, await bill_call.find(found.bill_id), NEWEST)
+        recorded, _ = await bill_call.add(found, item, data.description, key)
+    answer = await _answer(bill_call, await bill_call.find(found.bill_id), NEWEST)
+    return done(answer, recorded)
 
 
 @command(
@@ -168,12 +169,12 @@ async def add_monthly_item(
 )
 async def close_monthly_bill(
     bill_call: NamedDependency[BillCall], customer_id: CustomerPath, period: PeriodPath
-) -> MonthlyBill:
+) -> Response[MonthlyBill]:
     """Closes once. With a saved card it is `PENDING` while the charge takes its time."""
     found = await _find(bill_call, customer_id, period)
     with _named(found.bill_id, _name(customer_id, period)):
-        closed = await bill_call.close(CloseMonthlyBillRequest(), found, None)
-    return await _answer(bill_call, closed, NEWEST)
+        recorded, closed = await bill_call.close(CloseMonthlyBillRequest(), found, None)
+    return done(await _answer(bill_call, closed, NEWEST), recorded)
 
 
 @query(

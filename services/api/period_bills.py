@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
@@ -52,7 +53,7 @@ from services.api.period_bill_bodies import (
     StartPeriodRequest,
 )
 from services.api.problems import Problem, invalid
-from services.api.routes import command, query
+from services.api.routes import command, done, query
 from services.bills.closing import close_open_bills
 from services.bills.reading import ALL, NEWEST, FoundBill, read_bills
 from services.execute.envelope import Refused
@@ -73,7 +74,7 @@ _NO_PERIOD: Final = ("NOT_FOUND", "STATE_CONFLICT")
 )
 async def start_period(
     data: JSONBody[StartPeriodRequest], bill_call: NamedDependency[BillCall]
-) -> StartedPeriod:
+) -> Response[StartedPeriod]:
     """One of a customer runs at a time; its end closes the bills in it."""
     stream_id = naming.periods_id(bill_call.tenant, data.customer_id)
     recorded = await bill_call.execute(
@@ -87,7 +88,7 @@ async def start_period(
     )
     started = await _event_at(bill_call, stream_id, recorded.token)
     assert isinstance(started, PeriodStarted), "what the command recorded last"
-    return StartedPeriod(
+    period = StartedPeriod(
         period_id=started.period_id,
         workflow_id=f"period/{bill_call.tenant}/{started.period_id}",
         customer_id=started.customer_id,
@@ -95,6 +96,7 @@ async def start_period(
         started_at=started.started_at,
         ends_at=started.ends_at,
     )
+    return done(period, recorded)
 
 
 @command(
@@ -108,7 +110,7 @@ async def start_period(
 )
 async def create_period_bill(
     data: JSONBody[CreatePeriodBillRequest], bill_call: NamedDependency[BillCall]
-) -> CreatedPeriodBill:
+) -> Response[CreatedPeriodBill]:
     """Any number of bills may be in a period."""
     tenant = bill_call.tenant
     bill_id = BillId(bill_call.new_id("bill"))
@@ -125,7 +127,8 @@ async def create_period_bill(
         ),
     )
     made = BillId(recorded.token.rpartition("-")[0])
-    return CreatedPeriodBill(bill_id=made, workflow_id=f"bill/{tenant}/{made}")
+    answer = CreatedPeriodBill(bill_id=made, workflow_id=f"bill/{tenant}/{made}")
+    return done(answer, recorded)
 
 
 @command(
@@ -142,7 +145,7 @@ async def add_period_item(
     bill_call: NamedDependency[BillCall],
     customer_id: CustomerPath,
     bill_id: BillPath,
-) -> AddedPeriodItem:
+) -> Response[AddedPeriodItem]:
     """Counts amount x quantity x rate x accrual factor, rounded once."""
     found, key = await _find(bill_call, customer_id, bill_id), key_of(bill_call)
     item = NewLineItem(
@@ -153,10 +156,10 @@ async def add_period_item(
         description=await bill_call.seal_of(found.state, data.description),
         idempotency_key=key,
     )
-    _, added = await bill_call.add(found, item, data.description, key)
+    recorded, added = await bill_call.add(found, item, data.description, key)
     bill = await _answer(bill_call, await bill_call.find(bill_id), NEWEST)
     (text,) = await bill_call.texts([added.description])
-    return AddedPeriodItem(line_item=_item(added, text), bill=bill)
+    return done(AddedPeriodItem(line_item=_item(added, text), bill=bill), recorded)
 
 
 @command(
@@ -173,17 +176,18 @@ async def close_period_bill(
     bill_call: NamedDependency[BillCall],
     customer_id: CustomerPath,
     bill_id: BillPath,
-) -> ClosedPeriodBill:
+) -> Response[ClosedPeriodBill]:
     """Nothing is added to it any more."""
     found = await _find(bill_call, customer_id, bill_id)
-    closed = await bill_call.close(data, found, data.reason)
+    recorded, closed = await bill_call.close(data, found, data.reason)
     bill = await _answer(bill_call, closed, NEWEST)
-    return ClosedPeriodBill(
+    answer = ClosedPeriodBill(
         bill=bill,
         total_amount=bill.total_amount,
         total_items=closed.state.item_count,
         closed_at=bill.closed_at,
     )
+    return done(answer, recorded)
 
 
 @command(
@@ -197,7 +201,7 @@ async def close_period_bill(
 )
 async def close_period(
     bill_call: NamedDependency[BillCall], customer_id: CustomerPath
-) -> ClosedPeriod:
+) -> Response[ClosedPeriod]:
     """Closes every open bill in it. Where an account is busy for too long (`LOCK_TIMEOUT`), the
     period is over all the same and its bills close by themselves."""
     check_customer(customer_id)
@@ -221,7 +225,8 @@ async def close_period(
             f"{left[0].detail}: the period is over, and {len(left)} of its bills, whose accounts"
             " are busy, close by themselves in a moment",
         )
-    return ClosedPeriod(period_id=closed.period_id, customer_id=customer_id)
+    answer = ClosedPeriod(period_id=closed.period_id, customer_id=customer_id)
+    return done(answer, recorded)
 
 
 @command(

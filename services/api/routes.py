@@ -185,10 +185,18 @@ def created(
     location: str, answer: Any, recorded: Recorded, *, status_code: int = 201
 ) -> Response[Any]:
     """201 with the place of what was made; a repeat says that it is one."""
-    headers = {"Location": location}
-    if recorded.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Response(answer, status_code=status_code, headers=headers)
+    return Response(
+        answer, status_code=status_code, headers={"Location": location} | _replay(recorded)
+    )
+
+
+def done(answer: Any, recorded: Recorded, **headers: str) -> Response[Any]:
+    """What the route answers with, under its own status; a repeat says that it is one."""
+    return Response(answer, headers=headers | _replay(recorded))
+
+
+def _replay(recorded: Recorded) -> dict[str, str]:
+    return {"Idempotency-Replayed": "true"} if recorded.replayed else {}
 
 
 def previewed(answer: Any) -> Response[Any]:

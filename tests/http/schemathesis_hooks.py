@@ -32,7 +32,8 @@ _BEYOND_SCHEMAS: Final = tuple(
         (r"query:(date_)?from|\$\.(booked_from|first_on)", r"is after"),  # ends before it begins
         (r"\$(\..*)?", r"is still to come"),  # statements of a day that has not ended
         # Zero is within a pattern of digits; a bill ends later than it is asked for.
-        (r"\$", r"must be more than zero|in the future|in the past|line item would be more than"),
+        (r"\$", r"must be more than zero|line item would be more than"),
+        (r"\$\.(start|end)_time", r"in the future|in the past"),
         (r"\$\.amount", r"a number of at most"),
         (r"\$", r"more than 8 digits behind the point, or is too large"),
         (r"\$\.IdempotencyKey", r"the header names another key"),  # either names the item

@@ -12,14 +12,14 @@ from services.access.bearer import Verifier
 from services.access.scopes import ALL_SCOPES
 from services.api.auth import authenticate_jwt
 from services.commands import COMMANDS
-from services.execute.envelope import Envelope, Outcome
+from services.execute.envelope import Done, Envelope, Outcome
 from services.execute.executor import Executor
 from services.execute.group import Group
-from tests.fixtures.attempts import ATTEMPTS, NOT_OVER_HTTP, Attempt
+from tests.fixtures.attempts import ATTEMPTS, NAMED, NOT_OVER_HTTP, Attempt
 from tests.fixtures.clinic_books import ids_of
 from tests.fixtures.databases import Database
 from tests.fixtures.http_api import Api, api_over
-from tests.fixtures.tenants import ledger_of
+from tests.fixtures.tenants import envelope, ledger_of
 from tests.fixtures.tokens import KEYS, RULES, bearing, token
 from tests.fixtures.walking import ID, Call, Ids, calls_of, make
 from tests.http.test_problems import check
@@ -29,13 +29,15 @@ BOTH = (bearing(token(scope=ALL)), bearing(token(tenant="other", scope=ALL)))
 
 
 class Watched(Executor):
-    """An executor that knows which kinds of commands came to it."""
+    """An executor that knows which kinds of commands callers sent to it."""
 
     kinds: set[type]
 
     async def execute_all(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
-        for envelope in envelopes:
-            command = envelope.command
+        for sent_ in envelopes:
+            if sent_.actor.startswith("saga:"):
+                continue
+            command = sent_.command
             self.kinds |= set(map(type, command.commands if is_group(command) else (command,)))
         return await super().execute_all(envelopes)
 
@@ -63,21 +65,36 @@ async def test_every_command_takes_its_scope_and_its_tenant(
     guarded: Api, executor: Watched
 ) -> None:
     calls = {str(call): call for call in calls_of(guarded.app)}
-    made: dict[str, str] = {}
+    made = dict(NAMED)
     for number, attempt in enumerate(ATTEMPTS):
         if "/reports/" in attempt.path:
             await guarded.catch_up()
+        if attempt.after is not None:
+            await done_by_a_saga(executor, attempt.after(made))
         await refused_without_scope(guarded, attempt, calls[attempt.operation], made)
         await refused_to_a_stranger(guarded, attempt, made, f"other{number}")
         done = await sent(guarded, attempt, made, f"done {number}", sub=attempt.who, scope=ALL)
         assert done.status_code == attempt.done, (attempt, done.text)
-        found = done.json().items()
-        made |= {name: id_ for name, id_ in found if name.endswith("_id") and id_ is not None}
+        made |= ids_made(done.json())
     attempted = {attempt.operation for attempt in ATTEMPTS}
     assert attempted == {str(call) for call in calls.values() if call.method == "POST"}
     assert executor.kinds.isdisjoint(NOT_OVER_HTTP)
     assert executor.kinds | NOT_OVER_HTTP.keys() == {spec.command for spec in COMMANDS}
-    await shown_to_its_tenant_alone(guarded, calls.values())
+    await shown_to_its_tenant_alone(guarded, calls.values(), made.values())
+
+
+async def done_by_a_saga(executor: Executor, command: Any) -> None:
+    outcome = await executor.execute(envelope("demo", command, actor="saga:test"))
+    assert isinstance(outcome, Done), outcome
+
+
+def ids_made(answer: dict[str, Any]) -> dict[str, str]:
+    """What an answer names, for the attempts behind it."""
+    found = {name: id_ for name, id_ in answer.items() if name.endswith("_id") and id_ is not None}
+    match answer:
+        case {"bill": {"id": str(bill_id)}}:
+            found["bill_id"] = bill_id
+    return found
 
 
 async def sent(
@@ -113,15 +130,20 @@ async def refused_to_a_stranger(
     assert await ledger_of(admin, "demo") == before
 
 
-async def shown_to_its_tenant_alone(api: Api, calls: Iterable[Call]) -> None:
+async def shown_to_its_tenant_alone(api: Api, calls: Iterable[Call], made: Iterable[str]) -> None:
     """What the commands have made is there, for whoever made it."""
     await api.catch_up()
     ours = set(await ids_of(api.database))
+    ids = Ids([*ours, *filter(ID.fullmatch, made)])
     for call in map(about_today, calls):
         if call.method != "GET":
             continue
-        mine, theirs = [await make(api.client, call, Ids(list(ours)), "k", **who) for who in BOTH]
-        if call.has_ids:
+        mine, theirs = [await make(api.client, call, ids, "k", **who) for who in BOTH]
+        if call.path.endswith("/customers/{customer_id}/bills"):
+            # Whoever asks may have a customer of that name.
+            assert (theirs.status_code, theirs.json()) == (200, {"bills": []})
+            assert [bill["customerId"] for bill in mine.json()["bills"]] == [NAMED["customer_id"]]
+        elif call.has_ids:
             check(theirs, 404, "NOT_FOUND")
             assert mine.status_code != 404, str(call)
         elif "/reports/" in call.path:

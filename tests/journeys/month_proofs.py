@@ -1,12 +1,15 @@
 """Which event shows that a command of the table was carried out in the month."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from contracts.catalogue import CATALOGUE
 from domain import (
     account,
     adjustment,
+    bill,
+    bill_adding,
+    bill_making,
     card,
     charge,
     collecting,
@@ -17,6 +20,7 @@ from domain import (
     invoice,
     payment,
     payment_method,
+    period,
     price_list,
     refund,
     remittance,
@@ -66,8 +70,18 @@ SHOWN: Final = {
     statement.StartStatementRun: "statement.started",
     statement.CompleteStatementRun: "statement.completed",
     statement.FailStatementRun: "statement.failed",
+    bill_making.CreateBill: "bill.created",
+    bill.ActivateBill: "bill.activated",
+    bill_adding.AddLineItem: "bill.line_item_added under a key",
+    bill_adding.AddFee: "bill.line_item_added for a month before",
+    bill.CloseBill: "bill.closing by request",
+    bill.FinishBill: "bill.closed after its charge",
+    bill.RequireAttention: "bill.attention_required",
+    bill.RetryBill: "bill.closing by retry",
+    period.StartPeriod: "period.started",
+    period.ClosePeriod: "period.closed",
 }
-"""Without the prefix of the types; a payment says how it was paid."""
+"""Without the prefix of the types; some say what tells them from the same of other commands."""
 
 
 def check_everything_happened(events: Iterable[Happened]) -> None:
@@ -77,5 +91,17 @@ def check_everything_happened(events: Iterable[Happened]) -> None:
     types = {event.type for event in kept}
     assert types == known, (known - types, types - known)
     assert SHOWN.keys() == {spec.command for spec in COMMANDS}
-    by_method = {f"{event.type} by {event.body.get('method')}" for event in kept}
-    assert set(SHOWN.values()) <= types | by_method
+    found = types.union(*map(_marks, kept))
+    assert set(SHOWN.values()) <= found, set(SHOWN.values()) - found
+
+
+def _marks(event: Happened) -> Iterator[str]:
+    """What an event says besides: how it was paid, who closed it, how it came."""
+    body = event.body
+    yield f"{event.type} by {body.get('method') or body.get('closed_by')}"
+    if body.get("idempotency_key"):
+        yield f"{event.type} under a key"
+    if body.get("belongs_to"):
+        yield f"{event.type} for a month before"
+    if event.type == "bill.closed" and not body.get("postings"):
+        yield "bill.closed after its charge"

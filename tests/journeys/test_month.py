@@ -21,6 +21,7 @@ from tests.fixtures.month_sums import Happened, happened
 from tests.fixtures.streams import stored
 from tests.fixtures.waiting import until
 from tests.fixtures.whole_stack import WholeStack
+from tests.journeys import month_bills as bills
 from tests.journeys import month_steps as does
 from tests.journeys import month_troubles as troubles
 from tests.journeys.month_proofs import check_everything_happened
@@ -60,6 +61,7 @@ async def test_a_month_with_every_command_and_every_process_killed_adds_up(
 ) -> None:
     await does.set_up(clinic, tmp_path)
     await troubles.all_of_them(clinic, tmp_path)
+    await bills.troubles(clinic)
     for names in KILLED:
         async with killed_meanwhile(clinic, names):
             await patients_month(clinic, names[0])
@@ -67,10 +69,12 @@ async def test_a_month_with_every_command_and_every_process_killed_adds_up(
     await clinic.stack.caught_up()
     await mend(clinic)
     await does.settled(clinic)
+    await bills.settled(clinic, [names[0] for names in KILLED])
     await clinic.stack.caught_up()
     events = await of_the_stream(clinic)
     await check_reports(clinic, events)
     await check_accounts(clinic, events)
+    await bills.check(clinic, events)
     await check_papers(clinic, events)
     await check_statements(clinic)
     await check_export(clinic, tmp_path, events)
@@ -100,11 +104,13 @@ async def patients_month(clinic: Clinic, name: str) -> None:
     await does.refund(clinic, account_id)
     await does.give_back(clinic, name)
     await does.elsewhere(clinic, name)
+    await bills.all_of_them(clinic, name)
     await clinic.does("clerk", "/v1/charges", does.service(account_id, "LENS", 30))
 
 
 async def mend(clinic: Clinic) -> None:
-    """The encounters with a service that has no price, once it has one."""
+    """The encounters with a service that has no price, once it has one; a bill's declined card."""
+    await bills.mend(clinic)
     parked = json.loads(clinic.runs("encounter", "list", "--json"))["items"]
     assert len(parked) == len(KILLED)
     assert all("PRICE_NOT_FOUND" in encounter["problems"][0] for encounter in parked)
@@ -141,7 +147,7 @@ async def check_reports(clinic: Clinic, events: list[Happened]) -> None:
         for total in report["totals"]:
             key = (report["facility"], total["currency"])
             _equal({key: total}, {key: sums[key]})
-    assert {report["facility"] for report in aged["reports"]} == {"north", "osaka"}
+    assert {report["facility"] for report in aged["reports"]} == {"north", "osaka", "bills"}
 
 
 async def check_accounts(clinic: Clinic, events: list[Happened]) -> None:
