@@ -50,9 +50,8 @@ async def listening(
     finally:
         try:
             await connection.remove_listener(channel, heard)
-            is_broken = (
-                connection.is_closed()
-            )  # its listeners stay, and its pool would warn of them
+            # The listeners of a broken one stay, and its pool would warn of them.
+            is_broken = connection.is_closed()
         except PASSING:
             is_broken = True
         if is_broken:

@@ -9,6 +9,7 @@ import asyncpg
 
 from contracts import inbound
 from services.adapters.postgres.migrate import SEARCH_PATH
+from services.execute.faults import is_away
 from tests.fixtures.clinic import Clinic, money
 from tests.fixtures.waiting import until
 
@@ -34,7 +35,9 @@ async def rules(clinic: Clinic, statement: str, *values: Any) -> None:
     async def is_set() -> bool:
         try:
             await _execute(clinic.stack.addresses.postgres_url, statement, *values)
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
+        except Exception as fault:
+            if not is_away(fault):
+                raise
             return False  # the server was killed
         return True
 
