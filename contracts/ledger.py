@@ -1,5 +1,6 @@
 """The general ledger's accounts and the posting, the line of a transaction."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -45,3 +46,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
 
     gl_account: GlAccount
     amount_minor: Annotated[int, Meta(description="minor units of the event's currency")]
+
+
+def sum_on(gl_account: GlAccount, postings: Iterable[Posting]) -> int:
+    """What postings add up to on one account, in minor units."""
+    return sum(posting.amount_minor for posting in postings if posting.gl_account is gl_account)

@@ -18,6 +18,7 @@ from domain.pricing import Prices
 from domain.rejections import EverythingSealed, Invalid, NotFound
 from domain.tax import TaxRules
 from domain.write_side import (
+    UNALLOCATED,
     AccountHead,
     ItemKind,
     OpenItem,
@@ -124,6 +125,15 @@ class Book:
         """What an account is asked to pay: its issued invoices, and what is on none."""
         owed = self.items(account_id, ItemKind.INVOICE)
         return owed + self.items(account_id, ItemKind.UNALLOCATED)
+
+    def invoices(self, account_id: AccountId) -> dict[str, OpenItem]:
+        """The invoices of an account that are not settled, by their ids."""
+        return {item.item_id: item for item in self.items(account_id, ItemKind.INVOICE)}
+
+    def unallocated_minor(self, account_id: AccountId) -> int:
+        """What an account owes on no invoice, at least nothing."""
+        item = self.item(account_id, ItemKind.UNALLOCATED, UNALLOCATED)
+        return max(item.outstanding_minor, 0) if item else 0
 
     def free_credit_minor(self, account_id: AccountId, but: str | None = None) -> int:
         """An account's credit less what is held for refunds, of which `but` is left out."""

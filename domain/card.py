@@ -17,7 +17,6 @@ from domain.book import Book
 from domain.decider import Decision
 from domain.payment_method import check_usable
 from domain.receipt import Receipt, check_amount, received
-from domain.write_side import ItemKind
 
 
 class InitiateCardPayment(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +65,7 @@ def initiate(command: InitiateCardPayment, book: Book) -> Decision:
     account = book.account(command.account_id)
     check_amount(command.amount, account)
     if command.allocations is not None:
-        invoices = book.items(command.account_id, ItemKind.INVOICE)
-        outstanding = {invoice.item_id: invoice for invoice in invoices}
+        outstanding = book.invoices(command.account_id)
         allocation.as_named(command.amount, command.allocations, outstanding)
     if command.payment_method_id is not None:
         check_usable(command.payment_method_id, command.account_id, book)
@@ -109,8 +107,7 @@ def complete(command: CompleteCardPayment, begun: Initiated, book: Book) -> Deci
     if begun.allocations is None:
         settles = allocation.oldest_first(begun.amount, book.owed(begun.account_id))
     else:
-        invoices = book.items(begun.account_id, ItemKind.INVOICE)
-        outstanding = {invoice.item_id: invoice for invoice in invoices}
+        outstanding = book.invoices(begun.account_id)
         settles = Settlement(allocation.as_far_as_owed(begun.allocations, outstanding))
     receipt = Receipt(
         payment_id=command.payment_id,

@@ -18,7 +18,7 @@ from domain.rejections import (
     NothingOutstanding,
 )
 from domain.settling import settled, used
-from domain.write_side import AccountHead, ItemKind
+from domain.write_side import AccountHead
 
 
 class AllocateCredit(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +87,7 @@ def _settles(command: AllocateCredit, account: AccountHead, book: Book) -> Settl
     wanted_minor = sum(part.amount.minor for part in command.allocations)
     if command.amount is None and wanted_minor > usable.minor:
         _exceeded(wanted_minor, account, free_minor)
-    invoices = book.items(command.account_id, ItemKind.INVOICE)
-    outstanding = {invoice.item_id: invoice for invoice in invoices}
+    outstanding = book.invoices(command.account_id)
     return Settlement(allocation.as_named(usable, command.allocations, outstanding, "amount"))
 
 

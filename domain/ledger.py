@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from contracts.ledger import GlAccount, Posting
+from contracts.ledger import GlAccount, Posting, sum_on
 from contracts.money import format_minor, sum_minor_max
 from domain.rejections import Invalid
 from domain.write_side import AccountHead
@@ -85,7 +85,7 @@ def mirrored(postings: Iterable[Posting]) -> tuple[Posting, ...]:
 
 def on_receivable(postings: Iterable[Posting]) -> int:
     """What a transaction adds to what the customer owes."""
-    return _on(GlAccount.RECEIVABLE, postings)
+    return sum_on(GlAccount.RECEIVABLE, postings)
 
 
 def within_balance(account: AccountHead, postings: tuple[Posting, ...]) -> tuple[Posting, ...]:
@@ -93,7 +93,7 @@ def within_balance(account: AccountHead, postings: tuple[Posting, ...]) -> tuple
 
     What brings them nearer to zero is always taken."""
     before = (account.receivable_minor, account.credit_minor)
-    added = (_on(GlAccount.RECEIVABLE, postings), -_on(GlAccount.CUSTOMER_CREDIT, postings))
+    added = (sum_on(GlAccount.RECEIVABLE, postings), -sum_on(GlAccount.CUSTOMER_CREDIT, postings))
     most_minor = sum_minor_max(account.currency)
     if any(
         abs(was + new) > max(most_minor, abs(was)) for was, new in zip(before, added, strict=True)
@@ -103,7 +103,3 @@ def within_balance(account: AccountHead, postings: tuple[Posting, ...]) -> tuple
             f"the balance of account {account.account_id} would exceed {most} {account.currency}"
         )
     return postings
-
-
-def _on(gl_account: GlAccount, postings: Iterable[Posting]) -> int:
-    return sum(posting.amount_minor for posting in postings if posting.gl_account is gl_account)

@@ -162,8 +162,7 @@ def _settle(command: PostPayment, book: Book) -> Settlement:
         return Settlement(allocation.to_invoice(command.amount, invoice))
     if command.allocations is None:
         return allocation.oldest_first(command.amount, book.owed(command.account_id))
-    invoices = book.items(command.account_id, ItemKind.INVOICE)
-    outstanding = {invoice.item_id: invoice for invoice in invoices}
+    outstanding = book.invoices(command.account_id)
     return Settlement(allocation.as_named(command.amount, command.allocations, outstanding))
 
 

@@ -34,7 +34,7 @@ from domain.rejections import (
     RefundNotApproved,
     RefundSettled,
 )
-from domain.write_side import UNALLOCATED, AccountHead, ItemKind
+from domain.write_side import AccountHead, ItemKind
 
 
 class RequestRefund(msgspec.Struct, frozen=True, kw_only=True):
@@ -298,9 +298,7 @@ def _fail(command: FailRefund, known: Approved | Issued, book: Book) -> RefundFa
     postings: tuple[Posting, ...] = ()
     if isinstance(known, Issued):
         # What was owed again may be paid by now: that money is the customer's credit.
-        owed = book.item(known.account_id, ItemKind.UNALLOCATED, UNALLOCATED)
-        still_minor = max(owed.outstanding_minor, 0) if owed else 0
-        owed_minor = min(known.receivable_minor, still_minor)
+        owed_minor = min(known.receivable_minor, book.unallocated_minor(known.account_id))
         credit_minor = wanted.amount.minor - owed_minor
         booked = ledger.refund(RECEIVED_IN[wanted.method], credit_minor, owed_minor)
         postings = ledger.within_balance(account, ledger.mirrored(booked))

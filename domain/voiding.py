@@ -23,7 +23,7 @@ from domain.book import Book
 from domain.charge import Captured
 from domain.decider import Decision
 from domain.settling import used
-from domain.write_side import UNALLOCATED, AccountHead, ItemKind, adjusted
+from domain.write_side import AccountHead, ItemKind, adjusted
 
 
 class Voiding(NamedTuple):
@@ -75,8 +75,7 @@ def _beside(
     voiding: Voiding, account: AccountHead, released_minor: int, today: date, book: Book
 ) -> list[tuple[str, Event]]:
     """Money that was refunded while the invoice had it is owed: it is not credit a second time."""
-    owed = book.item(voiding.account_id, ItemKind.UNALLOCATED, UNALLOCATED)
-    settled_minor = min(released_minor, max(owed.outstanding_minor, 0) if owed else 0)
+    settled_minor = min(released_minor, book.unallocated_minor(voiding.account_id))
     if settled_minor <= 0:
         return []
     stream = naming.void_allocation_id(voiding.invoice_id)

@@ -5,6 +5,7 @@ Here events are told apart by their exact type: all is asked of every event, and
 fails costs a struct ten times as much.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -18,8 +19,8 @@ from contracts.charge import ChargeCaptured, ChargeReversed
 from contracts.credit import CreditAllocated
 from contracts.event import Event, Posted, is_of_account
 from contracts.invoice import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded, InvoiceVoided
-from contracts.ledger import GlAccount
-from contracts.payment import PaymentPosted
+from contracts.ledger import GlAccount, sum_on
+from contracts.payment import Allocation, PaymentPosted
 from contracts.price_list import Price, PriceListPublished, PricesAdded
 from contracts.refund import RefundFailed, RefundIssued, RefundRejected, RefundRequested
 from domain.bill_places import place_of
@@ -136,7 +137,7 @@ def open_items_after(items: Items, event: Event) -> None:
         case PaymentPosted() | CreditAllocated():
             for allocation in event.allocations:
                 _reduce(items, allocation.invoice_id, allocation.amount.minor)
-            _beside(items, event, sum(part.amount.minor for part in event.allocations))
+            _beside(items, event, event.allocations)
         case AdjustmentApplied(invoice_id=str(invoice_id)):
             credit = event.direction is Direction.CREDIT
             credit_minor = event.amount.minor if credit else -event.amount.minor
@@ -144,7 +145,7 @@ def open_items_after(items: Items, event: Event) -> None:
         case AdjustmentApplied():
             for allocation in event.allocations:
                 _adjust(items, allocation.invoice_id, event.reason, allocation.amount.minor)
-            _beside(items, event, sum(part.amount.minor for part in event.allocations))
+            _beside(items, event, event.allocations)
         case InvoiceVoided():
             items.pop((ItemKind.INVOICE, event.invoice_id), None)
             for reason in AdjustmentReason:
@@ -154,12 +155,12 @@ def open_items_after(items: Items, event: Event) -> None:
             _raise(items, ItemKind.HELD, event.refund_id, event.held.minor if event.held else 0)
         case RefundIssued():
             items.pop((ItemKind.HELD, event.refund_id), None)
-            _beside(items, event, 0)
+            _beside(items, event)
         case RefundRejected() | RefundFailed():
             items.pop((ItemKind.HELD, event.refund_id), None)
             _raise(items, ItemKind.REFUND, event.payment_id, -event.amount.minor)
             if isinstance(event, RefundFailed):
-                _beside(items, event, 0)
+                _beside(items, event)
         case _:
             pass  # every other event leaves the open items as they are
 
@@ -175,13 +176,10 @@ def _adjust(items: Items, invoice_id: str, reason: AdjustmentReason, credit_mino
         _reduce(items, invoice_id, credit_minor)
 
 
-def _beside(items: Items, event: Posted, settled_minor: int) -> None:
+def _beside(items: Items, event: Posted, settled: Iterable[Allocation] = ()) -> None:
     """What an event books on the receivable, beyond what it settles of invoices, is on none."""
-    owed_minor = settled_minor + sum(
-        posting.amount_minor
-        for posting in event.postings
-        if posting.gl_account is GlAccount.RECEIVABLE
-    )
+    settled_minor = sum(part.amount.minor for part in settled)
+    owed_minor = settled_minor + sum_on(GlAccount.RECEIVABLE, event.postings)
     _raise(items, ItemKind.UNALLOCATED, UNALLOCATED, owed_minor, event.booked_on)
 
 

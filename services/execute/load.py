@@ -37,11 +37,16 @@ _STATE_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
     prefix: msgspec.json.Decoder(decider.states).decode for prefix, decider in DECIDERS.items()
 }
 
-_WHOLE: Final = (
+_KINDS: Final = (
     (Needs.OPEN_INVOICES, ItemKind.INVOICE),
     (Needs.UNALLOCATED, ItemKind.UNALLOCATED),
     (Needs.HELD, ItemKind.HELD),
 )
+# Worked out once: it is asked of every envelope.
+_WHOLE: Final = {
+    kind: tuple(item for need, item in _KINDS if need in spec.needs)
+    for kind, spec in BY_COMMAND.items()
+}
 # What these items are of has a stream of the item's id.
 _STREAMS: Final = frozenset({ItemKind.CHARGE, ItemKind.INVOICE})
 
@@ -119,9 +124,9 @@ async def _load_items(
     for envelope, account in zip(envelopes, accounts, strict=True):
         if account is None:
             continue
-        command, needs = envelope.command, BY_COMMAND[type(envelope.command)].needs
+        command = envelope.command
         named |= set(items_named(envelope, account))
-        whole |= {(*account, kind) for need, kind in _WHOLE if need in needs}
+        whole.update((*account, kind) for kind in _WHOLE[type(command)])
         if is_on_account(command):
             whole.add((*account, ItemKind.ADJUSTMENT))
         elif isinstance(command, ReverseCharge):
