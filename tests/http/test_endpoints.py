@@ -7,6 +7,7 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from services.api.application import Application
+from tests.fixtures.asgi import told
 from tests.fixtures.http_api import Api
 from tests.fixtures.visits import account_body, charge_body, open_account
 
@@ -183,33 +184,9 @@ PIECES = {
 }
 
 
-async def told(app: Application, pieces: list[tuple[bytes, bool]], *headers: bytes) -> Any:
-    """What an application answers on a connection that sends this and then goes away."""
-    left = [{"type": "http.request", "body": body, "more_body": more} for body, more in pieces]
-    answer: list[Any] = []
-
-    async def receive() -> Any:
-        return left.pop(0) if left else {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        answer.append(message)
-
-    named = ((b"host", b"127.0.0.1"), (b"content-type", b"application/json"))
-    scope: Any = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": "/v1/accounts",
-        "raw_path": b"/v1/accounts",
-        "query_string": b"",
-        "root_path": "",
-        "headers": [*named, *((header, b"x") for header in headers)],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 4000),
-    }
-    await app(scope, receive, send)
+async def said(app: Application, pieces: list[tuple[bytes, bool]], *headers: bytes) -> Any:
+    """What an application answers, without what is another with each request."""
+    answer = await told(app, pieces, [(header, b"x") for header in headers])
     start, body = answer[0], b"".join(message.get("body", b"") for message in answer[1:])
     unlike = (b"x-correlation-id", b"content-length")
     kept = sorted(pair for pair in start["headers"] if pair[0] not in unlike)
@@ -222,11 +199,11 @@ async def test_a_body_in_pieces_and_one_that_breaks_off_are_answered_alike(
     plain: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twice = (b"if-match", b"if-match")
-    found = {name: await told(plain, pieces) for name, pieces in PIECES.items()}
-    repeated = await told(plain, PIECES["whole"], *twice)
+    found = {name: await said(plain, pieces) for name, pieces in PIECES.items()}
+    repeated = await said(plain, PIECES["whole"], *twice)
     monkeypatch.setattr(plain, "endpoints", {})
     for name, pieces in PIECES.items():
-        assert found[name] == await told(plain, pieces), name
-    assert repeated == await told(plain, PIECES["whole"], *twice)
+        assert found[name] == await said(plain, pieces), name
+    assert repeated == await said(plain, PIECES["whole"], *twice)
     assert found["in pieces"] == found["whole"]
     assert {status for status, _, _ in found.values()} == {400, 413}

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.fixtures.asgi import told
 from tests.fixtures.http_api import Api
 from tests.fixtures.visits import account_body, charge_body, open_account, payment_body
 from tests.http.test_problems import check
@@ -140,36 +141,7 @@ async def test_a_page_that_the_document_does_not_have_is_a_problem(api: Api) -> 
 async def test_a_client_that_leaves_within_its_body_is_no_fault_of_ours(
     api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sent: list[Any] = []
-    received = iter(
-        [
-            {"type": "http.request", "body": b'{"patient_id":', "more_body": True},
-            {"type": "http.disconnect"},
-        ]
-    )
-
-    async def receive() -> Any:
-        return next(received)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    headers = {"host": "127.0.0.1:4000", "content-type": "application/json", "content-length": "99"}
-    scope: Any = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": "/v1/accounts",
-        "raw_path": b"/v1/accounts",
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 4000),
-    }
-    await api.app(scope, receive, send)
+    sent = await told(api.app, [(b'{"patient_id":', True)], [(b"content-length", b"99")])
     assert sent[0]["status"] == 400
     assert "error" not in capsys.readouterr().out
     assert 'status="5' not in (await api.client.get("/metrics")).text

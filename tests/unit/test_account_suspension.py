@@ -4,7 +4,7 @@ from contracts.account import AccountReinstated, AccountSuspended
 from contracts.payment import PaymentMethod
 from contracts.private import Private
 from domain.account import ACCOUNT, OpenAccount, ReinstateAccount, SuspendAccount
-from domain.charge import CHARGE, CaptureCharge
+from domain.charge import CHARGE
 from domain.decider import Decider
 from domain.payment import PAYMENT, PostPayment
 from domain.rejections import AccountSuspended as ChargeRefused
@@ -12,9 +12,8 @@ from domain.rejections import AlreadySuspended, NotFound, NotSuspended
 from domain.write_side import AccountStatus
 from tests.fixtures.clinic_events import (
     ACCOUNT_ID,
-    SERVICE_ON,
+    capture,
     captured,
-    charge_id,
     opened,
     posted,
     usd,
@@ -27,17 +26,7 @@ SUSPEND = SuspendAccount(account_id=ACCOUNT_ID, reason=REASON)
 REINSTATE = ReinstateAccount(account_id=ACCOUNT_ID, reason=REASON)
 SUSPENDED = AccountSuspended(account_id=ACCOUNT_ID, reason=REASON)
 REINSTATED = AccountReinstated(account_id=ACCOUNT_ID, reason=REASON)
-CAPTURE = CaptureCharge(
-    charge_id=charge_id(1),
-    account_id=ACCOUNT_ID,
-    facility="north",
-    code="99213",
-    system="cpt",
-    quantity=1,
-    service_on=SERVICE_ON,
-    currency="USD",
-    unit_price=usd(10_000),
-)
+CAPTURE = capture(10_000)
 
 
 def on_suspended(decider: Decider, command: object) -> Outcome:

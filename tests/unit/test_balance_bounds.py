@@ -13,16 +13,15 @@ from contracts.invoice import InvoiceDrafted
 from contracts.money import MINOR_MAX, Money, sum_minor_max
 from contracts.payment import PaymentMethod
 from domain.adjustment import ADJUSTMENT, ApplyAdjustment
-from domain.charge import CHARGE, CaptureCharge
+from domain.charge import CHARGE
 from domain.invoice import INVOICE, CreateDraftInvoice
 from domain.payment import PAYMENT, PostPayment
 from domain.rejections import Invalid
 from tests.fixtures.clinic_events import (
     ACCOUNT_ID,
     INVOICE_ID,
-    SERVICE_ON,
+    capture,
     captured,
-    charge_id,
     opened,
     owed,
     usd,
@@ -32,17 +31,7 @@ from tests.fixtures.scenario import Scenario, given
 BIGINT_MAX = 2**63 - 1
 MOST_MINOR = sum_minor_max("USD")
 TOO_MUCH = "the balance of account acc_1 would exceed 9999999999999999.99 USD"
-CHARGE_ONE = CaptureCharge(
-    charge_id=charge_id(1),
-    account_id=ACCOUNT_ID,
-    facility="north",
-    code="99213",
-    system="cpt",
-    quantity=1,
-    service_on=SERVICE_ON,
-    currency="USD",
-    unit_price=usd(1),
-)
+CHARGE_ONE = capture()
 PAY_ONE = PostPayment(
     payment_id=ids.PaymentId("pay_1"),
     account_id=ACCOUNT_ID,

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.charge import ChargeReversed
 from contracts.private import Private
-from domain.charge import CHARGE, CaptureCharge, ReverseCharge
+from domain.charge import CHARGE, ReverseCharge
 from domain.invoice import INVOICE, CreateDraftInvoice
 from domain.rejections import AlreadyExists, ChargeNotOpen, NotFound, NothingToInvoice
 from tests.fixtures.clinic_events import (
@@ -16,6 +16,7 @@ from tests.fixtures.clinic_events import (
     OTHER_ID,
     SERVICE_ON,
     TODAY,
+    capture,
     captured,
     charge_id,
     drafted,
@@ -102,27 +103,8 @@ def test_a_free_charge_is_reversed_without_postings() -> None:
 
 def test_capturing_what_was_reversed_is_a_retry_or_another_charge() -> None:
     """An encounter that is charged again after somebody reversed a charge of it goes on."""
-    command = CaptureCharge(
-        charge_id=charge_id(1),
-        account_id=ACCOUNT_ID,
-        facility="south",
-        code="99213",
-        system="cpt",
-        quantity=1,
-        service_on=SERVICE_ON,
-        currency="USD",
-        unit_price=usd(10_000),
-    )
+    command = capture(10_000, facility="south")
     scenario = given(CHARGE, opened(), CHARGED, reversed_())
     scenario.when(command).then_nothing()
-    other = CaptureCharge(
-        charge_id=charge_id(1),
-        account_id=ACCOUNT_ID,
-        facility="south",
-        code="99214",
-        system="cpt",
-        quantity=1,
-        service_on=SERVICE_ON,
-        currency="USD",
-    )
+    other = capture(None, facility="south", code="99214")
     scenario.when(other).then_rejected(AlreadyExists)

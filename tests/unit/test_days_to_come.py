@@ -11,24 +11,14 @@ from contracts.ids import AdjustmentId, InvoiceId, PaymentId, RemittanceId
 from contracts.payment import PaymentMethod
 from domain.adjustment import ADJUSTMENT, ApplyAdjustment
 from domain.book import Calendar
-from domain.charge import CHARGE, CaptureCharge
+from domain.charge import CHARGE
 from domain.decider import Decider
 from domain.payment import PAYMENT, PostPayment
 from domain.rejections import Invalid
-from tests.fixtures.clinic_events import ACCOUNT_ID, SERVICE_ON, charge_id, opened, owed, usd
+from tests.fixtures.clinic_events import ACCOUNT_ID, capture, opened, owed, usd
 from tests.fixtures.scenario import Scenario, given
 
-CHARGE_ONE = CaptureCharge(
-    charge_id=charge_id(1),
-    account_id=ACCOUNT_ID,
-    facility="north",
-    code="99213",
-    system="cpt",
-    quantity=1,
-    service_on=SERVICE_ON,
-    currency="USD",
-    unit_price=usd(1),
-)
+CHARGE_ONE = capture()
 PAY = PostPayment(
     payment_id=PaymentId("pay_1"),
     account_id=ACCOUNT_ID,
