@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -54,7 +55,12 @@ async def make_keys(pool: asyncpg.Pool, tenant: str, subjects: Iterable[str]) ->
 async def find_keys(pool: asyncpg.Pool, tenant: str, subjects: Sequence[str]) -> Keys:
     """The keys that are still there; a forgotten subject is missing."""
     async with tenant_view(pool, tenant) as connection:
-        rows = await connection.fetch(_FOUND, tenant, sorted(set(subjects)))
+        return await read_keys(connection, tenant, subjects)
+
+
+async def read_keys(connection: PoolConnectionProxy, tenant: str, subjects: Iterable[str]) -> Keys:
+    """The keys that are still there, in a transaction that sees the tenant."""
+    rows = await connection.fetch(_FOUND, tenant, sorted(set(subjects)))
     return {row["subject_id"]: row["key"] for row in rows}
 
 

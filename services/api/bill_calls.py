@@ -1,20 +1,17 @@
 """What the surfaces of bills have in common: keys, customers, reading back what was written."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from litestar import Request
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter, PathParameter
-from msgspec import Meta
+from litestar.params import HeaderParameter
 
 from contracts.bill import BillLineItemAdded, BillSurface, ClosedBy
 from contracts.ids import BillId, LineItemId
-from contracts.inbound import CUSTOMER, PLAIN_PATTERNS
 from contracts.private import Private
 from domain import naming
 from domain.bill import CloseBill
@@ -25,50 +22,29 @@ from services.api.auth import Caller
 from services.api.calls import KEY, KEY_TEXT, Call
 from services.api.context import context_of
 from services.api.dependencies import Dependencies
-from services.api.ledger import Ledger, Recorded
-from services.api.names import opened
+from services.api.ledger import Ledger
+from services.api.names import open_all
 from services.api.outage import outage_as_problem
 from services.api.problems import Problem, invalid
 from services.bills.keys import sent_item
 from services.bills.reading import ALL, Connection, FoundBill, read_bill, read_items
-from services.execute.envelope import BusIdentity, HttpIdentity
+from services.execute.envelope import BusIdentity, Done, HttpIdentity
+from services.sealing import Keys, make_keys, read_keys, seal
 from services.tenant_view import tenant_view
 
 READ_BILLS: Final = "billing:bill:read"
 CONSUMER: Final = "bills"
 """Under it the inbox keeps the keys of a bill's line items, for ever."""
-CUSTOMER_LETTERS_MAX: Final = 1_024
 
 _KEY_HEADERS: Final = ("x-idempotency-key", "idempotency-key")
-_CUSTOMER: Final = rf"^(?!\s)[^/\x00-\x1f\x7f-\x9f]{{1,{CUSTOMER_LETTERS_MAX}}}$"
 _POLL_SECONDS: Final = 0.05
 
-CustomerPath = Annotated[
-    str,
-    PathParameter(
-        description="id of the customer: printable, without `/`, percent-encoded",
-        # Said, not checked by the framework, which would answer 404.
-        schema_extra={
-            "pattern": PLAIN_PATTERNS[CUSTOMER],
-            "minLength": 1,
-            "maxLength": CUSTOMER_LETTERS_MAX,
-            "examples": ["cust-1"],
-        },
-    ),
-]
-BillPath = Annotated[
-    str, PathParameter(pattern="^bill_[0-7][0-9a-z]{25}$", description="id of the bill")
-]
-CustomerId = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=CUSTOMER_LETTERS_MAX,
-        pattern=CUSTOMER,
-        description="id of the customer: printable, without `/`",
-    ),
-]
-Reason = Annotated[str, Meta(max_length=255, description="kept sealed under the customer's key")]
+
+class Details(NamedTuple):
+    """Line items by bill, and the keys of the customers."""
+
+    items: dict[str, list[BillLineItemAdded]]
+    keys: Keys
 
 
 class BillCall(Call, frozen=True, kw_only=True):
@@ -86,31 +62,44 @@ class BillCall(Call, frozen=True, kw_only=True):
     async def find(self, bill_id: str, what: str = "") -> FoundBill:
         """A bill as it stands; raises Problem NOT_FOUND, which names it as its surface does."""
         async with self.reading() as connection:
-            found = await read_bill(connection, self.tenant, bill_id)
-        if found is None:
-            raise Problem("NOT_FOUND", f"there is no bill {what or bill_id}")
-        return found
+            return await self._find(connection, bill_id, what)
 
-    async def items(
-        self, bills: Sequence[FoundBill], newest: int = ALL
-    ) -> dict[str, list[BillLineItemAdded]]:
-        """The line items of bills."""
+    async def find_to_add(self, bill_id: str, what: str = "") -> tuple[FoundBill, Keys]:
+        """A bill as it stands, and its customer's key, made where there is none; raises Problem
+        NOT_FOUND."""
         async with self.reading() as connection:
-            ids = [bill.bill_id for bill in bills]
-            return await read_items(connection, self.tenant, ids, newest)
+            found = await self._find(connection, bill_id, what)
+            keys = await self._keys(connection, [found])
+        if not keys:
+            subject = naming.bill_customer(found.state.customer_id)
+            with outage_as_problem():
+                keys = await make_keys(self.dependencies.writer, self.tenant, [subject])
+        return found, keys
 
-    async def texts(self, privates: Sequence[Private | None]) -> list[str]:
+    async def details(self, bills: Sequence[FoundBill], newest: int = ALL) -> Details:
+        """The line items of bills, and what opens their texts."""
+        async with self.reading() as connection:
+            return await self._details(connection, bills, newest)
+
+    async def look(self, bill_id: str, newest: int = ALL) -> tuple[FoundBill, Details]:
+        """A bill as it stands now, with its details; raises Problem NOT_FOUND."""
+        async with self.reading() as connection:
+            found = await self._find(connection, bill_id)
+            return found, await self._details(connection, [found], newest)
+
+    async def texts(self, keys: Keys, privates: Sequence[Private | None]) -> list[str]:
         """The texts of personal fields; empty for one that nothing opens any more."""
-        found = await opened(self.dependencies.writer, self.tenant, list(privates))
-        return [text or "" for text in found]
+        return [text or "" for text in await open_all(keys, self.tenant, privates)]
 
-    async def seal_of(self, bill: Known, text: str | None) -> Private | None:
+    def seal_under(self, keys: Keys, bill: Known, text: str | None) -> Private | None:
         """Seal a text under the key of a bill's customer."""
-        return await self.seal(naming.bill_customer(bill.customer_id), text)
+        if text is None:
+            return None
+        return seal(keys, self.tenant, naming.bill_customer(bill.customer_id), text)
 
     async def add(
         self, bill: FoundBill, item: NewLineItem, description: str, key: str | None
-    ) -> tuple[Recorded, BillLineItemAdded]:
+    ) -> tuple[Done, BillLineItemAdded]:
         """Add an item, once under a key that names it on its bill for ever; raises Problem.
 
         `description` is the item's, before it was sealed.
@@ -118,10 +107,25 @@ class BillCall(Call, frozen=True, kw_only=True):
         identity = None if key is None else BusIdentity(CONSUMER, bill.bill_id, key)
         own: BillCall = msgspec.structs.replace(self, identity=identity)
         command = AddLineItem(bill_id=bill.bill_id, account_id=bill.state.account_id, item=item)
-        recorded = await own.execute(sent_item(item, description), command)
-        version = int(recorded.token.rpartition("-")[2])
-        (added,) = await self.ledger.history(self.tenant, bill.bill_id, range(version, version + 1))
-        return recorded, added
+        done = await own.done(sent_item(item, description), command)
+        return done, await self.ledger.last(self.tenant, done)
+
+    async def _find(self, connection: Connection, bill_id: str, what: str = "") -> FoundBill:
+        found = await read_bill(connection, self.tenant, bill_id)
+        if found is None:
+            raise Problem("NOT_FOUND", f"there is no bill {what or bill_id}")
+        return found
+
+    async def _details(
+        self, connection: Connection, bills: Sequence[FoundBill], newest: int
+    ) -> Details:
+        ids = [bill.bill_id for bill in bills]
+        items = await read_items(connection, self.tenant, ids, newest)
+        return Details(items, await self._keys(connection, bills))
+
+    async def _keys(self, connection: Connection, bills: Sequence[FoundBill]) -> Keys:
+        subjects = {naming.bill_customer(bill.state.customer_id) for bill in bills}
+        return await read_keys(connection, self.tenant, subjects)
 
     def item_id(self, bill_id: BillId, key: str | None) -> LineItemId:
         """The id of a line item: the same for a repeat under its key."""
@@ -131,16 +135,16 @@ class BillCall(Call, frozen=True, kw_only=True):
 
     async def close(
         self, request: msgspec.Struct, bill: FoundBill, reason: str | None
-    ) -> tuple[Recorded, FoundBill]:
+    ) -> tuple[Done, FoundBill]:
         """Close a bill, and wait a moment for the charge of its card; raises Problem."""
         command = CloseBill(
             bill_id=bill.bill_id,
             account_id=bill.state.account_id,
             closed_by=ClosedBy.REQUEST,
-            reason=await self.seal_of(bill.state, reason or None),
+            reason=await self.seal(naming.bill_customer(bill.state.customer_id), reason or None),
         )
-        recorded = await self.execute(request, command)
-        return recorded, await self.settled(bill.bill_id)
+        done = await self.done(request, command)
+        return done, await self.settled(bill.bill_id)
 
     async def settled(self, bill_id: str) -> FoundBill:
         """The bill once its charge has an end, or as it stands when that takes too long."""
@@ -201,26 +205,8 @@ def key_of(call: Call) -> str | None:
     return call.identity.key if isinstance(call.identity, HttpIdentity) else None
 
 
-def check_customer(customer_id: str) -> str:
-    """A customer's id that can be one; raises Problem."""
-    if not re.fullmatch(_CUSTOMER, customer_id):
-        raise invalid(
-            "path:customerID", f"1 to {CUSTOMER_LETTERS_MAX} printable characters, none of them /"
-        )
-    return customer_id
-
-
 def check_surface(found: FoundBill, surface: BillSurface, customer_id: str) -> FoundBill:
     """A bill of this surface's customer; raises Problem NOT_FOUND."""
     if found.state.surface is not surface or found.state.customer_id != customer_id:
         raise Problem("NOT_FOUND", f"this customer has no bill {found.bill_id}")
     return found
-
-
-def number_of(text: str) -> msgspec.Raw:
-    """A decimal as the JSON number that it is, with all its digits."""
-    return msgspec.Raw(text.encode())
-
-
-Number = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "number"})]
-"""A JSON number that never was a float."""

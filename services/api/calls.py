@@ -68,6 +68,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         path_of = partial(_path, request)
         return await self.ledger.execute(self._envelope(command, request), path_of)
 
+    async def done(self, request: msgspec.Struct, command: Any) -> Done:
+        """The same where the answer is not told from the opening of the command's stream."""
+        path_of = partial(_path, request)
+        return await self.ledger.done(self._envelope(command, request), path_of)
+
     async def execute_group(
         self,
         request: msgspec.Struct,

@@ -10,7 +10,7 @@ from contracts.ids import BillId, LineItemId
 from contracts.inbound import Instant as SentInstant
 from contracts.money import MINOR_MAX, Currency
 from contracts.views import Instant
-from services.api.bill_calls import Number, Reason
+from services.api.bill_fields import Number, Reason
 
 
 class CreateBillRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ from domain.bill_adding import AddLineItem
 from domain.bill_making import CreateBill
 from domain.bill_states import AttentionRequired, Closed, Ending
 from domain.line_item import NewLineItem
-from services.api.bill_calls import READ_BILLS, BillCall, BillPath, key_of, number_of
+from services.api.bill_calls import READ_BILLS, BillCall, Details, key_of
+from services.api.bill_fields import BillPath, number_of
 from services.api.dated_bill_bodies import (
     AddLineItemRequest,
     Bill,
@@ -33,8 +34,8 @@ from services.api.dated_bill_bodies import (
     RetryBillRequest,
 )
 from services.api.problems import invalid
-from services.api.routes import command, done, query
-from services.bills.reading import ALL, NEWEST, FoundBill, page_of_dated
+from services.api.routes import answered, command, query
+from services.bills.reading import NEWEST, FoundBill, page_of_dated
 
 _TAG: Final = "bills"
 _CONFLICTS: Final = ("NOT_FOUND", "STATE_CONFLICT", "IDEMPOTENCY_KEY_REQUIRED")
@@ -54,7 +55,7 @@ async def create_bill(
 ) -> Response[BillAnswer]:
     """Pending until its start, then it takes line items; at its end it closes by itself."""
     bill_id = BillId(bill_call.new_id("bill"))
-    recorded = await bill_call.execute(
+    made = await bill_call.done(
         data,
         CreateBill(
             bill_id=bill_id,
@@ -67,8 +68,8 @@ async def create_bill(
             idempotency_key=key_of(bill_call),
         ),
     )
-    answer = await _answer(bill_call, await bill_call.find(bill_id))
-    return done(answer, recorded, Location=f"/v1/bills/{bill_id}")
+    answer = await _answer(bill_call, *await bill_call.look(bill_id))
+    return answered(answer, made, Location=f"/v1/bills/{bill_id}")
 
 
 @command(
@@ -84,18 +85,18 @@ async def add_line_item(
     data: JSONBody[AddLineItemRequest], bill_call: NamedDependency[BillCall], bill_id: BillPath
 ) -> Response[LineItemAnswer]:
     """Taken while the bill is active; the key names the item on this bill, for ever."""
-    found, key = await bill_call.find(bill_id), key_of(bill_call)
+    (found, keys), key = await bill_call.find_to_add(bill_id), key_of(bill_call)
     item = NewLineItem(
         line_item_id=bill_call.item_id(found.bill_id, key),
         unit_amount=_units(data.amount_cents, data.currency),
         currency=data.currency,
-        description=await bill_call.seal_of(found.state, data.description or None),
+        description=bill_call.seal_under(keys, found.state, data.description or None),
         idempotency_key=key,
         reference=data.reference_id or None,
     )
-    recorded, added = await bill_call.add(found, item, data.description, key)
-    (text,) = await bill_call.texts([added.description])
-    return done(LineItemAnswer(line_item=_line_item(added, text)), recorded)
+    done, added = await bill_call.add(found, item, data.description, key)
+    (text,) = await bill_call.texts(keys, [added.description])
+    return answered(LineItemAnswer(line_item=_line_item(added, text)), done)
 
 
 @command(
@@ -113,8 +114,8 @@ async def close_bill(
 ) -> Response[BillAnswer]:
     """With a saved card the bill is `closing` while the charge takes longer than a moment."""
     found = await bill_call.find(bill_id)
-    recorded, closed = await bill_call.close(data, found, data.reason)
-    return done(await _answer(bill_call, closed), recorded)
+    done, closed = await bill_call.close(data, found, data.reason)
+    return answered(await _answer(bill_call, closed, await bill_call.details([closed])), done)
 
 
 @command(
@@ -133,8 +134,9 @@ async def retry_bill(
     """Of a bill of any surface, once what stood against it is mended."""
     found = await bill_call.find(bill_id)
     command_ = RetryBill(bill_id=found.bill_id, account_id=found.state.account_id)
-    recorded = await bill_call.execute(RetryBillRequest(), command_)
-    return done(await _answer(bill_call, await bill_call.settled(bill_id)), recorded)
+    done = await bill_call.done(RetryBillRequest(), command_)
+    settled = await bill_call.settled(bill_id)
+    return answered(await _answer(bill_call, settled, await bill_call.details([settled])), done)
 
 
 @query(
@@ -142,7 +144,7 @@ async def retry_bill(
 )
 async def get_bill(bill_call: NamedDependency[BillCall], bill_id: BillPath) -> BillAnswer:
     """The bill as it stands, of any surface, with all its line items."""
-    return await _answer(bill_call, await bill_call.find(bill_id))
+    return await _answer(bill_call, *await bill_call.look(bill_id))
 
 
 @query("/bills", summary="List bills", scope=READ_BILLS, tag=_TAG)
@@ -159,7 +161,7 @@ async def list_bills(
     """Those that were made here, the newest first."""
     async with bill_call.reading() as connection:
         found, count = await page_of_dated(connection, bill_call.tenant, limit=limit, offset=offset)
-    bills = await _bills(bill_call, found, NEWEST)
+    bills = await _bills(bill_call, found, await bill_call.details(found, NEWEST))
     return BillsAnswer(bills=bills, total_count=count, limit=limit, offset=offset)
 
 
@@ -174,16 +176,16 @@ def _units(amount_cents: int, currency: str) -> str:
         raise invalid("$.currency", str(wrong), code="CURRENCY_UNSUPPORTED") from None
 
 
-async def _answer(call: BillCall, found: FoundBill) -> BillAnswer:
-    (bill,) = await _bills(call, [found], ALL)
+async def _answer(call: BillCall, found: FoundBill, details: Details) -> BillAnswer:
+    (bill,) = await _bills(call, [found], details)
     return BillAnswer(bill=bill)
 
 
-async def _bills(call: BillCall, found: Sequence[FoundBill], newest: int) -> tuple[Bill, ...]:
-    items = await call.items(found, newest)
+async def _bills(call: BillCall, found: Sequence[FoundBill], details: Details) -> tuple[Bill, ...]:
+    items, keys = details
     reasons = [bill.state.reason if isinstance(bill.state, Ending) else None for bill in found]
     said = [item.description for bill in found for item in items.get(bill.bill_id, ())]
-    texts = iter(await call.texts([*reasons, *said]))
+    texts = iter(await call.texts(keys, [*reasons, *said]))
     closed = [next(texts) for _ in found]
     return tuple(
         _bill(call.tenant, bill, reason, tuple(_lines(items.get(bill.bill_id, ()), texts)))

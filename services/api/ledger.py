@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from contracts.catalogue import wire_type
 from contracts.event import Event
-from contracts.ids import event_id
+from contracts.ids import event_id, split_event_id
 from contracts.private import Private
 from services.api.dependencies import Dependencies
 from services.api.names import opened, sealed
@@ -41,13 +41,27 @@ class Ledger:
         A repeat is answered from the log with what the first was answered with. `path_of` tells
         the field that a refusal is about.
         """
+        done = await self.done(envelope, path_of)
+        opening = done.opening
+        if opening is None:
+            opening = (await self.find(envelope.tenant, done.stream_id)).event
+        return Recorded(opening, done.version, done.token, done.replayed)
+
+    async def done(self, envelope: Envelope, path_of: Callable[[Refused], str]) -> Done:
+        """Execute a command whose answer is not told from its stream's opening; raises as
+        `execute` does."""
         outcome = await self._executor.execute(envelope)
         if isinstance(outcome, Refused):
             raise refusal(outcome, path_of)
-        opening = outcome.opening
-        if opening is None:
-            opening = (await self.find(envelope.tenant, outcome.stream_id)).event
-        return Recorded(opening, outcome.version, outcome.token, outcome.replayed)
+        return outcome
+
+    async def last(self, tenant: str, done: Done) -> Any:
+        """The event that a command recorded last; a repeat's is read."""
+        if done.last is not None:
+            return done.last
+        stream_id, version = split_event_id(done.token)
+        (event,) = await self.history(tenant, stream_id, range(version, version + 1))
+        return event
 
     async def execute_group(self, envelope: Envelope, path: Callable[[int], str]) -> Done:
         """Execute commands that come together; raises Problem when all are refused as one.

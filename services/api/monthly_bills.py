@@ -18,13 +18,8 @@ from domain.bill_adding import AddLineItem
 from domain.bill_making import CreateBill
 from domain.bill_states import Active, AttentionRequired, Closed, Closing, Known, Pending
 from domain.line_item import NewLineItem
-from services.api.bill_calls import (
-    READ_BILLS,
-    BillCall,
-    CustomerPath,
-    check_customer,
-    key_of,
-)
+from services.api.bill_calls import READ_BILLS, BillCall, Details, key_of
+from services.api.bill_fields import CustomerPath, check_customer
 from services.api.monthly_bill_bodies import (
     MONTH_LETTERS,
     AddMonthlyItemRequest,
@@ -40,8 +35,8 @@ from services.api.monthly_bill_bodies import (
 )
 from services.api.parameters import MONTH
 from services.api.problems import Problem, invalid
-from services.api.routes import command, done, query
-from services.bills.reading import ALL, NEWEST, FoundBill, read_bills
+from services.api.routes import answered, command, query
+from services.bills.reading import NEWEST, FoundBill, read_bills
 
 _ROOT: Final = "/api/v1/customers/{customer_id:str}/bills"
 _TAG: Final = "monthly bills"
@@ -101,7 +96,7 @@ async def create_monthly_bill(
     check_customer(customer_id)
     tenant, month = bill_call.tenant, data.billing_period
     bill_id = naming.monthly_bill_id(tenant, customer_id, month)
-    recorded = await bill_call.execute(
+    made = await bill_call.done(
         data,
         CreateBill(
             bill_id=bill_id,
@@ -114,8 +109,8 @@ async def create_monthly_bill(
         ),
     )
     location = f"/api/v1/customers/{quote(customer_id, safe='')}/bills/{month}"
-    answer = await _answer(bill_call, await bill_call.find(bill_id))
-    return done(answer, recorded, Location=location)
+    answer = await _answer(bill_call, *await bill_call.look(bill_id))
+    return answered(answer, made, Location=location)
 
 
 @command(
@@ -143,19 +138,18 @@ async def add_monthly_item(
             "IDEMPOTENCY_KEY_REQUIRED",
             "send an IdempotencyKey of your own, so that a repeat does not add it twice",
         )
-    found = await _find(bill_call, customer_id, period)
+    found, keys = await bill_call.find_to_add(*_named_by(bill_call, customer_id, period))
     _check_amount(data.amount, found.state.currency)
     item = NewLineItem(
         line_item_id=bill_call.item_id(found.bill_id, key),
         unit_amount=data.amount,
         currency=found.state.currency,
-        description=await bill_call.seal_of(found.state, data.description),
+        description=bill_call.seal_under(keys, found.state, data.description),
         idempotency_key=key,
     )
     with _named(found.bill_id, _name(customer_id, period)):
-        recorded, _ = await bill_call.add(found, item, data.description, key)
-    answer = await _answer(bill_call, await bill_call.find(found.bill_id), NEWEST)
-    return done(answer, recorded)
+        added, _ = await bill_call.add(found, item, data.description, key)
+    return answered(await _answer(bill_call, *await bill_call.look(found.bill_id, NEWEST)), added)
 
 
 @command(
@@ -173,8 +167,9 @@ async def close_monthly_bill(
     """Closes once. With a saved card it is `PENDING` while the charge takes its time."""
     found = await _find(bill_call, customer_id, period)
     with _named(found.bill_id, _name(customer_id, period)):
-        recorded, closed = await bill_call.close(CloseMonthlyBillRequest(), found, None)
-    return done(await _answer(bill_call, closed, NEWEST), recorded)
+        done, closed = await bill_call.close(CloseMonthlyBillRequest(), found, None)
+    details = await bill_call.details([closed], NEWEST)
+    return answered(await _answer(bill_call, closed, details), done)
 
 
 @query(
@@ -188,7 +183,8 @@ async def get_monthly_bill(
     bill_call: NamedDependency[BillCall], customer_id: CustomerPath, period: PeriodPath
 ) -> MonthlyBill:
     """The bill as it stands, with all its line items."""
-    return await _answer(bill_call, await _find(bill_call, customer_id, period))
+    found = await _find(bill_call, customer_id, period)
+    return await _answer(bill_call, found, await bill_call.details([found]))
 
 
 @query(
@@ -224,13 +220,17 @@ async def list_monthly_bills(
 
 
 async def _find(call: BillCall, customer_id: str, month: str) -> FoundBill:
+    return await call.find(*_named_by(call, customer_id, month))
+
+
+def _named_by(call: BillCall, customer_id: str, month: str) -> tuple[str, str]:
+    """The id of a bill, and what this surface calls it; raises Problem."""
     check_customer(customer_id)
     try:
         msgspec.convert(month, Month)
     except msgspec.ValidationError:
         raise invalid("path:period", "a calendar month, such as 2025-09") from None
-    bill_id = naming.monthly_bill_id(call.tenant, customer_id, month)
-    return await call.find(bill_id, _name(customer_id, month))
+    return naming.monthly_bill_id(call.tenant, customer_id, month), _name(customer_id, month)
 
 
 def _check_amount(amount: str, currency: str) -> None:
@@ -254,10 +254,10 @@ def _name(customer_id: str, month: str | None) -> str:
     return f"bill/{customer_id}/{month}"
 
 
-async def _answer(call: BillCall, found: FoundBill, newest: int = ALL) -> MonthlyBill:
+async def _answer(call: BillCall, found: FoundBill, details: Details) -> MonthlyBill:
     bill = found.state
-    items = (await call.items([found], newest)).get(found.bill_id, [])
-    texts = await call.texts([item.description for item in items])
+    items = details.items.get(found.bill_id, [])
+    texts = await call.texts(details.keys, [item.description for item in items])
     return MonthlyBill(
         id=_name(bill.customer_id, bill.month),
         customer_id=bill.customer_id,

@@ -9,7 +9,7 @@ import structlog
 
 from contracts.private import Private
 from services.api.outage import outage_as_problem
-from services.sealing import Unsealable, find_keys, make_keys, open_sealed, seal
+from services.sealing import Keys, Unsealable, find_keys, make_keys, open_sealed, seal
 
 _AT_ONCE: Final = 200
 """How many are opened before others are answered: a bill may have 50,000."""
@@ -34,6 +34,11 @@ async def opened(
         return [None] * len(privates)
     with outage_as_problem():
         keys = await find_keys(pool, tenant, subjects)
+    return await open_all(keys, tenant, privates)
+
+
+async def open_all(keys: Keys, tenant: str, privates: Sequence[Private | None]) -> list[str | None]:
+    """The same with keys that were read already."""
     texts: list[str | None] = []
     for at in range(0, len(privates), _AT_ONCE):
         if at:
@@ -43,7 +48,7 @@ async def opened(
     return texts
 
 
-def _text(keys: dict[str, bytes], tenant: str, private: Private) -> str | None:
+def _text(keys: Keys, tenant: str, private: Private) -> str | None:
     try:
         return open_sealed(keys, tenant, private)
     except Unsealable as unsealable:

@@ -11,7 +11,7 @@ from contracts.ids import BillId, LineItemId, PeriodId
 from contracts.money import Currency
 from contracts.views import Instant
 from domain.period import DAYS_MAX
-from services.api.bill_calls import CustomerId, Number, Reason
+from services.api.bill_fields import CustomerId, Number, Reason
 
 
 class PeriodBillStatus(StrEnum):

@@ -6,7 +6,7 @@ Amounts are JSON numbers, exact both ways: they are read from the body's own dig
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from litestar import Response
@@ -24,16 +24,8 @@ from domain.bill_making import CreateBill
 from domain.bill_states import Closed, Ending
 from domain.line_item import NewLineItem
 from domain.period import ClosePeriod, StartPeriod
-from services.api.bill_calls import (
-    READ_BILLS,
-    BillCall,
-    BillPath,
-    CustomerPath,
-    check_customer,
-    check_surface,
-    key_of,
-    number_of,
-)
+from services.api.bill_calls import READ_BILLS, BillCall, Details, check_surface, key_of
+from services.api.bill_fields import BillPath, CustomerPath, check_customer, number_of
 from services.api.period_bill_bodies import (
     AddedPeriodItem,
     AddPeriodItemRequest,
@@ -53,9 +45,9 @@ from services.api.period_bill_bodies import (
     StartPeriodRequest,
 )
 from services.api.problems import Problem, invalid
-from services.api.routes import command, done, query
+from services.api.routes import answered, command, query
 from services.bills.closing import close_open_bills
-from services.bills.reading import ALL, NEWEST, FoundBill, read_bills
+from services.bills.reading import NEWEST, FoundBill, read_bills
 from services.execute.envelope import Refused
 
 _TAG: Final = "billing periods"
@@ -77,7 +69,7 @@ async def start_period(
 ) -> Response[StartedPeriod]:
     """One of a customer runs at a time; its end closes the bills in it."""
     stream_id = naming.periods_id(bill_call.tenant, data.customer_id)
-    recorded = await bill_call.execute(
+    done = await bill_call.done(
         data,
         StartPeriod(
             stream_id=stream_id,
@@ -86,7 +78,7 @@ async def start_period(
             days=data.billing_period_days,
         ),
     )
-    started = await _event_at(bill_call, stream_id, recorded.token)
+    started = await bill_call.ledger.last(bill_call.tenant, done)
     assert isinstance(started, PeriodStarted), "what the command recorded last"
     period = StartedPeriod(
         period_id=started.period_id,
@@ -96,7 +88,7 @@ async def start_period(
         started_at=started.started_at,
         ends_at=started.ends_at,
     )
-    return done(period, recorded)
+    return answered(period, done)
 
 
 @command(
@@ -114,7 +106,7 @@ async def create_period_bill(
     """Any number of bills may be in a period."""
     tenant = bill_call.tenant
     bill_id = BillId(bill_call.new_id("bill"))
-    recorded = await bill_call.execute(
+    done = await bill_call.done(
         data,
         CreateBill(
             bill_id=bill_id,
@@ -126,9 +118,9 @@ async def create_period_bill(
             idempotency_key=key_of(bill_call),
         ),
     )
-    made = BillId(recorded.token.rpartition("-")[0])
+    made = BillId(done.token.rpartition("-")[0])
     answer = CreatedPeriodBill(bill_id=made, workflow_id=f"bill/{tenant}/{made}")
-    return done(answer, recorded)
+    return answered(answer, done)
 
 
 @command(
@@ -147,19 +139,20 @@ async def add_period_item(
     bill_id: BillPath,
 ) -> Response[AddedPeriodItem]:
     """Counts amount x quantity x rate x accrual factor, rounded once."""
-    found, key = await _find(bill_call, customer_id, bill_id), key_of(bill_call)
+    (found, keys), key = await bill_call.find_to_add(bill_id), key_of(bill_call)
+    _check(found, customer_id)
     item = NewLineItem(
         line_item_id=bill_call.item_id(found.bill_id, key),
         unit_amount=_decimal(data.amount),
         currency=data.currency,
         quantity=data.quantity,
-        description=await bill_call.seal_of(found.state, data.description),
+        description=bill_call.seal_under(keys, found.state, data.description),
         idempotency_key=key,
     )
-    recorded, added = await bill_call.add(found, item, data.description, key)
-    bill = await _answer(bill_call, await bill_call.find(bill_id), NEWEST)
-    (text,) = await bill_call.texts([added.description])
-    return done(AddedPeriodItem(line_item=_item(added, text), bill=bill), recorded)
+    done, added = await bill_call.add(found, item, data.description, key)
+    bill = await _answer(bill_call, *await bill_call.look(bill_id, NEWEST))
+    (text,) = await bill_call.texts(keys, [added.description])
+    return answered(AddedPeriodItem(line_item=_item(added, text), bill=bill), done)
 
 
 @command(
@@ -179,15 +172,15 @@ async def close_period_bill(
 ) -> Response[ClosedPeriodBill]:
     """Nothing is added to it any more."""
     found = await _find(bill_call, customer_id, bill_id)
-    recorded, closed = await bill_call.close(data, found, data.reason)
-    bill = await _answer(bill_call, closed, NEWEST)
+    done, closed = await bill_call.close(data, found, data.reason)
+    bill = await _answer(bill_call, closed, await bill_call.details([closed], NEWEST))
     answer = ClosedPeriodBill(
         bill=bill,
         total_amount=bill.total_amount,
         total_items=closed.state.item_count,
         closed_at=bill.closed_at,
     )
-    return done(answer, recorded)
+    return answered(answer, done)
 
 
 @command(
@@ -207,8 +200,8 @@ async def close_period(
     check_customer(customer_id)
     stream_id = naming.periods_id(bill_call.tenant, customer_id)
     command_ = ClosePeriod(stream_id=stream_id, closed_by=ClosedBy.REQUEST)
-    recorded = await bill_call.execute(ClosePeriodRequest(), command_)
-    closed = await _event_at(bill_call, stream_id, recorded.token)
+    done = await bill_call.done(ClosePeriodRequest(), command_)
+    closed = await bill_call.ledger.last(bill_call.tenant, done)
     outcomes = await close_open_bills(
         bill_call.dependencies.executor,
         bill_call.dependencies.writer,
@@ -226,7 +219,7 @@ async def close_period(
             " are busy, close by themselves in a moment",
         )
     answer = ClosedPeriod(period_id=closed.period_id, customer_id=customer_id)
-    return done(answer, recorded)
+    return answered(answer, done)
 
 
 @command(
@@ -249,7 +242,7 @@ async def list_period_bills(
     async with bill_call.reading() as connection:
         found = await read_bills(connection, bill_call.tenant, BillSurface.PERIODS, customer_id)
     listed = [bill for bill in found if data.status in (None, _status(bill))]
-    bills = await _answers(bill_call, listed, NEWEST)
+    bills = await _answers(bill_call, listed, await bill_call.details(listed, NEWEST))
     return PeriodBillsAnswer(bills=bills, total=number_of(_sum(listed)))
 
 
@@ -264,20 +257,18 @@ async def get_period_bill(
     bill_call: NamedDependency[BillCall], customer_id: CustomerPath, bill_id: BillPath
 ) -> PeriodBillAnswer:
     """The bill as it stands, with all its line items."""
-    found = await _find(bill_call, customer_id, bill_id)
-    return PeriodBillAnswer(bill=await _answer(bill_call, found))
+    found, details = await bill_call.look(bill_id)
+    _check(found, customer_id)
+    return PeriodBillAnswer(bill=await _answer(bill_call, found, details))
 
 
 async def _find(call: BillCall, customer_id: str, bill_id: str) -> FoundBill:
-    found = await call.find(bill_id)
+    return _check(await call.find(bill_id), customer_id)
+
+
+def _check(found: FoundBill, customer_id: str) -> FoundBill:
+    """A bill of this customer; raises Problem."""
     return check_surface(found, BillSurface.PERIODS, check_customer(customer_id))
-
-
-async def _event_at(call: BillCall, stream_id: str, token: str) -> Any:
-    """The last event of a command, which a repeat is answered with, too."""
-    version = int(token.rpartition("-")[2])
-    (event,) = await call.ledger.history(call.tenant, stream_id, range(version, version + 1))
-    return event
 
 
 def _decimal(number: msgspec.Raw) -> str:
@@ -298,18 +289,18 @@ def _status(bill: FoundBill) -> PeriodBillStatus:
     return PeriodBillStatus.CLOSED if is_closed else PeriodBillStatus.OPEN
 
 
-async def _answer(call: BillCall, found: FoundBill, newest: int = ALL) -> PeriodBill:
-    (bill,) = await _answers(call, [found], newest)
+async def _answer(call: BillCall, found: FoundBill, details: Details) -> PeriodBill:
+    (bill,) = await _answers(call, [found], details)
     return bill
 
 
 async def _answers(
-    call: BillCall, found: Sequence[FoundBill], newest: int
+    call: BillCall, found: Sequence[FoundBill], details: Details
 ) -> tuple[PeriodBill, ...]:
-    items = await call.items(found, newest)
+    items, keys = details
     reasons = [bill.state.reason if isinstance(bill.state, Ending) else None for bill in found]
     said = [item.description for bill in found for item in items.get(bill.bill_id, ())]
-    texts = iter(await call.texts([*reasons, *said]))
+    texts = iter(await call.texts(keys, [*reasons, *said]))
     closed = [next(texts) for _ in found]
     return tuple(
         _bill(bill, reason, [_item(item, next(texts)) for item in items.get(bill.bill_id, ())])

@@ -21,6 +21,7 @@ from services.api.modules import MODULE
 from services.api.problems import PROBLEM_JSON, Problem, ProblemDetails
 from services.api.reading import PROJECTIONS
 from services.commands import BY_COMMAND
+from services.execute.envelope import Done
 from services.licences import Module
 
 Route = Callable[[Callable[..., Any]], HTTPRouteHandler]
@@ -190,12 +191,12 @@ def created(
     )
 
 
-def done(answer: Any, recorded: Recorded, **headers: str) -> Response[Any]:
+def answered(answer: Any, done: Done, **headers: str) -> Response[Any]:
     """What the route answers with, under its own status; a repeat says that it is one."""
-    return Response(answer, headers=headers | _replay(recorded))
+    return Response(answer, headers=headers | _replay(done))
 
 
-def _replay(recorded: Recorded) -> dict[str, str]:
+def _replay(recorded: Recorded | Done) -> dict[str, str]:
     return {"Idempotency-Replayed": "true"} if recorded.replayed else {}
 
 

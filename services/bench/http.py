@@ -11,7 +11,9 @@ import msgspec
 
 from services.bench import visits, workload
 from services.bench.figures import Figure
+from services.bench.http_bills import bench_items
 from services.bench.http_load import Came, Load
+from services.bench.http_run import figures_of, run
 from services.bench.projector import projected
 from services.bench.workload import CODES, CURRENCY, FACILITY, SERVICE_ON
 from services.embedded.ports import choose_ports
@@ -77,6 +79,7 @@ async def bench_http(stack: EmbeddedStack, *, seconds: float) -> list[Figure]:
     figures = [Figure(name="bare handler, 64 clients", value=bare.per_second, unit="req/s")]
     async with _api(url, stack, ports["api"]):
         figures += await _commands(ports["api"], seconds, bare)
+        figures += await bench_items(ports["api"], seconds)
     async with (
         projected(url, _QUERIED_EVENTS) as (of_visits, _),
         _api(of_visits, stack, ports["api"]),
@@ -145,29 +148,6 @@ async def _queries(port: int, seconds: float) -> list[Figure]:
         )
         figures += figures_of(f"GET {name}, {CLIENTS[-1]} clients", await run(load, 200))
     return figures
-
-
-def figures_of(name: str, came: Came) -> list[Figure]:
-    """The rate and two waiting times of a load."""
-    return [
-        Figure(name=name, value=came.per_second, unit="req/s"),
-        Figure(name=f"{name}, p50", value=came.p50_seconds * 1000, unit="ms"),
-        Figure(name=f"{name}, p99", value=came.p99_seconds * 1000, unit="ms"),
-    ]
-
-
-async def run(load: Load, expected: int) -> Came:
-    """Run a load in a process of its own; raises RuntimeError for any other status."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.bench.http_load"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    answer, _ = await process.communicate(msgspec.json.encode(load))
-    came = msgspec.json.decode(answer, type=Came)
-    if set(came.statuses) != {expected}:
-        raise RuntimeError(f"{load.paths[0]} answered {came.statuses}, not {expected} alone")
-    return came
 
 
 @asynccontextmanager

@@ -124,12 +124,13 @@ class Decisions:
             version = book.versions[stream_id]
             return Done(stream_id=stream_id, version=version, token=event_id(stream_id, version))
         is_new = stream_id not in book.versions
-        last = self._take(envelope, decided)
+        token = self._take(envelope, decided)
         return Done(
             stream_id=stream_id,
             version=book.versions[stream_id],
-            token=last,
+            token=token,
             opening=decided[0][1] if is_new and decided[0][0] == stream_id else None,
+            last=decided[-1][1],
         )
 
     def _take(self, envelope: Envelope, decided: Decision) -> str:

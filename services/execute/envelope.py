@@ -68,6 +68,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     opening: Event | None = None
     """The event that the stream begins with, when this command made it just now."""
+    last: Event | None = None
+    """The event that the token names, when this command recorded it just now."""
     items: "tuple[Done | Refused, ...]" = ()
     """Of a group, what became of each command, in order."""
 
