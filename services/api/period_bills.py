@@ -52,6 +52,8 @@ from services.execute.envelope import Refused
 
 _TAG: Final = "billing periods"
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
+_LISTED_ITEMS_MAX: Final = 10_000
+"""How many line items a list has at most, whoever has thousands of bills; one of each is shown."""
 _NO_PERIOD: Final = ("NOT_FOUND", "STATE_CONFLICT")
 
 
@@ -242,7 +244,8 @@ async def list_period_bills(
     async with bill_call.reading() as connection:
         found = await read_bills(connection, bill_call.tenant, BillSurface.PERIODS, customer_id)
     listed = [bill for bill in found if data.status in (None, _status(bill))]
-    bills = await _answers(bill_call, listed, await bill_call.details(listed, NEWEST))
+    newest = max(1, min(NEWEST, _LISTED_ITEMS_MAX // max(1, len(listed))))
+    bills = await _answers(bill_call, listed, await bill_call.details(listed, newest))
     return PeriodBillsAnswer(bills=bills, total=number_of(_sum(listed)))
 
 

@@ -7,6 +7,7 @@ import httpx
 import msgspec
 import pytest
 
+from services.api import period_bills
 from tests.fixtures.http_api import Api
 
 exact = msgspec.json.Decoder(
@@ -147,6 +148,20 @@ async def test_a_customers_bills_are_listed_without_a_body(api: Api) -> None:
     bill_id = await bill_of(api)
     listed = await api.client.post("/bills/listBills/cust-1")
     assert [bill["id"] for bill in listed.json()["bills"]] == [bill_id]
+
+
+async def test_a_list_shows_so_many_items_at_most_and_counts_all(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(period_bills, "_LISTED_ITEMS_MAX", 4)
+    ids = [await bill_of(api), (await make(api)).json()["bill_id"]]
+    for bill_id in ids:
+        for _ in range(3):
+            assert (await add(api, bill_id)).status_code == 200
+    listed = (await api.client.post("/bills/listBills/cust-1")).json()
+    assert [len(bill["items"]) for bill in listed["bills"]] == [2, 2]
+    assert [bill["item_count"] for bill in listed["bills"]] == [3, 3]
+    assert listed["total"] == 63
 
 
 async def test_a_key_names_an_amount_however_it_is_written(api: Api) -> None:
