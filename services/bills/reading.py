@@ -32,7 +32,7 @@ _HEADS: Final = (
 )
 _COUNT: Final = (
     "SELECT count(*) FROM daybook.claims WHERE tenant = $1 AND kind = 'bill'"
-    ' AND key COLLATE "C" >= $2 AND key COLLATE "C" < $3'
+    " AND key >= $2 AND key < $3"
 )
 _BILLS: Final = _sql("bills_of_customer")
 _PAGE: Final = _sql("page_of_bills")

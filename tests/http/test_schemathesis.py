@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from services.access.bearer import Verifier
 from services.access.scopes import ALL_SCOPES
 from services.api.app import routes_app
@@ -32,6 +34,7 @@ _ENVIRONMENT: Final = {
 _ALL: Final = " ".join(sorted(ALL_SCOPES))
 
 
+@pytest.mark.timeout(600)  # it asks thousands of questions: on a busy machine that takes its time
 async def test_the_whole_document_is_asked_and_nothing_is_found(
     database: Database, tmp_path: Path
 ) -> None:

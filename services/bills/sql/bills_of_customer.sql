@@ -8,5 +8,5 @@ SELECT c.stream_id, h.version, h.state
         WHERE (s.tenant, s.stream_id) = (c.tenant, c.stream_id)
         LIMIT 1) h
  WHERE c.tenant = $1 AND c.kind = 'bill'
-   AND c.key COLLATE "C" >= $2 AND c.key COLLATE "C" < $3
- ORDER BY c.key COLLATE "C"
+   AND c.key >= $2 AND c.key < $3
+ ORDER BY c.key

@@ -4,11 +4,11 @@ SELECT c.stream_id, h.version, h.state
   FROM (SELECT k.tenant, k.stream_id, k.key
           FROM daybook.claims k
          WHERE k.tenant = $1 AND k.kind = 'bill'
-           AND k.key COLLATE "C" >= $2 AND k.key COLLATE "C" < $3
-         ORDER BY k.key COLLATE "C" DESC LIMIT $4 OFFSET $5) c
+           AND k.key >= $2 AND k.key < $3
+         ORDER BY k.key DESC LIMIT $4 OFFSET $5) c
  CROSS JOIN LATERAL (
        SELECT s.version, s.state
          FROM daybook.stream_heads s
         WHERE (s.tenant, s.stream_id) = (c.tenant, c.stream_id)
         LIMIT 1) h
- ORDER BY c.key COLLATE "C" DESC
+ ORDER BY c.key DESC
