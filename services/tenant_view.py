@@ -11,8 +11,15 @@ from asyncpg.pool import PoolConnectionProxy
 async def tenant_view(
     pool: asyncpg.Pool, *tenants: str, readonly: bool = False
 ) -> AsyncIterator[PoolConnectionProxy]:
-    """A transaction that sees these tenants, and may do to them what the pool's role may."""
-    async with pool.acquire() as connection, connection.transaction(readonly=readonly):
+    """A transaction that sees these tenants, and may do to them what the pool's role may.
+
+    All that is read in a `readonly` one is of one moment.
+    """
+    isolation = "repeatable_read" if readonly else None
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation=isolation, readonly=readonly),
+    ):
         await connection.execute(
             "SELECT set_config('daybook.tenants', $1, true)", ",".join(tenants)
         )

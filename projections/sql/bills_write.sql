@@ -28,8 +28,9 @@ WITH changed AS (
            closed_by = coalesce(c.closed_by, b.closed_by),
            item_count = b.item_count + c.item_count,
            total_minor = b.total_minor + c.total_minor,
-           invoice_id = coalesce(c.invoice_id, b.invoice_id),
-           payment_id = coalesce(c.payment_id, b.payment_id),
+           -- Of the last closing, which has none where the one before had one.
+           invoice_id = CASE WHEN c.closed_by IS NULL THEN b.invoice_id ELSE c.invoice_id END,
+           payment_id = CASE WHEN c.closed_by IS NULL THEN b.payment_id ELSE c.payment_id END,
            code = coalesce(c.code, b.code),
            detail = coalesce(c.detail, b.detail),
            version = c.version,

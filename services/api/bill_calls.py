@@ -81,10 +81,12 @@ class BillCall(Call, frozen=True, kw_only=True):
         async with self.reading() as connection:
             return await self._details(connection, bills, newest)
 
-    async def look(self, bill_id: str, newest: int = ALL) -> tuple[FoundBill, Details]:
+    async def look(
+        self, bill_id: str, newest: int = ALL, what: str = ""
+    ) -> tuple[FoundBill, Details]:
         """A bill as it stands now, with its details; raises Problem NOT_FOUND."""
         async with self.reading() as connection:
-            found = await self._find(connection, bill_id)
+            found = await self._find(connection, bill_id, what)
             return found, await self._details(connection, [found], newest)
 
     async def texts(self, keys: Keys, privates: Sequence[Private | None]) -> list[str]:

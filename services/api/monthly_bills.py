@@ -183,8 +183,8 @@ async def get_monthly_bill(
     bill_call: NamedDependency[BillCall], customer_id: CustomerPath, period: PeriodPath
 ) -> MonthlyBill:
     """The bill as it stands, with all its line items."""
-    found = await _find(bill_call, customer_id, period)
-    return await _answer(bill_call, found, await bill_call.details([found]))
+    bill_id, name = _named_by(bill_call, customer_id, period)
+    return await _answer(bill_call, *await bill_call.look(bill_id, what=name))
 
 
 @query(

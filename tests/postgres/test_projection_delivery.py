@@ -10,11 +10,14 @@ from projections.builds import drop_build
 from projections.follow import LogIncomplete
 from projections.projection import REGISTRY, projection_named
 from projections.recorded import Recorded
+from tests.fixtures.bill_history import of_bills
+from tests.fixtures.corrected_history import corrected
 from tests.fixtures.ledger_history import history
 from tests.fixtures.read_models import Contents, ReadModels
 
 LOG = history(7, 160)
 END = len(LOG)
+LOGS = (LOG, corrected(), of_bills())
 PAYMENTS = projection_named("payments")
 
 slices = st.tuples(st.integers(0, END - 1), st.integers(1, 60), st.booleans())
@@ -58,6 +61,21 @@ async def test_gaps_doubles_and_disorder_end_in_the_same_tables(
         assert await read_models.contents(build) == in_order[projection.name]
         async with read_models.pool.acquire() as connection:
             await drop_build(connection, build)
+
+
+@pytest.mark.parametrize("log", LOGS, ids=["first", "corrected", "bills"])
+async def test_where_batches_are_cut_changes_nothing(
+    read_models: ReadModels, log: Sequence[Recorded]
+) -> None:
+    await read_models.write_log(log)
+    await read_models.catch_up(len(log))
+    for projection in REGISTRY:
+        at_once = await read_models.contents(await read_models.live(projection))
+        build = await read_models.beside(projection)
+        async with read_models.follower(projection, build) as follower:
+            for each in log:
+                await follower.receive([each])
+        assert await read_models.contents(build) == at_once, projection.name
 
 
 async def test_what_comes_again_is_dropped_and_what_is_missing_is_read_from_postgres(
