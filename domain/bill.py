@@ -150,8 +150,8 @@ def _finalise(
         case RetryBill(), AttentionRequired():
             frozen = _frozen(command.bill_id, bill, attempt=bill.attempt + 1)
             return close(frozen, ClosedBy.RETRY, bill.reason, command.due_days, book)
-        case RetryBill(), Ending(closed_by=ClosedBy.RETRY):
-            return []
+        case RetryBill(), Closing(closed_by=ClosedBy.RETRY):
+            return []  # It is under way.
         case _:
             raise _not_open(command.bill_id, bill)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Final
 
 from relay.connection import OUR_INBOX, BusError, Client, connect, report
@@ -11,6 +12,7 @@ from services.cannot_run import CannotRun
 from services.embedded.addresses import without_passwords
 
 _TEMPORAL_SECONDS_MAX: Final = 1.0
+_TEMPORAL_PATIENCE: Final = timedelta(seconds=_TEMPORAL_SECONDS_MAX)
 BUS_SECONDS_MAX: Final = 5.0
 """Patience of a command that somebody waits for; processes wait for NATS as long as it takes."""
 
@@ -60,14 +62,17 @@ async def reach_bus(
 
 
 async def temporal_away(address: str | None) -> str | None:
-    """Why Temporal is not reached, None where it is: whether its port answers, no more."""
+    """Why Temporal does not serve, None where it does: it is asked, since the port of a server that
+    hangs is open."""
     if address is None:
         return "there is no Temporal"
-    host, _, port = address.rpartition(":")
+    # Only who asks loads it: it takes a second, and tens of megabytes.
+    from temporalio.service import ConnectConfig, RPCError, ServiceClient
+
+    client = await ServiceClient.connect(ConnectConfig(target_host=address, lazy=True))
     try:
         async with asyncio.timeout(_TEMPORAL_SECONDS_MAX):
-            _, writer = await asyncio.open_connection(host, int(port))
-    except (OSError, TimeoutError, ValueError) as away:
+            serves = await client.check_health(timeout=_TEMPORAL_PATIENCE)
+    except (RPCError, RuntimeError, TimeoutError) as away:
         return f"Temporal at {address} does not answer: {away or 'in time'}"
-    writer.close()
-    return None
+    return None if serves else f"Temporal at {address} does not serve"

@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+
+_Isolation: TypeAlias = Literal["repeatable_read"] | None
 
 
 @asynccontextmanager
@@ -15,7 +18,7 @@ async def tenant_view(
 
     All that is read in a `readonly` one is of one moment.
     """
-    isolation = "repeatable_read" if readonly else None
+    isolation: _Isolation = "repeatable_read" if readonly else None
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation=isolation, readonly=readonly),

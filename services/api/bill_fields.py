@@ -43,7 +43,8 @@ Reason = Annotated[str, Meta(max_length=255, description="kept sealed under the 
 
 def check_customer(customer_id: str) -> str:
     """A customer's id that can be one; raises Problem."""
-    if not re.fullmatch(_CUSTOMER, customer_id):
+    # What was no UTF-8 in the path: another name would be the same customer.
+    if not re.fullmatch(_CUSTOMER, customer_id) or "\ufffd" in customer_id:
         raise invalid(
             "path:customerID", f"1 to {CUSTOMER_LETTERS_MAX} printable characters, none of them /"
         )

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from contracts.bill_views import BillStatus
+from contracts.calendar import check_day
 from contracts.ids import BillId, LineItemId
 from contracts.inbound import Instant as SentInstant
 from contracts.money import MINOR_MAX, Currency
@@ -19,6 +20,11 @@ class CreateBillRequest(msgspec.Struct, frozen=True, kw_only=True):
     currency: Currency
     start_time: Annotated[SentInstant | None, Meta(description="null: now; not in the past")] = None
     end_time: Annotated[SentInstant, Meta(description="after the start, in the future")]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for years that billing does not know."""
+        check_day("start_time", self.start_time)
+        check_day("end_time", self.end_time)
 
 
 class AddLineItemRequest(msgspec.Struct, frozen=True, kw_only=True):

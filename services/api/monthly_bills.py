@@ -1,5 +1,6 @@
 """Bills of calendar months: `/api/v1/customers/…/bills`, as existing clients speak it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
@@ -96,18 +97,19 @@ async def create_monthly_bill(
     check_customer(customer_id)
     tenant, month = bill_call.tenant, data.billing_period
     bill_id = naming.monthly_bill_id(tenant, customer_id, month)
-    made = await bill_call.done(
-        data,
-        CreateBill(
-            bill_id=bill_id,
-            account_id=naming.bill_account_id(tenant, customer_id, data.currency),
-            customer_id=customer_id,
-            surface=BillSurface.MONTHLY,
-            currency=data.currency,
-            month=month,
-            idempotency_key=key_of(bill_call),
-        ),
-    )
+    with _named(bill_id, _name(customer_id, month)):
+        made = await bill_call.done(
+            data,
+            CreateBill(
+                bill_id=bill_id,
+                account_id=naming.bill_account_id(tenant, customer_id, data.currency),
+                customer_id=customer_id,
+                surface=BillSurface.MONTHLY,
+                currency=data.currency,
+                month=month,
+                idempotency_key=key_of(bill_call),
+            ),
+        )
     location = f"/api/v1/customers/{quote(customer_id, safe='')}/bills/{month}"
     answer = await _answer(bill_call, *await bill_call.look(bill_id))
     return answered(answer, made, Location=location)
@@ -246,7 +248,7 @@ def _named(bill_id: str, name: str) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        problem.detail = problem.detail.replace(f"bill {bill_id}", name)
+        problem.detail = re.sub(rf"(bill )?\b{bill_id}\b", name, problem.detail)
         raise
 
 

@@ -55,9 +55,9 @@ class BillLifecycle:
         self._items.append(item)
 
     @workflow.signal
-    def close_bill(self, asked: CloseAsked) -> None:
-        """Close the bill before its end."""
-        self._close = asked
+    def close_bill(self, asked: CloseAsked | None = None) -> None:
+        """Close the bill before its end; nothing need be said about it."""
+        self._close = asked or CloseAsked()
 
     @workflow.signal
     def totals_changed(self) -> None:

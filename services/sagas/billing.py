@@ -64,12 +64,13 @@ class Billing:
         async with tenant_view(self._pool, work.tenant) as connection:
             zone = (await read_calendar(connection)).zone()
             is_over = await _is_period_over(connection, work.tenant, bill)
-        begins = bill.starts_at.astimezone(zone)
+        # A month stays what it was made for, also where the tenant has moved its time zone.
+        begins = bill.month or f"{bill.starts_at.astimezone(zone):%Y-%m}"
         return BillStanding(
             status=BillStatus(str(type(bill).__struct_config__.tag)),
             customer_id=bill.customer_id,
             currency=bill.currency,
-            month_number=begins.year * 100 + begins.month,
+            month_number=int(begins.replace("-", "")),
             item_count=bill.item_count,
             total_minor=bill.total_minor,
             starts_at=bill.starts_at,

@@ -37,6 +37,7 @@ from services.sagas.pulse import PULSE
 from services.sagas.refunding import Refunding
 from services.sagas.schedules import keep_schedules
 from services.sagas.search_attributes import keep_search_attributes
+from services.sagas.signals import FittingSignals
 from services.sagas.starting import TASK_QUEUE, Starting
 from services.sagas.statement_run import StatementsOfFacility
 from services.sagas.table import SAGAS
@@ -157,6 +158,7 @@ def make_worker(
         workflows=WORKFLOWS,
         activities=(*ledger_activities(executor, pool, reporter), *outside),
         workflow_runner=RUNNER,
+        interceptors=[FittingSignals()],
         max_concurrent_activities=ACTIVITIES_MAX,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
         max_cached_workflows=CACHED_WORKFLOWS_MAX,

@@ -8,7 +8,7 @@ from contracts.private import Private
 from domain import naming
 from domain.bill import FinishBill
 from domain.card import CompleteCardPayment, FailCardPayment
-from domain.payment_method import SavePaymentMethod
+from domain.payment_method import RemovePaymentMethod, SavePaymentMethod
 from services.audit.verify import verify
 from services.execute.envelope import Done
 from tests.fixtures.http_api import Api
@@ -92,6 +92,22 @@ async def test_a_declined_card_is_an_error_that_a_retry_mends(api: Api) -> None:
     assert (retried.status_code, retried.json()["bill"]["status"]) == (200, "closing")
     missing = await api.client.post(f"/v1/bills/{bill_id}/retry")
     assert missing.json()["code"] == "IDEMPOTENCY_KEY_REQUIRED"
+
+
+async def test_the_audit_agrees_with_a_bill_that_is_closed_without_its_card(api: Api) -> None:
+    bill_id, account_id = await charged_bill(api)
+    payment_id = naming.bill_payment_id(bill_id, 1)
+    fail = FailCardPayment(payment_id=payment_id, code="card_declined", account_id=account_id)
+    finish = FinishBill(bill_id=bill_id, account_id=account_id, payment_id=payment_id)
+    await execute(api, fail, finish)
+    await api.catch_up()
+    card = PaymentMethodId(derive("pmt", account_id))
+    await execute(api, RemovePaymentMethod(payment_method_id=card, account_id=account_id))
+    retried = await api.post(f"/v1/bills/{bill_id}/retry", {}, key="r-1")
+    assert retried.json()["bill"]["status"] == "closed"
+    await api.catch_up()
+    report = await verify(await api.database.pool("daybook_auditor", 2))
+    assert report.findings == ()
 
 
 async def test_bills_take_their_own_scopes_and_are_their_tenants(api: Api) -> None:

@@ -1,6 +1,7 @@
 """Many clients of one bill at once: nothing is lost or doubled, and one order wins."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -110,3 +111,45 @@ async def test_a_period_whose_bills_cannot_be_closed_in_time_is_over_and_says_so
         assert (await api.client.post(close, headers=key)).status_code == 200
         listed = await api.post("/bills/listBills/cust-2", {"status": "CLOSED"})
         assert len(listed.json()["bills"]) == 1
+
+
+async def test_what_is_read_of_a_bill_while_it_grows_is_of_one_moment(api: Api) -> None:
+    wanted = {"customer_id": "cust-1", "currency": "USD"}
+    await api.post("/bills/startbillingperiod", wanted | {"billing_period_days": 30})
+    bill_id = (await api.post("/bills/createbill", wanted)).json()["bill_id"]
+    await make(api)
+    left = asyncio.Event()
+
+    async def adding(name: int) -> None:
+        item = {"currency": "USD", "amount_cents": 100}
+        for number in range(12):
+            key = f"{name}-{number}"
+            added = (await add(api.client, key)).json()
+            assert total_of(added["items"], "amount", "Value") == Decimal(added["total"])
+            place = f"/v1/bills/{bill_id}/line_items"
+            answer = await api.post(place, item, key)
+            assert answer.status_code == 201, answer.text
+
+    async def reading() -> None:
+        while not left.is_set():
+            monthly = (await api.client.get(BILL)).json()
+            assert total_of(monthly["items"], "amount", "Value") == Decimal(monthly["total"])
+            dated = (await api.client.get(f"/v1/bills/{bill_id}")).json()["bill"]
+            cents = sum(line["amount_cents"] for line in dated["line_items"])
+            assert cents == dated["total_amount_cents"]
+            own = (await api.client.get(f"/bills/getBill/cust-1/{bill_id}")).json()["bill"]
+            assert sum(line["converted_amount"] for line in own["items"]) == own["total_amount"]
+
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+        readers = [group.create_task(reading()) for _ in range(4)]
+        await asyncio.gather(*(adding(name) for name in range(4)))
+        left.set()
+    assert all(reader.done() for reader in readers)
+
+
+def total_of(items: list[Any], *place: str) -> Decimal:
+    """What the amounts at this place come to."""
+    found = items
+    for name in place:
+        found = [each[name] for each in found]
+    return sum(map(Decimal, found), Decimal(0))

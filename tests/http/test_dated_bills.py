@@ -122,6 +122,8 @@ async def test_an_item_in_another_currency_is_converted(api: Api) -> None:
         {"start_time": "2020-01-01T00:00:00Z"},
         {"end_time": "2020-01-01T00:00:00Z"},
         {"end_time": "2030-01-01"},
+        {"end_time": "9999-12-31T23:59:59-14:00"},
+        {"start_time": "0001-01-01T00:00:00+14:00"},
         {"end_time": None},
         {"currency": "LEK"},
     ],

@@ -97,6 +97,7 @@ async def test_a_month_is_billed_once(api: Api) -> None:
     await make(api)
     again = await make(api)
     assert (again.status_code, again.json()["code"]) == (409, "ALREADY_EXISTS")
+    assert again.json()["detail"] == "the bill is there already: bill/cust-1/2025-09"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,12 @@ async def test_what_is_no_item_is_refused(api: Api, body: Any, status: int, code
 async def test_a_period_is_a_month(api: Api, period: str) -> None:
     assert (await make(api, period)).status_code == 400
     assert (await api.client.get(f"{BILLS}/{period}")).status_code == 400
+
+
+@pytest.mark.parametrize("customer", ["%FF", "%ED%A0%80", "%EF%BF%BD"])
+async def test_what_is_no_text_names_no_customer(api: Api, customer: str) -> None:
+    refused = await api.client.get(f"/api/v1/customers/{customer}/bills")
+    assert (refused.status_code, refused.json()["code"]) == (400, "VALIDATION_FAILED")
 
 
 async def test_what_is_not_there_is_not_found(api: Api) -> None:

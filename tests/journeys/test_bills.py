@@ -167,6 +167,9 @@ async def test_bills_go_on_without_temporal_and_close_when_it_is_back(
             await until(has_ended)
             found = (await client.get(path)).json()["bill"]
             assert (found["status"], found["total_amount_cents"]) == ("active", 250)
+            health = (await client.get("/bills/health")).json()
+            assert health["status"] == "degraded"
+            assert "Temporal" in health["error"]
         finally:
             temporal.resume()
 

@@ -288,10 +288,13 @@ def test_what_is_charged_is_booked_with_its_invoice_and_not_again_once_it_is_clo
     assert isinstance(retried, BillClosing)
     assert retried.postings == ()
     after(bills.retry(MONTHLY), scenario=scenario)
+    scenario.when(bills.retry(MONTHLY)).then_nothing()
     take_all(scenario, PAYMENT, bills.pay(MONTHLY, 2))
     (closed,) = scenario.when(bills.finish(MONTHLY, 2)).events
     assert isinstance(closed, BillClosed)
     assert closed.postings == ()
+    after(bills.finish(MONTHLY, 2), scenario=scenario)
+    scenario.when(bills.retry(MONTHLY)).then_rejected(BillNotOpen)
     assert scenario.book.accounts[MONTHLY.account_id].receivable_minor == 0
 
 

@@ -30,6 +30,18 @@ async def test_a_monthly_bill_lives_through_its_month_and_closes_by_itself(bille
     assert len(history.events) < 100
 
 
+async def test_a_month_stays_what_it_was_where_the_time_zone_moves(billed: Billed) -> None:
+    made = await billed.make_monthly()
+    number = int((made.month or "").replace("-", ""))
+    await billed.looked_at(made, month_number=number)
+    await billed.clinic.admin.execute(
+        "INSERT INTO tenant_settings (tenant, time_zone) VALUES ($1, 'America/New_York')",
+        billed.tenant,
+    )
+    await billed.add(made)
+    await billed.looked_at(made, item_count=1, month_number=number)
+
+
 async def test_a_bill_becomes_active_at_its_start_and_closes_at_its_end(billed: Billed) -> None:
     now = datetime.now(UTC)
     made = await billed.make(starts_at=now + timedelta(days=10), ends_at=now + timedelta(days=20))

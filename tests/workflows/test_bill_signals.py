@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -46,6 +47,24 @@ async def test_an_item_that_is_none_is_dropped_and_keeps_no_other_waiting(billed
     await billed.are(Closed, made)
     (added,) = await billed.clinic.events(BillLineItemAdded)
     assert (added.idempotency_key, added.unit_amount) == ("k", "1.25")
+
+
+@pytest.mark.parametrize("values", [[], [5], ["x"], [{}], [item("a"), item("b")]])
+async def test_what_fits_no_handler_is_dropped_and_stops_nothing(
+    billed: Billed, values: list[Any]
+) -> None:
+    made = await billed.make()
+    await billed.are(Active, made)
+    handle = billed.workflow(made)
+    await handle.signal("add_line_item", args=values)
+    await handle.signal("close_bill", args=[CloseAsked(), CloseAsked()])
+    await handle.signal("totals_changed", args=[1])
+    await handle.signal("add_line_item", item("k", "1.25"))
+    await billed.looked_at(made, item_count=1)
+    await handle.signal("close_bill")  # as somebody types it who has no reason to give
+    await billed.are(Closed, made)
+    (added,) = await billed.clinic.events(BillLineItemAdded)
+    assert added.idempotency_key == "k"
 
 
 async def test_what_is_signalled_under_the_key_of_an_item_is_not_added_once_more(
