@@ -1,5 +1,5 @@
--- A customer's bills are listed by their claims, in the order of their names: byte by byte, whatever
--- the database sorts by, so that the one index there is serves claiming and listing.
+-- A customer's bills are listed by their claims, in the order of their names: byte by byte,
+-- whatever the database sorts by, so that the one index there is serves claiming and listing.
 ALTER TABLE claims ALTER COLUMN key SET DATA TYPE text COLLATE "C";
 
 -- What a currency is worth in another: of one surface of bills, or of any ('*'). What is not here
