@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -246,3 +246,46 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is as good as removed."""
+
+
+# --- FHIR ---
+
+
+class FhirAway(Exception):
+    """The FHIR server does not answer, or does not know us: try again later. Nothing is known of
+    what it did meanwhile."""
+
+
+class FhirRefused(Exception):
+    """The FHIR server will not do it, however often it is asked; `status` is that of HTTP."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class FhirClient(Protocol):
+    """Reads and writes resources of a FHIR R4 server, for one tenant or one organisation of it.
+
+    Raises FhirAway while the server does not answer, and FhirRefused for what it will not do.
+    """
+
+    async def read(self, type_: str, id_: str) -> dict[str, Any] | None:
+        """A resource, or None where there is none."""
+
+    async def search(self, type_: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Every resource that is found, all pages of them."""
+
+    async def create(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """The resource as it was made, with the id that the server gave it."""
+
+    async def upsert(
+        self, resource: dict[str, Any], identifier: str | None = None
+    ) -> dict[str, Any]:
+        """Make or replace it: the one of its id, or of an identifier, as `system|value`."""
+
+    async def patch(
+        self, type_: str, id_: str, operations: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Change a resource by a JSON Patch (RFC 6902); the resource as it is then."""
