@@ -285,7 +285,5 @@ class FhirClient(Protocol):
     ) -> dict[str, Any]:
         """Make or replace it: the one of its id, or of an identifier, as `system|value`."""
 
-    async def patch(
-        self, type_: str, id_: str, operations: list[dict[str, Any]]
-    ) -> dict[str, Any]:
+    async def patch(self, type_: str, id_: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
         """Change a resource by a JSON Patch (RFC 6902); the resource as it is then."""
