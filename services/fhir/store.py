@@ -24,12 +24,10 @@ from services.fhir.stored import (
     stored,
 )
 from services.fhir.validating import check_id, kind_of, validated
-from services.fhir.writing import LOCK, Row, hold, write
+from services.fhir.writing import LOCK, TOKENS, Row, hold, write
 from services.sealing import make_keys_within
 from services.tenant_view import tenant_view
 
-TOKENS: Final = " fhir-identifiers"
-"""Names the key of a tenant's identifiers: no person's id begins with a space."""
 HISTORY_MAX: Final = 200
 TIMES_MAX: Final = 5
 _VERSION_MAX: Final = 2**62

@@ -12,6 +12,8 @@ from services.fhir.facts import Facts
 from services.fhir.searching import Asked
 from services.fhir.stored import Scope
 
+TOKENS: Final = " fhir-identifiers"
+"""Names the key of a tenant's identifiers: no person's id begins with a space."""
 _SQL: Final = files("services.fhir") / "sql"
 LOCK: Final = (_SQL / "lock.sql").read_text()
 _HOLD: Final = "SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS u (k)"
