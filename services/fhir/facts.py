@@ -9,8 +9,10 @@ from typing import Any, Final, NamedTuple
 from services.fhir.kinds import KINDS
 
 ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
-PATIENTS: Final = "/patient"
-"""How the identifier system of our own patient ids ends; see services/fhir/naming.py."""
+NAMED: Final = "urn:daybook:"
+"""How the systems of our own identifiers begin: then come the tenant and the kind."""
+PATIENTS: Final = ":patient"
+"""How the system of the ledger's patient ids ends."""
 _PLAIN: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
 
 
@@ -56,7 +58,7 @@ def _subject(found: Any) -> str | None:
 
 
 def _logical(system: str, value: str) -> str:
-    if system.startswith("/daybook/") and system.endswith(PATIENTS):
+    if system.startswith(NAMED) and system.endswith(PATIENTS):
         return value if value.isprintable() else _hashed(value)
     return _hashed(f"{system}|{value}")
 

@@ -24,7 +24,7 @@ from services.fhir.stored import (
     stored,
 )
 from services.fhir.validating import check_id, kind_of, validated
-from services.fhir.writing import LOCK, TOKENS, Row, hold, write
+from services.fhir.writing import LOCK, OVERTAKEN, TOKENS, Row, hold, write
 from services.sealing import make_keys_within
 from services.tenant_view import tenant_view
 
@@ -40,8 +40,6 @@ _ORGANIZATION: Final = (
     "SELECT EXISTS (SELECT FROM fhir_resources"
     " WHERE tenant = $1 AND type = 'Organization' AND id = $2)"
 )
-# Somebody else wrote this version, or forgot the person, between our look and our writing.
-_OVERTAKEN: Final = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError)
 
 
 class Written(NamedTuple):
@@ -155,7 +153,7 @@ class Store:
                         return Written(found, is_new=False, is_changed=False)
                     whole = {**resource, "id": id_}
                     return await self._replace(connection, scope, type_, whole, if_match)
-            except _OVERTAKEN:
+            except OVERTAKEN:
                 continue  # look again: what is there now decides
         raise refused(409, "conflict", f"this {type_} changes all the time: come again")
 

@@ -6,12 +6,15 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Final, NamedTuple
 
+import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from services.fhir.facts import Facts
 from services.fhir.searching import Asked
 from services.fhir.stored import Scope
 
+OVERTAKEN: Final = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError)
+"""Somebody else wrote this version, or forgot the person, between our look and our writing."""
 TOKENS: Final = " fhir-identifiers"
 """Names the key of a tenant's identifiers: no person's id begins with a space."""
 _SQL: Final = files("services.fhir") / "sql"
