@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import asyncpg
 
@@ -26,6 +26,9 @@ from services.ports import Channel, ObjectStore
 from services.reach import reach_bus, reaching_postgres, temporal_away
 from services.settings import Settings
 from services.statements.post import Post
+
+if TYPE_CHECKING:
+    from services.fhir.consumer import FhirConsumer
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
@@ -148,6 +151,17 @@ async def exports(settings: Settings) -> AsyncIterator[Exports]:
         wired = Wiring(settings, locate(settings), "cli", undo)
         pool = await wired.pool("daybook_writer", 2)
         yield Exports(pool, await wired.executor(pool), wired.object_store())
+
+
+@asynccontextmanager
+async def fhir_gateway(settings: Settings) -> AsyncIterator["FhirConsumer"]:
+    """What keeps the FHIR server up with the log, of the running stack; raises NothingRunning."""
+    from services.fhir.consumer import FhirConsumer
+
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 2)
+        yield FhirConsumer(wired.ports.fhir_gateway(pool), pool)
 
 
 class Resuming(NamedTuple):

@@ -41,7 +41,7 @@ class FhirServers:
         """The client of a tenant or organisation; raises CannotRun, and FhirRefused where
         organisations are not told apart."""
         parts = urlsplit(self._url.replace("{tenant}", tenant))
-        base = _base_path(parts.path.rstrip("/"), organization_id)
+        base = _path_under(parts.path.rstrip("/"), organization_id)
         outbound = self._reach(parts)
         return FhirRest(outbound, base, self._token, again_seconds=self._again_seconds)
 
@@ -63,7 +63,7 @@ class FhirServers:
             await outbound.close()
 
 
-def _base_path(path: str, organization_id: str | None) -> str:
+def _path_under(path: str, organization_id: str | None) -> str:
     if not organization_id:
         return path
     if not ID.fullmatch(organization_id):

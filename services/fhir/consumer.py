@@ -6,7 +6,7 @@ for a person. A batch may come twice, since a resource says which position it sh
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -51,6 +51,10 @@ class FhirConsumer:
             changed[event.tenant][event.stream_id].add(event.type)
         for tenant, streams in changed.items():
             await self.keep(tenant, streams)
+
+    async def again(self, tenant: str, stream_ids: Iterable[str]) -> int:
+        """Try what was refused once more, as it is now; how many are refused again."""
+        return await self.keep(tenant, {id_: {*TYPES} for id_ in stream_ids})
 
     async def keep(self, tenant: str, streams: Mapping[str, set[str]]) -> int:
         """Have the server keep streams that had events of these types; how many it refused."""

@@ -1,11 +1,13 @@
 """What the FHIR server refused, kept until it takes it."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import asyncpg
+import msgspec
 
 from services.fhir.showing import Shown
+from services.listed import LISTED_MAX, Listed, found_by, listed
 from services.ports import NotKept
 from services.tenant_view import tenant_view
 
@@ -21,16 +23,17 @@ _NOTE: Final = (
     " status = excluded.status, detail = excluded.detail, refused_at = clock_timestamp()"
 )
 _LIST: Final = (
-    "SELECT type, stream_id, position, status, detail FROM fhir_refused"
-    " WHERE tenant = $1 AND stream_id > $2 ORDER BY stream_id LIMIT $3"
+    "SELECT type, stream_id, position, status, detail, count(*) OVER () AS found"
+    " FROM fhir_refused WHERE tenant = $1 AND ($2::text IS NULL OR stream_id > $2)"
+    " ORDER BY stream_id LIMIT $3"
 )
 
 
-class Refusal(NamedTuple):
-    """A resource that the server refused."""
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource that the server refused, and the ledger's id of what it shows."""
 
-    type: str
     stream_id: str
+    type: str
     position: int
     status: int
     detail: str
@@ -56,9 +59,19 @@ async def note(
 
 
 async def list_refused(
-    pool: asyncpg.Pool, tenant: str, limit: int, after: str = ""
-) -> list[Refusal]:
-    """What was refused, in the order of the ledger's ids, behind one of them."""
+    pool: asyncpg.Pool, tenant: str, *, limit: int = LISTED_MAX, after: str | None = None
+) -> Listed[Refusal]:
+    """What was refused, in the order of the ledger's ids; the pool acts as daybook_writer."""
     async with tenant_view(pool, tenant, readonly=True) as connection:
         rows = await connection.fetch(_LIST, tenant, after, limit)
-    return [Refusal(**row) for row in rows]
+    items = [
+        Refusal(
+            stream_id=row["stream_id"],
+            type=row["type"],
+            position=row["position"],
+            status=row["status"],
+            detail=row["detail"],
+        )
+        for row in rows
+    ]
+    return listed(items, [each.stream_id for each in items], found_by(rows))

@@ -197,13 +197,12 @@ async def test_what_is_refused_is_noted_and_the_rest_goes_on(
     whole = await expected(writer)
     found = [(*each[:3], each[4]) for each in await kept(admin)]
     assert found == [each for each in whole if each[1] != "Account"]
-    refused = await list_refused(writer, "demo", 100)
+    refused = (await list_refused(writer, "demo")).items
     accounts = [each for each in whole if each[0] == "demo" and each[1] == "Account"]
     assert [(each.type, each.status, each.detail) for each in refused] == [
         ("Account", 422, "no")
     ] * len(accounts)
 
-    streams_of = {each.stream_id: {"billing.account.opened.v1"} for each in refused}
     again = fhir.FhirConsumer(StoreGateway(writer), writer)
-    assert await again.keep("demo", streams_of) == 0
-    assert await list_refused(writer, "demo", 100) == []
+    assert await again.again("demo", [each.stream_id for each in refused]) == 0
+    assert (await list_refused(writer, "demo")).items == []
