@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from services.adapters.outbound import Answer, Away, Outbound
 from services.fhir.content import decode, encode
@@ -66,11 +66,16 @@ class FhirServers:
 def _path_under(path: str, organization_id: str | None) -> str:
     if not organization_id:
         return path
-    if not ID.fullmatch(organization_id):
-        raise FhirRefused(404, f"there is no Organization/{organization_id[:100]}")
     if not path.endswith("/fhir"):
         raise FhirRefused(501, f"{SETTING} does not end in /fhir: no organisations there")
-    return f"{path.removesuffix('/fhir')}/Organization/{organization_id}/fhir"
+    return f"{path.removesuffix('/fhir')}/Organization/{_segment(organization_id)}/fhir"
+
+
+def _segment(id_: str) -> str:
+    """An id as a part of a path, and never a way out of it; raises FhirRefused."""
+    if not ID.fullmatch(id_) or not id_.strip("."):
+        raise FhirRefused(404, f"{id_[:100]!r} cannot be an id of FHIR")
+    return id_
 
 
 class FhirRest:
@@ -92,7 +97,7 @@ class FhirRest:
     async def read(self, type_: str, id_: str) -> dict[str, Any] | None:
         """See FhirClient."""
         try:
-            return _resource(await self.send("GET", f"/{type_}/{quote(id_, safe='')}"))
+            return _resource(await self.send("GET", f"/{type_}/{_segment(id_)}"))
         except FhirRefused as none:
             if none.status not in (404, 410):
                 raise
@@ -125,14 +130,12 @@ class FhirRest:
         if identifier is not None:
             query = {"identifier": escaped(identifier)}
             return _resource(await self.send("PUT", f"/{type_}", resource, query=query))
-        id_ = quote(str(resource.get("id", "")), safe="")
-        if not id_:
-            raise FhirRefused(400, "a resource is upserted by its id or by an identifier")
-        return _resource(await self.send("PUT", f"/{type_}/{id_}", resource))
+        path = f"/{type_}/{_segment(str(resource.get('id', '')))}"
+        return _resource(await self.send("PUT", path, resource))
 
     async def patch(self, type_: str, id_: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
         """See FhirClient."""
-        path, headers = f"/{type_}/{quote(id_, safe='')}", {"Content-Type": JSON_PATCH}
+        path, headers = f"/{type_}/{_segment(id_)}", {"Content-Type": JSON_PATCH}
         answer = await self.send("PATCH", path, operations, headers=headers, is_repeatable=False)
         return _resource(answer)
 
@@ -180,7 +183,7 @@ class FhirRest:
             return ""
         parts = urlsplit(str(links[0].get("url")))
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        if not path.startswith(self._base) or (
+        if not path.startswith(self._base + "/") or (
             parts.netloc and parts.netloc != self._outbound.netloc
         ):
             raise FhirAway(f"the next page is elsewhere ({parts.netloc}): not followed")
