@@ -73,7 +73,7 @@ def _path_under(path: str, organization_id: str | None) -> str:
 
 def _segment(id_: str) -> str:
     """An id as a part of a path, and never a way out of it; raises FhirRefused."""
-    if not ID.fullmatch(id_) or not id_.strip("."):
+    if not ID.fullmatch(id_):
         raise FhirRefused(404, f"{id_[:100]!r} cannot be an id of FHIR")
     return id_
 

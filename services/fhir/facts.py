@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from services.fhir.kinds import KINDS
 
-ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
+ID: Final = re.compile(r"(?!\.+\Z)[A-Za-z0-9\-.]{1,64}", re.ASCII)
 NAMED: Final = "urn:daybook:"
 """How the systems of our own identifiers begin: then come the tenant and the kind."""
 PATIENTS: Final = ":patient"
