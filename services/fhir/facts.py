@@ -39,7 +39,9 @@ def facts_of(resource: Mapping[str, Any]) -> Facts:
 
 
 def subject_named(reference: str) -> str:
-    """The subject that a literal reference names: `Patient/p1`, its URL, or `p1` alone."""
+    """The subject that a literal reference names: `Patient/p1`, its URL, or `p1` alone; within a
+    bundle `urn:uuid:p1`, as the intake of bundles understands it."""
+    reference = reference.removeprefix("urn:uuid:")
     parts = reference.split("/_history/")[0].rsplit("/", 2)[-2:]
     named = parts[-1] if len(parts) == 1 or parts[0] == "Patient" else "/".join(parts)
     return named if _PLAIN.fullmatch(named) else _hashed(named)
