@@ -123,7 +123,7 @@ async def test_an_identifier_is_asked_for_as_it_is() -> None:
         assert server.asked[0].query["identifier"] == "urn:x|a\\,b\\$c\\\\d"
 
 
-async def test_each_tenant_and_organisation_has_its_base() -> None:
+async def test_each_tenant_and_organisation_has_its_place() -> None:
     with http_server(in_turn(Reply(content=PATIENT))) as server:
         servers = FhirServers(f"{server.url}/of/{{tenant}}/fhir")
         await servers("demo").read("Patient", "p1")
