@@ -195,6 +195,7 @@ def _routes(admission: Admission) -> list[ControllerRouterHandler]:
         v1,
         bills,
         Router("/", route_handlers=fhir.ROUTES, middleware=[admission]),
+        fhir.get_capability,
         bill_health.get_bill_health,
         documents.get_document,
         health.live,

@@ -5,7 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fixtures.http_api import Api
+from services.access.bearer import Verifier
+from services.api.auth import authenticate_jwt
+from tests.fixtures.databases import Database
+from tests.fixtures.http_api import Api, api_over
+from tests.fixtures.tokens import KEYS, RULES, bearing, token
 
 FHIR = "application/fhir+json"
 
@@ -269,3 +273,15 @@ async def test_each_interaction_takes_its_scope(api: Api) -> None:
     assert (await send(api, "PUT", "/fhir/Patient/p1", patient(), **writing)).status_code == 201
     issue(await send(api, "GET", "/fhir/Patient/p1", **writing), 403, "forbidden")
     assert (await send(api, "GET", "/fhir/Patient/p1", **reading)).status_code == 200
+
+
+async def test_a_stranger_is_told_in_words_of_fhir(database: Database) -> None:
+    async with api_over(database, authenticate=authenticate_jwt(Verifier(KEYS, RULES))) as api:
+        issue(await send(api, "GET", "/fhir/Patient/p1"), 401, "login")
+        issue(await send(api, "GET", "/Organization/x/fhir/Patient"), 401, "login")
+        assert (await send(api, "GET", "/fhir/metadata")).status_code == 200
+        ours = bearing(token(scope="billing:fhir:read"))
+        found = await api.client.get("/fhir/Patient", headers=ours)
+        assert found.status_code == 200
+        refused = await api.client.put("/fhir/Patient/p1", json=patient(), headers=ours)
+        issue(refused, 403, "forbidden")
