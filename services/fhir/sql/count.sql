@@ -7,4 +7,7 @@ SELECT count(*)
    AND ($5::bytea[] IS NULL OR r.id = ANY (ARRAY(SELECT i.id FROM fhir_identifiers i
         WHERE i.tenant = $1 AND i.type = $2 AND i.token = ANY ($5))))
    AND ($6::text[] IS NULL OR r.status = ANY ($6))
-   AND ($7::text[] IS NULL OR r.subject_id = ANY ($7))
+   AND ($7::text[] IS NULL OR r.id = ANY (ARRAY(SELECT s.id FROM unnest($7) AS a (subject)
+        CROSS JOIN LATERAL (SELECT s.id FROM fhir_resources s
+               WHERE s.subject_id = a.subject AND s.type = $2
+              OFFSET 0) s)))

@@ -10,7 +10,10 @@ SELECT r.id, r.version, r.organization_id, r.subject_id, r.log_position, v.updat
            AND ($5::bytea[] IS NULL OR r.id = ANY (ARRAY(SELECT i.id FROM fhir_identifiers i
                 WHERE i.tenant = $1 AND i.type = $2 AND i.token = ANY ($5))))
            AND ($6::text[] IS NULL OR r.status = ANY ($6))
-           AND ($7::text[] IS NULL OR r.subject_id = ANY ($7))
+           AND ($7::text[] IS NULL OR r.id = ANY (ARRAY(SELECT s.id FROM unnest($7) AS a (subject)
+                CROSS JOIN LATERAL (SELECT s.id FROM fhir_resources s
+                       WHERE s.subject_id = a.subject AND s.type = $2
+                      OFFSET 0) s)))
          ORDER BY r.id
          LIMIT $9) r
  CROSS JOIN LATERAL (SELECT v.updated_at, v.body FROM fhir_versions v
