@@ -1,13 +1,14 @@
 """What Daybook asks of other systems: each port has a real adapter and an embedded default."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from contracts.money import Money
+from services.fhir.showing import Shown
 from services.objects import ObjectFound, ObjectOpened
 
 # --- codes ---
@@ -246,3 +247,64 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is as good as removed."""
+
+
+# --- FHIR ---
+
+
+class FhirAway(Exception):
+    """The FHIR server does not answer, or does not know us: try again later. Nothing is known of
+    what it did meanwhile; `status` is that of HTTP where it said so."""
+
+    def __init__(self, detail: str, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class FhirRefused(Exception):
+    """The FHIR server will not do it, however often it is asked; `status` is that of HTTP."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class FhirClient(Protocol):
+    """Reads and writes resources of a FHIR R4 server, for one tenant or one organisation of it.
+
+    Raises FhirAway while the server does not answer, and FhirRefused for what it will not do.
+    """
+
+    async def read(self, type_: str, id_: str) -> dict[str, Any] | None:
+        """A resource, or None where there is none."""
+
+    async def search(self, type_: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Every resource that is found, all pages of them."""
+
+    async def create(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """The resource as it was made, with the id that the server gave it."""
+
+    async def upsert(
+        self, resource: dict[str, Any], identifier: str | None = None
+    ) -> dict[str, Any]:
+        """Make or replace it: the one of its id, or of an identifier, as `system|value`."""
+
+    async def patch(self, type_: str, id_: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
+        """Change a resource by a JSON Patch (RFC 6902); the resource as it is then."""
+
+
+class NotKept(NamedTuple):
+    """A resource that the FHIR server refuses, with its HTTP status and its reason."""
+
+    shown: Shown
+    status: int
+    detail: str
+
+
+class FhirGateway(Protocol):
+    """Keeps what our events look like on a FHIR server, one resource for each of our ids."""
+
+    async def keep(self, tenant: str, shown: Sequence[Shown]) -> list[NotKept]:
+        """Make or replace these, unless what is there shows the log further on; those that are
+        refused for good. May be repeated. Raises FhirAway."""

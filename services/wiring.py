@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import asyncpg
 
@@ -26,6 +26,9 @@ from services.ports import Channel, ObjectStore
 from services.reach import reach_bus, reaching_postgres, temporal_away
 from services.settings import Settings
 from services.statements.post import Post
+
+if TYPE_CHECKING:
+    from services.fhir.consumer import FhirConsumer
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
@@ -148,6 +151,17 @@ async def exports(settings: Settings) -> AsyncIterator[Exports]:
         wired = Wiring(settings, locate(settings), "cli", undo)
         pool = await wired.pool("daybook_writer", 2)
         yield Exports(pool, await wired.executor(pool), wired.object_store())
+
+
+@asynccontextmanager
+async def fhir_gateway(settings: Settings) -> AsyncIterator["FhirConsumer"]:
+    """What keeps the FHIR server up with the log, of the running stack; raises NothingRunning."""
+    from services.fhir.consumer import FhirConsumer
+
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 2)
+        yield FhirConsumer(wired.ports.fhir_gateway(pool), pool)
 
 
 class Resuming(NamedTuple):
@@ -279,6 +293,7 @@ async def serve_projector(wired: Wiring, stopping: asyncio.Event) -> None:
 async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
+    from services.fhir import consumer as fhir
     from services.sagas.consumer import WAIT_SECONDS
     from services.sagas.outside import outside_activities
     from services.sagas.table import filter_subjects
@@ -286,6 +301,8 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
+    fhir_pool = await wired.pool("daybook_writer", 2)
+    gateway = wired.ports.fhir_gateway(fhir_pool)
     executor = await wired.executor(pool)
     reader = await wired.pool("daybook_reader", 6)
     objects = wired.object_store()
@@ -296,8 +313,16 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
         name=SAGAS_CONSUMER,
         filter_subjects=tuple(map(wired.streams.subject, filter_subjects())),
     )
-    async with durable_feed(client, consumer, wait_seconds=WAIT_SECONDS) as feed:
-        await serve(
+    showing = DurableConsumer(
+        stream=wired.streams.events,
+        name=fhir.CONSUMER,
+        filter_subjects=tuple(map(wired.streams.subject, fhir.filter_subjects())),
+    )
+    async with (
+        durable_feed(client, consumer, wait_seconds=WAIT_SECONDS) as feed,
+        durable_feed(client, showing, wait_seconds=fhir.WAIT_SECONDS) as shown,
+    ):
+        sagas = serve(
             address=address,
             namespace=wired.settings.temporal_namespace,
             executor=executor,
@@ -308,6 +333,8 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             stopping=stopping,
             outside=outside_activities(executor, pool, reader, objects, post, render),
         )
+        # Apart from each other: a FHIR server or a Temporal that is away holds up nothing else.
+        await asyncio.gather(sagas, fhir.FhirConsumer(gateway, fhir_pool).run(shown, stopping))
 
 
 async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:

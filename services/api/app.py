@@ -21,6 +21,7 @@ from services.api import (
     dated_bills,
     documents,
     events,
+    fhir,
     gl_exports,
     health,
     invoices,
@@ -193,6 +194,8 @@ def _routes(admission: Admission) -> list[ControllerRouterHandler]:
     return [
         v1,
         bills,
+        Router("/", route_handlers=fhir.ROUTES, middleware=[admission]),
+        fhir.get_capability,
         bill_health.get_bill_health,
         documents.get_document,
         health.live,
