@@ -1,9 +1,9 @@
 """What Daybook asks of other systems: each port has a real adapter and an embedded default."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -246,3 +246,42 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is as good as removed."""
+
+
+# --- FHIR ---
+
+
+class FhirAway(Exception):
+    """The FHIR server does not answer, or answers that it cannot now: try again later."""
+
+
+class FhirRefused(Exception):
+    """The FHIR server refuses what it was asked, and will again; the text says why."""
+
+
+class FhirClient(Protocol):
+    """Resources of one tenant, or of one of its organisations, on a FHIR R4 server.
+
+    Raises FhirAway and FhirRefused.
+    """
+
+    async def read(self, type_: str, id_: str) -> dict[str, Any] | None:
+        """A resource, or None where there is none."""
+
+    async def search(self, type_: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The resources that match."""
+
+    async def create(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """The resource as it was made, with its id."""
+
+    async def upsert(
+        self, resource: dict[str, Any], identifier: str | None = None
+    ) -> dict[str, Any]:
+        """The resource as it stands now: that of its id, or of the identifier `system|value`."""
+
+    async def patch(self, type_: str, id_: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
+        """The resource after a JSON Patch (RFC 6902)."""
+
+
+FhirOf = Callable[[str, str | None], FhirClient]
+"""The client of a tenant, below one of its organisations where that is named."""
