@@ -22,11 +22,10 @@ import msgspec
 from domain.plan_walk import OUTPUT_BYTES_MAX
 from services.embedded import leash
 from services.workflows.isolation import Interpreter, confined, environment, inherited
+from services.workflows.printed import PRINTED_BYTES_MAX, Printed
 
 MEMORY_BYTES_MAX: Final = 512 * 1024 * 1024
-PRINTED_BYTES_MAX: Final = 1024 * 1024
 _LINE_BYTES_MAX: Final = 2 * 1024 * 1024
-_SHOWN_BYTES_MAX: Final = 4_000
 _CALLS_MAX: Final = 1_000
 _END_SECONDS_MAX: Final = 10
 
@@ -143,7 +142,7 @@ async def _ended(
     writer: asyncio.StreamWriter,
     answer: Answer,
 ) -> Ended:
-    prints = _Printed(process)
+    prints = Printed(process)
     talking = asyncio.ensure_future(_talk(job, folder, reader, writer, answer))
     try:
         async with asyncio.timeout(job.timeout_seconds):
@@ -168,7 +167,7 @@ async def _ended(
     return ended if ended is not None else _died(process, prints)
 
 
-def _died(process: asyncio.subprocess.Process, prints: "_Printed") -> Failed:
+def _died(process: asyncio.subprocess.Process, prints: Printed) -> Failed:
     code = process.returncode or 0
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return Failed(code="SCRIPT_EXITED", detail=f"its process ended ({how}){prints.shown()}")
@@ -240,33 +239,3 @@ async def _answered(answer: Answer, said: _Said) -> dict[str, Any]:
     except CallRefused as refused:
         about = {"code": refused.code, "detail": refused.detail, "transient": refused.transient}
         return {"refused": about}
-
-
-class _Printed:
-    """Reads what a process prints; keeps the end of it."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.too_much = asyncio.get_running_loop().create_future()
-        self._bytes = 0
-        self._tail = b""
-        streams = (process.stdout, process.stderr)
-        self._reading = [asyncio.ensure_future(self._read(each)) for each in streams if each]
-
-    def shown(self) -> str:
-        """The end of it, to be put behind a sentence."""
-        return f"; printed:\n{self._tail.decode(errors='replace')}" if self._tail else ""
-
-    async def close(self) -> None:
-        """Read what is left of a process that has ended; a child that holds on to it is left."""
-        _, holding = await asyncio.wait(self._reading, timeout=1)
-        for each in holding:
-            each.cancel()
-        await asyncio.gather(*self._reading, return_exceptions=True)
-        self.too_much.cancel()
-
-    async def _read(self, stream: asyncio.StreamReader) -> None:
-        while chunk := await stream.read(65_536):
-            self._bytes += len(chunk)
-            self._tail = (self._tail + chunk)[-_SHOWN_BYTES_MAX:]
-            if self._bytes > PRINTED_BYTES_MAX and not self.too_much.done():
-                self.too_much.set_result(None)

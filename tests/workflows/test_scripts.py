@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from services.workflows.isolation import OWN
+from services.workflows.printed import PRINTED_BYTES_MAX
 from services.workflows.scripts import (
-    PRINTED_BYTES_MAX,
     CallRefused,
     Ended,
     Failed,
