@@ -252,35 +252,41 @@ class ObjectStore(Protocol):
 
 
 class FhirAway(Exception):
-    """The FHIR server does not answer, or answers that it cannot now: try again later."""
+    """The FHIR server does not answer, or does not know us: try again later. Nothing is known of
+    what it did meanwhile."""
 
 
 class FhirRefused(Exception):
-    """The FHIR server refuses what it was asked, and will again; the text says why."""
+    """The FHIR server will not do it, however often it is asked; `status` is that of HTTP."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
 
 
 class FhirClient(Protocol):
-    """Resources of one tenant, or of one of its organisations, on a FHIR R4 server.
+    """Reads and writes resources of a FHIR R4 server, for one tenant or one organisation of it.
 
-    Raises FhirAway and FhirRefused.
+    Raises FhirAway while the server does not answer, and FhirRefused for what it will not do.
     """
 
     async def read(self, type_: str, id_: str) -> dict[str, Any] | None:
         """A resource, or None where there is none."""
 
     async def search(self, type_: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The resources that match."""
+        """Every resource that is found, all pages of them."""
 
     async def create(self, resource: dict[str, Any]) -> dict[str, Any]:
-        """The resource as it was made, with its id."""
+        """The resource as it was made, with the id that the server gave it."""
 
     async def upsert(
         self, resource: dict[str, Any], identifier: str | None = None
     ) -> dict[str, Any]:
-        """The resource as it stands now: that of its id, or of the identifier `system|value`."""
+        """Make or replace it: the one of its id, or of an identifier, as `system|value`."""
 
     async def patch(self, type_: str, id_: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
-        """The resource after a JSON Patch (RFC 6902)."""
+        """Change a resource by a JSON Patch (RFC 6902); the resource as it is then."""
 
 
 FhirOf = Callable[[str, str | None], FhirClient]
