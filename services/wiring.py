@@ -22,10 +22,11 @@ from services.documents.paper import Paper
 from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
-from services.ports import Channel, ObjectStore
+from services.ports import Channel, FhirOf, ObjectStore
 from services.reach import reach_bus, reaching_postgres, temporal_away
 from services.settings import Settings
 from services.statements.post import Post
+from services.workflows.settings import WorkflowSettings
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
@@ -74,6 +75,10 @@ class Wiring:
         if self.servers.temporal_address is None:
             raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
         return self.servers.temporal_address
+
+    def fhir_of(self) -> FhirOf | None:
+        """The clients of the FHIR server, None where none is set up."""
+        return None
 
     def renderer(self) -> "Renderer":
         """Who sets papers."""
@@ -175,6 +180,11 @@ async def resuming(settings: Settings) -> AsyncIterator[Resuming]:
                 await Starting(client, pool).resume(REMITTANCE_POSTING, tenant, remittance_id)
 
         yield Resuming(pool, resume_remittance)
+
+
+def workflow_settings(settings: Settings) -> WorkflowSettings:
+    """Where configured workflows are; raises CannotRun."""
+    return WorkflowSettings.from_environment(settings.data_dir)
 
 
 class Renderer(Protocol):
@@ -279,10 +289,12 @@ async def serve_projector(wired: Wiring, stopping: asyncio.Event) -> None:
 async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
+    from services.sagas.configured import configured_activities
     from services.sagas.consumer import WAIT_SECONDS
     from services.sagas.outside import outside_activities
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
+    from services.workflows.code import Code
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
@@ -307,6 +319,9 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             deliveries=feed,
             stopping=stopping,
             outside=outside_activities(executor, pool, reader, objects, post, render),
+            configured=configured_activities(
+                executor, pool, Code(workflow_settings(wired.settings)), wired.fhir_of()
+            ),
         )
 
 

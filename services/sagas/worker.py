@@ -37,7 +37,7 @@ from services.sagas.pulse import PULSE
 from services.sagas.refunding import Refunding
 from services.sagas.schedules import keep_schedules
 from services.sagas.search_attributes import keep_search_attributes
-from services.sagas.starting import TASK_QUEUE, Starting
+from services.sagas.starting import TASK_QUEUE, Starting, queue_of_workflows
 from services.sagas.statement_run import StatementsOfFacility
 from services.sagas.table import SAGAS
 from services.tracing import interceptors
@@ -47,8 +47,9 @@ PASSED_THROUGH: Final = ("contracts", "domain", "services", "msgspec")
 RUNNER: Final = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
 )
+CONFIGURED: Final = tuple(saga.workflow for saga in SAGAS.values() if saga.is_configured)
 WORKFLOWS: Final = (
-    *(saga.workflow for saga in SAGAS.values()),
+    *(saga.workflow for saga in SAGAS.values() if not saga.is_configured),
     AgingRefresh,
     StatementsOfFacility,
 )
@@ -63,6 +64,8 @@ ACTIVITIES_MAX: Final = 4
 BILL_ACTIVITIES_MAX: Final = 8
 # These mostly wait for an answer.
 GATEWAY_ACTIVITIES_MAX: Final = 16
+# Each runs a process of its own, which may use a core.
+SCRIPTS_MAX: Final = 8
 WORKFLOW_TASKS_MAX: Final = 16
 CACHED_WORKFLOWS_MAX: Final = 500
 SHUTDOWN_SECONDS_MAX: Final = 10
@@ -201,6 +204,25 @@ def make_bills_worker(
     )
 
 
+def make_workflows_worker(
+    client: Client, activities: Sequence[Callable[..., Any]], *, task_queue: str = TASK_QUEUE
+) -> Worker:
+    """The worker of configured workflows, on the task queue `billing`."""
+    return Worker(
+        client,
+        task_queue=queue_of_workflows(task_queue),
+        workflows=CONFIGURED,
+        activities=activities,
+        workflow_runner=RUNNER,
+        max_concurrent_activities=SCRIPTS_MAX,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
+        max_cached_workflows=CACHED_WORKFLOWS_MAX,
+        max_heartbeat_throttle_interval=PULSE,
+        deployment_config=RELEASE,
+        graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),
+    )
+
+
 async def serve_worker(
     *,
     address: str,
@@ -212,12 +234,13 @@ async def serve_worker(
     deliveries: Deliveries,
     stopping: asyncio.Event,
     outside: Sequence[Callable[..., Any]] = (),
+    configured: Sequence[Callable[..., Any]] = (),
     task_queue: str = TASK_QUEUE,
 ) -> None:
     """Work on sagas until `stopping`; what is under way ends, or is done again by another worker.
 
     `deliveries` is the durable consumer `sagas` over table.filter_subjects(); the pools act as
-    daybook_writer and daybook_reporter.
+    daybook_writer and daybook_reporter. `configured` are the activities of configured workflows.
     """
     client = await connect(address, namespace, pool, stopping)
     if client is None:
@@ -229,6 +252,7 @@ async def serve_worker(
         ),
         make_gateway_worker(client, executor, pool, gateway, task_queue=task_queue),
         make_bills_worker(client, executor, pool, task_queue=task_queue),
+        make_workflows_worker(client, configured, task_queue=task_queue),
     ):
         await asyncio.gather(
             consumer.run(deliveries, stopping),
