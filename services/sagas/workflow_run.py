@@ -45,10 +45,6 @@ LOST: Final = RetryPolicy(maximum_interval=timedelta(minutes=5), maximum_attempt
 BEGIN_TOLD: Final = RetryPolicy(maximum_attempts=5)
 """Half a minute: a FHIR server that is away keeps nobody from billing."""
 END_TOLD_WITHIN: Final = timedelta(days=1)
-EVENTS_PER_HISTORY_MAX: Final = 2_000
-BYTES_PER_HISTORY_MAX: Final = 8 * 1024 * 1024
-"""Then it goes on in a history of its own. Running workflows have these too: other numbers need
-`workflow.patched`."""
 
 
 @workflow.defn(name="WorkflowRun")
@@ -266,11 +262,8 @@ class WorkflowRun:
         return self._over("failed", code="TOO_LARGE", detail=str(much), activity=activity.id)
 
     def _go_on_if_long(self, begun: Begun) -> None:
-        info = workflow.info()
-        if (
-            info.get_current_history_length() > EVENTS_PER_HISTORY_MAX
-            or info.get_current_history_size() > BYTES_PER_HISTORY_MAX
-        ):
+        """In a history of its own, once the server finds this one long, by events or by bytes."""
+        if workflow.info().is_continue_as_new_suggested():
             self._go_on(begun)
 
     def _go_on(self, begun: Begun) -> None:
