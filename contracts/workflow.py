@@ -5,7 +5,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$"
+# Looking ahead, since Python's `$` takes a line end as well.
+NAME = r"^[A-Za-z0-9](?![\s\S]*[^A-Za-z0-9_-])"
+NAME_LETTERS_MAX = 80
 SECONDS_MAX = 3_600
 
 
@@ -23,7 +25,9 @@ class ActivityDefinition(
 ):
     """An activity: a script with its parameters, and the activities that follow from it."""
 
-    id: Annotated[str, Meta(pattern=_NAME, description="unique in the file")]
+    id: Annotated[
+        str, Meta(pattern=NAME, max_length=NAME_LETTERS_MAX, description="unique in the file")
+    ]
     script: Annotated[
         str,
         Meta(
@@ -59,6 +63,6 @@ class WorkflowDefinition(
 ):
     """A billing workflow: a tree of activities, worked on depth first, one at a time."""
 
-    id: Annotated[str, Meta(pattern=_NAME)]
+    id: Annotated[str, Meta(pattern=NAME, max_length=NAME_LETTERS_MAX)]
     activities: Annotated[tuple[ActivityDefinition, ...], Meta(min_length=1)]
     description: str = ""

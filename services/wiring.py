@@ -353,6 +353,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         render=renderer.render,
         temporal_away=lambda: temporal_away(wired.servers.temporal_address),
         licences=wired.ports.licences(),
+        workflows=workflow_settings(settings),
         link_keys=link_keys(settings),
     )
     await serve(dependencies, settings.api_host, settings.api_port, stopping)

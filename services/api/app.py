@@ -32,11 +32,13 @@ from services.api import (
     price_lists,
     prices,
     refunds,
+    repo,
     reports,
     statement_runs,
     statements,
     suspensions,
     voids,
+    workflow_runs,
 )
 from services.api.application import Application
 from services.api.bill_calls import provide_bill_call
@@ -107,6 +109,10 @@ ROUTES: Final = (
     aging.get_aging,
     aging.list_aged_accounts,
     aging.refresh_aging,
+    workflow_runs.request_workflow_run,
+    workflow_runs.list_workflow_runs,
+    workflow_runs.get_workflow_run,
+    workflow_runs.cancel_workflow_run,
     *dated_bills.ROUTES,
 )
 
@@ -193,6 +199,7 @@ def _routes(admission: Admission) -> list[ControllerRouterHandler]:
     return [
         v1,
         bills,
+        Router("/", route_handlers=[repo.sync_repo], middleware=[admission]),
         bill_health.get_bill_health,
         documents.get_document,
         health.live,
