@@ -9,18 +9,12 @@ from litestar.params import JSONBody
 from msgspec import Meta
 
 from contracts.ids import WorkflowRunId
-from contracts.private import Private
 from contracts.workflow import NAME, NAME_LETTERS_MAX
 from contracts.workflow_run import WorkflowRunRequested
-from contracts.workflow_run_views import WorkflowRunDetail, WorkflowRunPage, WorkflowStep
+from contracts.workflow_run_views import WorkflowRunDetail, WorkflowRunPage
 from domain import naming
 from domain.workflow_run import CancelWorkflowRun, RequestWorkflowRun
-from projections.workflow_runs_queries import (
-    StepFound,
-    WorkflowRunFound,
-    find_workflow_run,
-    find_workflow_runs,
-)
+from projections.workflow_runs_queries import find_workflow_run, find_workflow_runs
 from services.api.calls import Call
 from services.api.dependencies import Dependencies
 from services.api.names import opened
@@ -29,6 +23,7 @@ from services.api.problems import Problem, invalid
 from services.api.reading import Reading
 from services.api.routes import command, created, query
 from services.commands import BY_COMMAND
+from services.workflows.detail import detailed, sealed_in
 
 RUN: Final = BY_COMMAND[RequestWorkflowRun].scope
 INPUT_BYTES_MAX: Final = 64 * 1024
@@ -158,7 +153,8 @@ async def get_workflow_run(
         found = await find_workflow_run(connection, workflow_run_id)
     if found is None:
         raise Problem("NOT_FOUND", f"there is no run of a workflow {workflow_run_id}")
-    return await _detail(found, reading.tenant, dependencies)
+    texts = await opened(dependencies.writer, reading.tenant, sealed_in(found))
+    return detailed(found, texts)
 
 
 def _requested(recorded: Any) -> RequestedWorkflowRun:
@@ -171,25 +167,3 @@ def _requested(recorded: Any) -> RequestedWorkflowRun:
         version=recorded.version,
         token=recorded.token,
     )
-
-
-async def _detail(
-    found: WorkflowRunFound, tenant: str, dependencies: Dependencies
-) -> WorkflowRunDetail:
-    sealed: list[Private | None] = [found.input, found.detail]
-    sealed += [step.output for step in found.steps]
-    given, detail, *outputs = await opened(dependencies.writer, tenant, sealed)
-    return WorkflowRunDetail(
-        **msgspec.structs.asdict(found.summary),
-        input=_json(given),
-        detail=detail,
-        steps=tuple(map(_step, found.steps, outputs)),
-    )
-
-
-def _step(step: StepFound, output: str | None) -> WorkflowStep:
-    return WorkflowStep(**(step._asdict() | {"output": _json(output)}))
-
-
-def _json(text: str | None) -> Any:
-    return None if text is None else msgspec.json.decode(text)
