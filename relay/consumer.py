@@ -44,6 +44,11 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, Any]
 
 
+class _Progress(msgspec.Struct, frozen=True, kw_only=True):
+    num_pending: int
+    num_ack_pending: int
+
+
 def delivery_of(message: Msg) -> Delivery:
     """What came, with its place in the stream."""
     tokens = message.reply.split(".")
@@ -74,6 +79,21 @@ async def find_consumer(client: Client, stream: str, name: str) -> Consumer | No
         if error.code == _CONSUMER_NOT_FOUND:
             return None
         raise
+
+
+async def pending_of(client: Client, stream: str, name: str) -> int | None:
+    """How many messages a durable consumer has still to settle, None where there is no such one;
+    the server counts some time after it acknowledged a message to its producer.
+
+    Raises JetStreamError.
+    """
+    try:
+        found = await ask(client, f"CONSUMER.INFO.{stream}.{name}", answer=_Progress)
+    except JetStreamError as error:
+        if error.code == _CONSUMER_NOT_FOUND:
+            return None
+        raise
+    return found.num_pending + found.num_ack_pending
 
 
 async def create_consumer(client: Client, stream: str, config: Mapping[str, Any]) -> Consumer:

@@ -1,6 +1,13 @@
 """What Daybook asks of other systems: each port has a real adapter and an embedded default."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -8,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from contracts.money import Money
+from services.fhir.showing import Shown
 from services.objects import ObjectFound, ObjectOpened
 
 # --- codes ---
@@ -253,7 +261,11 @@ class ObjectStore(Protocol):
 
 class FhirAway(Exception):
     """The FHIR server does not answer, or does not know us: try again later. Nothing is known of
-    what it did meanwhile."""
+    what it did meanwhile; `status` is that of HTTP where it said so."""
+
+    def __init__(self, detail: str, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class FhirRefused(Exception):
@@ -291,3 +303,19 @@ class FhirClient(Protocol):
 
 FhirOf = Callable[[str, str | None], FhirClient]
 """The client of a tenant, below one of its organisations where that is named."""
+
+
+class NotKept(NamedTuple):
+    """A resource that the FHIR server refuses, with its HTTP status and its reason."""
+
+    shown: Shown
+    status: int
+    detail: str
+
+
+class FhirGateway(Protocol):
+    """Keeps what our events look like on a FHIR server, one resource for each of our ids."""
+
+    async def keep(self, tenant: str, shown: Sequence[Shown]) -> list[NotKept]:
+        """Make or replace these, unless what is there shows the log further on; those that are
+        refused for good. May be repeated. Raises FhirAway."""

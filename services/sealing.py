@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -38,16 +39,24 @@ class Unsealable(ValueError):
 
 async def make_keys(pool: asyncpg.Pool, tenant: str, subjects: Iterable[str]) -> Keys:
     """The keys of these subjects, made where there is none; the pool acts as daybook_writer."""
-    wanted = sorted(set(subjects))
+    wanted = set(subjects)
     if not wanted:
         return {}
     async with tenant_view(pool, tenant) as connection:
+        return await make_keys_within(connection, tenant, wanted)
+
+
+async def make_keys_within(
+    connection: PoolConnectionProxy, tenant: str, subjects: Iterable[str]
+) -> Keys:
+    """The same within a transaction that sees the tenant: they are made if that commits."""
+    wanted = sorted(set(subjects))
+    rows = await connection.fetch(_FOUND, tenant, wanted)
+    missing = sorted(set(wanted) - {row["subject_id"] for row in rows})
+    if missing:
+        fresh = [os.urandom(_KEY_BYTES) for _ in missing]
+        await connection.execute(_MADE, tenant, missing, fresh)
         rows = await connection.fetch(_FOUND, tenant, wanted)
-        missing = sorted(set(wanted) - {row["subject_id"] for row in rows})
-        if missing:
-            fresh = [os.urandom(_KEY_BYTES) for _ in missing]
-            await connection.execute(_MADE, tenant, missing, fresh)
-            rows = await connection.fetch(_FOUND, tenant, wanted)
     return {row["subject_id"]: row["key"] for row in rows}
 
 

@@ -59,6 +59,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A FHIR R4 terminology server, asked for the systems that `terminology_systems` connects."""
     terminology_systems: str = ""
     """URIs separated by spaces, for every tenant, or for one as `tenant=URI`."""
+    fhir_url: str | None = None
+    """The base of a FHIR R4 server, as https://fhir.example/fhir, in which `{tenant}` stands for
+    each tenant; without it the embedded store is used."""
+    fhir_token: Secret = Secret("")
+    """The bearer token that this server takes."""
     licence_url: str | None = None
     """Answers `<url>/<tenant>` with the active modules; goes before `licence_file`."""
     licence_file: Path | None = None

@@ -7,8 +7,10 @@ import asyncpg
 import msgspec
 
 from relay.connection import Client
+from relay.consumer import pending_of
 from relay.jetstream import Stream, StreamSettings, ask
 
+FHIR_CONSUMER: Final = "fhir"
 _STATUS: Final = (files("services") / "sql" / "status.sql").read_text()
 
 
@@ -30,8 +32,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     encounters_open: int
     encounters_parked: int
     remittances_open: int
+    fhir_refused: int
+    """Resources that the FHIR server refused."""
     intake_pending: int
     """Messages of the intake that are not taken yet."""
+    fhir_pending: int | None
+    """Events that the FHIR server has not taken yet; null before a worker has run."""
 
     def caught_up(self) -> bool:
         """Nothing moves any more: all was taken, worked on, published and projected."""
@@ -55,7 +61,8 @@ async def read_status(pool: asyncpg.Pool, client: Client, settings: StreamSettin
     """Measure; the pool acts as daybook_auditor."""
     pending = await _intake_pending(client, settings.intake)
     (row,) = await pool.fetch(_STATUS)
-    return Status(intake_pending=pending, **dict(row))
+    fhir = await pending_of(client, settings.events, FHIR_CONSUMER)
+    return Status(intake_pending=pending, fhir_pending=fhir, **dict(row))
 
 
 async def _intake_pending(client: Client, intake: str) -> int:

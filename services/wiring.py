@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import asyncpg
 
@@ -22,11 +22,14 @@ from services.documents.paper import Paper
 from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.locate import NothingRunning, Servers, locate
-from services.ports import Channel, FhirOf, ObjectStore
+from services.ports import Channel, ObjectStore
 from services.reach import reach_bus, reaching_postgres, temporal_away
 from services.settings import Settings
 from services.statements.post import Post
 from services.workflows.settings import WorkflowSettings
+
+if TYPE_CHECKING:
+    from services.fhir.consumer import FhirConsumer
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
@@ -75,10 +78,6 @@ class Wiring:
         if self.servers.temporal_address is None:
             raise NothingRunning("no Temporal: set DAYBOOK_TEMPORAL_ADDRESS, or run `daybook up`")
         return self.servers.temporal_address
-
-    def fhir_of(self) -> FhirOf | None:
-        """The clients of the FHIR server, None where none is set up."""
-        return None
 
     def renderer(self) -> "Renderer":
         """Who sets papers."""
@@ -153,6 +152,17 @@ async def exports(settings: Settings) -> AsyncIterator[Exports]:
         wired = Wiring(settings, locate(settings), "cli", undo)
         pool = await wired.pool("daybook_writer", 2)
         yield Exports(pool, await wired.executor(pool), wired.object_store())
+
+
+@asynccontextmanager
+async def fhir_gateway(settings: Settings) -> AsyncIterator["FhirConsumer"]:
+    """What keeps the FHIR server up with the log, of the running stack; raises NothingRunning."""
+    from services.fhir.consumer import FhirConsumer
+
+    async with AsyncExitStack() as undo:
+        wired = Wiring(settings, locate(settings), "cli", undo)
+        pool = await wired.pool("daybook_writer", 2)
+        yield FhirConsumer(wired.ports.fhir_gateway(pool), pool)
 
 
 class Resuming(NamedTuple):
@@ -289,6 +299,7 @@ async def serve_projector(wired: Wiring, stopping: asyncio.Event) -> None:
 async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
+    from services.fhir import consumer as fhir
     from services.sagas.configured import configured_activities
     from services.sagas.consumer import WAIT_SECONDS
     from services.sagas.outside import outside_activities
@@ -298,6 +309,8 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
+    fhir_pool = await wired.pool("daybook_writer", 2)
+    gateway = wired.ports.fhir_gateway(fhir_pool)
     executor = await wired.executor(pool)
     reader = await wired.pool("daybook_reader", 6)
     objects = wired.object_store()
@@ -308,8 +321,16 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
         name=SAGAS_CONSUMER,
         filter_subjects=tuple(map(wired.streams.subject, filter_subjects())),
     )
-    async with durable_feed(client, consumer, wait_seconds=WAIT_SECONDS) as feed:
-        await serve(
+    showing = DurableConsumer(
+        stream=wired.streams.events,
+        name=fhir.CONSUMER,
+        filter_subjects=tuple(map(wired.streams.subject, fhir.filter_subjects())),
+    )
+    async with (
+        durable_feed(client, consumer, wait_seconds=WAIT_SECONDS) as feed,
+        durable_feed(client, showing, wait_seconds=fhir.WAIT_SECONDS) as shown,
+    ):
+        sagas = serve(
             address=address,
             namespace=wired.settings.temporal_namespace,
             executor=executor,
@@ -320,9 +341,11 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             stopping=stopping,
             outside=outside_activities(executor, pool, reader, objects, post, render),
             configured=configured_activities(
-                executor, pool, Code(workflow_settings(wired.settings)), wired.fhir_of()
+                executor, pool, Code(workflow_settings(wired.settings)), wired.ports.fhir_of(pool)
             ),
         )
+        # Apart from each other: a FHIR server or a Temporal that is away holds up nothing else.
+        await asyncio.gather(sagas, fhir.FhirConsumer(gateway, fhir_pool).run(shown, stopping))
 
 
 async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:

@@ -24,6 +24,8 @@ SCOPES: Final = {
     "billing:report:read": "read reports",
     "billing:events:read": "read the tenant's events",
     "billing:audit:read": "read what an audit needs",
+    "billing:fhir:read": "read FHIR resources",
+    "billing:fhir:write": "make and change FHIR resources",
     "billing:workflow:run": "run configured workflows",
     "billing:workflow:sync": "store configured workflows",
     "billing:period:close": "close periods",

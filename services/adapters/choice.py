@@ -1,13 +1,25 @@
 """Which adapter of each port the settings choose; what is not set has an embedded default."""
 
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
 
 from services.licences import UNLIMITED, Licences
-from services.ports import Channel, CodeValidator, Delivery, ObjectStore, PaymentGateway
+from services.ports import (
+    Channel,
+    CodeValidator,
+    Delivery,
+    FhirGateway,
+    FhirOf,
+    ObjectStore,
+    PaymentGateway,
+)
 from services.settings import Settings
+
+if TYPE_CHECKING:
+    from services.adapters.fhir import FhirServers
 
 _log = structlog.get_logger()
 
@@ -38,6 +50,32 @@ class Ports:
         )
         self._undo.push_async_callback(outbound.close)
         return [loaded, Terminology(outbound, Connected(self._settings.terminology_systems))]
+
+    def fhir_gateway(self, pool: asyncpg.Pool) -> FhirGateway:
+        """Where our events are shown as resources; the pool acts as daybook_writer."""
+        from services.adapters.fhir_store import StoreGateway
+
+        if self._settings.fhir_url is None:
+            return StoreGateway(pool)
+        from services.adapters.fhir_gateway import RestGateway
+
+        return RestGateway(self._fhir_rest())
+
+    def fhir_of(self, pool: asyncpg.Pool) -> FhirOf:
+        """Makes the client of a tenant, or of one organisation of it; the pool acts as
+        daybook_writer."""
+        from services.adapters.fhir_store import StoredFhir
+
+        if self._settings.fhir_url is None:
+            return lambda tenant, organization_id: StoredFhir(pool, tenant, organization_id)
+        return self._fhir_rest()
+
+    def _fhir_rest(self) -> "FhirServers":
+        from services.adapters.fhir import FhirServers
+
+        servers = FhirServers(self._settings.fhir_url or "", self._settings.fhir_token)
+        self._undo.push_async_callback(servers.close)
+        return servers
 
     def licences(self) -> Licences:
         """Who may use which module."""

@@ -45,8 +45,10 @@ class Outbound:
         setting: str,
         seconds_max: float = 10.0,
         headers: Mapping[str, str] | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
     ) -> None:
         _check(base_url, setting)
+        self._answer_bytes_max = answer_bytes_max
         self._base_url = base_url.rstrip("/")
         self._seconds_max = seconds_max
         self._client = httpx.AsyncClient(
@@ -56,6 +58,11 @@ class Outbound:
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=8),
             trust_env=False,  # whatever proxy the environment names is none of these systems
         )
+
+    @property
+    def netloc(self) -> str:
+        """Host and port that everything goes to."""
+        return urlsplit(self._base_url).netloc
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,12 +97,22 @@ class Outbound:
         self, path: str, content: bytes, media_type: str, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """A POST, which follows no redirect; raises Away."""
+        typed = {"Content-Type": media_type, **(headers or {})}
+        return await self.request("POST", path, content=content, headers=typed)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Any request, which follows no redirect; raises Away."""
         return await self._send(
             self._client.build_request(
-                "POST",
-                self._base_url + path,
-                content=content,
-                headers={"Content-Type": media_type, **(headers or {})},
+                method, self._base_url + path, params=query, content=content, headers=headers
             )
         )
 
@@ -105,7 +122,7 @@ class Outbound:
             async with asyncio.timeout(self._seconds_max):
                 response = await self._client.send(request, stream=True)
                 try:
-                    body = await _bounded(response)
+                    body = await _bounded(response, self._answer_bytes_max)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -115,12 +132,12 @@ class Outbound:
         return Answer(response.status_code, response.headers, body)
 
 
-async def _bounded(response: httpx.Response) -> bytes:
+async def _bounded(response: httpx.Response, bytes_max: int) -> bytes:
     body = bytearray()
     async for part in response.aiter_bytes():
         body += part
-        if len(body) > ANSWER_BYTES_MAX:
-            raise Away(f"its answer is larger than {ANSWER_BYTES_MAX} bytes")
+        if len(body) > bytes_max:
+            raise Away(f"its answer is larger than {bytes_max} bytes")
     return bytes(body)
 
 

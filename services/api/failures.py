@@ -13,6 +13,7 @@ from contracts.wording import in_words
 from services.api.body import DISCONNECTED
 from services.api.codes import BY_STATUS
 from services.api.context import context_of
+from services.api.fhir_outcomes import answer_fhir, in_fhir
 from services.api.methods import allowed, method_asked
 from services.api.parameters import MEANINGS
 from services.api.problems import (
@@ -26,6 +27,7 @@ from services.api.problems import (
 )
 from services.crash_reports import report
 from services.execute.attempt import LedgerUnavailable
+from services.fhir.problem import FhirProblem
 
 _log = structlog.get_logger()
 
@@ -109,10 +111,11 @@ def _of_outage(
 
 
 HANDLERS: Final[dict[int | type[Exception], Callable[..., Response[Any]]]] = {
-    Problem: answer,
-    HTTPException: _of_framework,
-    LedgerUnavailable: _of_outage,
-    Exception: _of_fault,
+    Problem: in_fhir(answer),
+    FhirProblem: answer_fhir,
+    HTTPException: in_fhir(_of_framework),
+    LedgerUnavailable: in_fhir(_of_outage),
+    Exception: in_fhir(_of_fault),
 }
 
 

@@ -29,6 +29,10 @@ _NO_PAGE: Final = "/schema/{path}"
 _USUAL: Final = (JSON, "*/*")
 STREAMS: Final = "streams"
 """Key of a route's `opt`: its answer has no end of its own."""
+CONSUMES: Final = "consumes"
+"""Key of a route's `opt`: the media types of its body, where those are not JSON alone."""
+ANY_QUERY: Final = "any_query"
+"""Key of a route's `opt`: its handler looks at the query by itself."""
 
 
 class Gate(ASGIMiddleware):
@@ -72,15 +76,16 @@ def _logged(**fields: str) -> Iterator[None]:
 
 def _check_body(request: Request[Any, Any, Any]) -> None:
     headers = headers_of(request.scope)
-    if headers.get("content-type") == JSON:
+    if headers.get("content-type") == JSON and CONSUMES not in request.route_handler.opt:
         return
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     media_type = request.content_type[0].lower()
-    if has_body and media_type != JSON:
+    taken = request.route_handler.opt.get(CONSUMES, (JSON,))
+    if has_body and media_type not in taken:
         raise Problem(
             "MEDIA_TYPE_UNSUPPORTED",
-            f"a body of {media_type[:100] or 'no media type'} is not taken: send {JSON}",
-            headers={"Accept": JSON},
+            f"a body of {media_type[:100] or 'no media type'} is not taken: send {taken[0]}",
+            headers={"Accept": ", ".join(taken)},
         )
 
 
@@ -116,7 +121,8 @@ class Admission(ASGIMiddleware):
         """Around the answer to a fitting request, `check_module` with it; raises Problem."""
         _check_scope(request)
         _check_accept(request)
-        if request.scope["query_string"] and request.route_handler.opt[SCOPE] is not None:
+        opt = request.route_handler.opt
+        if request.scope["query_string"] and opt[SCOPE] is not None and ANY_QUERY not in opt:
             _check_query(request)
         if STREAMS in request.route_handler.opt:  # it counts its own, which stay for long
             return nullcontext()

@@ -17,8 +17,9 @@ from domain.encounter import RecordEncounter
 from services.bench.workload import CODES, CURRENCY, FACILITY, SERVICE_ON, TENANT, check
 from services.execute.envelope import Envelope
 from services.execute.executor import Executor
+from services.feeding import Noted
 from services.sagas.consumer import SagaConsumer
-from services.sagas.meaning import STREAMS_PER_WORKFLOW_MAX, Noted
+from services.sagas.meaning import STREAMS_PER_WORKFLOW_MAX
 from services.sagas.starting import Starting
 from services.sagas.worker import make_worker
 from services.tenant_view import tenant_view

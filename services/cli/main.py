@@ -10,6 +10,7 @@ _WHERE: Final = {
     "up": "up:up",
     "serve": "up:serve_command",
     "migrate": "up:migrate_command",
+    "status": "status:status",
     "token": "token:token",
     "intake": "intake:intake",
     "invoice": "invoices:invoice",
@@ -29,6 +30,7 @@ _WHERE: Final = {
     "gl": "gl:gl",
     "erp-layout": "erp_layout:erp_layout",
     "rebuild": "rebuild:rebuild",
+    "fhir": "fhir:fhir",
     "audit": "audit:audit",
 }
 

@@ -6,24 +6,20 @@ twice: a crash anywhere leads to the same result.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Final
 
 import asyncpg
 import structlog
-from opentelemetry.trace import SpanKind
 from temporalio.service import RPCError
 
-from contracts.bus import source_of
-from contracts.cloudevent import from_nats
-from relay import spans
 from relay.database import PASSING
+from services.feeding import Deliveries, Noted, Taking, feed
 from services.sagas import metrics, waits
 from services.sagas.meaning import (
     STREAMS_PER_WORKFLOW_MAX,
     Happening,
-    Noted,
     Target,
     happenings,
     signals_of,
@@ -37,51 +33,9 @@ CONSUMER: Final = "sagas"
 WAIT_SECONDS: Final = 0.25
 
 _AGAIN_SECONDS_MIN: Final = 0.25
-_AGAIN_SECONDS_MAX: Final = 10.0
 _AWAY: Final = (RPCError, *PASSING)
 
 _log = structlog.get_logger()
-
-
-class Delivered(Protocol):
-    """A message of the stream of events that waits for its acknowledgement."""
-
-    @property
-    def headers(self) -> Mapping[str, str] | None: ...
-    @property
-    def payload(self) -> bytes: ...
-    @property
-    def sequence(self) -> int: ...
-
-
-class Deliveries(Protocol):
-    """The durable consumer of the stream of events; it is given back what it gave."""
-
-    def batches(self) -> AsyncIterator[Sequence[Delivered]]:
-        """Batches in order, for ever."""
-
-    async def ack(self, messages: Sequence[Any]) -> None:
-        """They are settled; returns when the server knows."""
-
-    async def in_progress(self, messages: Sequence[Any]) -> None:
-        """They are worked on: do not deliver them to somebody else yet."""
-
-
-def noted(message: Delivered) -> Noted:
-    """The event of a message; raises NotACloudEvent, which our own relay never sends."""
-    event = from_nats(message.headers, message.payload)
-    return Noted(
-        position=message.sequence,
-        tenant=event.source.removeprefix(source_of("")),
-        type=event.type,
-        stream_id=event.subject or "",
-        body=event.data or b"",
-        recorded_at=event.time or datetime.now(UTC),
-    )
-
-
-def _traceparent(message: Delivered) -> str | None:
-    return (message.headers or {}).get("ce-traceparent")
 
 
 class SagaConsumer:
@@ -100,18 +54,8 @@ class SagaConsumer:
 
     async def run(self, deliveries: Deliveries, stopping: asyncio.Event) -> None:
         """Take batches until `stopping`; what is not acknowledged by then comes again."""
-        batches = deliveries.batches()
-        ended = asyncio.ensure_future(stopping.wait())
-        try:
-            while not stopping.is_set():
-                following = asyncio.ensure_future(anext(batches))
-                await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
-                if not following.done():
-                    following.cancel()
-                    return
-                await self._settle(deliveries, following.result(), ended)
-        finally:
-            ended.cancel()
+        taking = Taking(CONSUMER, self.take, _AWAY, _note_away, _note_taken, _AGAIN_SECONDS_MIN)
+        await feed(taking, deliveries, stopping)
 
     async def take(self, events: Sequence[Noted]) -> None:
         """Start and signal what events mean; returns once Temporal has taken all of it.
@@ -128,38 +72,6 @@ class SagaConsumer:
         waiting = await self._who_waits(happened)
         signals = signals_of(happened, waiting)
         await asyncio.gather(*(self._signal(*each) for each in signals.items()))
-
-    async def _settle(
-        self,
-        deliveries: Deliveries,
-        messages: Sequence[Delivered],
-        ended: "asyncio.Future[Any]",
-    ) -> None:
-        events = [noted(message) for message in messages]
-        pause_seconds = _AGAIN_SECONDS_MIN
-        while True:
-            try:
-                with spans.span("sagas take", map(_traceparent, messages), SpanKind.CONSUMER):
-                    await self.take(events)
-                break
-            except _AWAY as away:
-                metrics.AWAY.inc()
-                _log.error(
-                    "events wait: Temporal or Postgres is away",
-                    first_position=events[0].position,
-                    events=len(events),
-                    again_seconds=pause_seconds,
-                    error=repr(away),
-                )
-            await deliveries.in_progress(messages)
-            await asyncio.wait({ended}, timeout=pause_seconds)
-            if ended.done():
-                return
-            pause_seconds = min(_AGAIN_SECONDS_MAX, pause_seconds * 2)
-        await deliveries.ack(messages)
-        metrics.CONSUMER_POSITION.set(events[-1].position)
-        age = datetime.now(UTC) - events[-1].recorded_at
-        metrics.CONSUMER_LAG_SECONDS.set(age.total_seconds())
 
     async def _who_waits(self, happened: Sequence[Happening]) -> list[Wait]:
         keys: dict[str, set[str]] = defaultdict(set)
@@ -179,3 +91,20 @@ class SagaConsumer:
             if each.meaning.or_start
         }
         await asyncio.gather(*(self._starting.signal_own(*named) for named in own))
+
+
+def _note_away(events: Sequence[Noted], away: Exception, again_seconds: float) -> None:
+    metrics.AWAY.inc()
+    _log.error(
+        "events wait: Temporal or Postgres is away",
+        first_position=events[0].position,
+        events=len(events),
+        again_seconds=again_seconds,
+        error=repr(away),
+    )
+
+
+def _note_taken(events: Sequence[Noted]) -> None:
+    metrics.CONSUMER_POSITION.set(events[-1].position)
+    age = datetime.now(UTC) - events[-1].recorded_at
+    metrics.CONSUMER_LAG_SECONDS.set(age.total_seconds())

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from contracts.catalogue import decode
+from services.feeding import Noted
 from services.sagas import workflow_ids
 from services.sagas.table import ALSO, TABLE, Saga, Signal, Start
 from services.sagas.waits import Wait
@@ -13,17 +13,6 @@ from services.sagas.waits import Wait
 STREAMS_PER_WORKFLOW_MAX: Final = 100
 # Long encounters share a workflow with fewer others.
 BYTES_PER_WORKFLOW_MAX: Final = 512 * 1024
-
-
-class Noted(NamedTuple):
-    """An event of the table, as the consumer needs it."""
-
-    position: int
-    tenant: str
-    type: str
-    stream_id: str
-    body: bytes
-    recorded_at: datetime
 
 
 class Happening(NamedTuple):

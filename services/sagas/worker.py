@@ -18,6 +18,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from services.execute.executor import Executor
+from services.feeding import Deliveries
 from services.ports import PaymentGateway
 from services.reach import Unreachable
 from services.sagas.aging import Aging
@@ -27,7 +28,7 @@ from services.sagas.billing import Billing
 from services.sagas.card_charging import CardCharging
 from services.sagas.charging import Charging
 from services.sagas.codec import PayloadKeys, SealedPayloads
-from services.sagas.consumer import Deliveries, SagaConsumer
+from services.sagas.consumer import SagaConsumer
 from services.sagas.converter import sealed_by
 from services.sagas.forgetting import Forgetting
 from services.sagas.gateway import GATEWAY_QUEUE

@@ -23,6 +23,8 @@ from services.workflows.scripts import Answer, CallRefused
 CONSUMER: Final = "workflows"
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _decode: Final = msgspec.json.decode
+# FHIR's decimals are numbers, however many digits they have; amounts of the ledger are texts.
+_plain: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Grant(NamedTuple):
@@ -149,6 +151,6 @@ class Asking:
             fhir_of=self._fhir_of,
         )
         try:
-            return msgspec.to_builtins(await ask(asked), str_keys=True)
+            return _decode(_plain(await ask(asked)))
         except FhirRefused as refused:
             raise CallRefused("FHIR_REFUSED", f"{name}: {refused}") from refused

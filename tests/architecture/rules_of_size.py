@@ -27,7 +27,7 @@ LONG: Final = {
     "deploy/runbook.md": "whoever is called at night searches one page",
     "services/api/monthly_bills.py": "one surface of bills, every call of it",
     "services/api/period_bills.py": "one surface of bills, every call of it",
-    "services/ports.py": "whatever is asked of other systems, on one page",
+    "services/ports.py": "all that is asked of other systems, for whoever writes an adapter",
     "services/wiring.py": "the composition root is one module, which alone imports adapters",
     "relay/publisher.py": "the life of a batch, from the log to its acknowledgement",
     "projections/invoices.py": "every event that changes an invoice, in one place",

@@ -9,9 +9,9 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.bus import source_of
+from services.feeding import Delivered, Noted
 from services.sagas import consumer as consumer_module
-from services.sagas.consumer import Delivered, SagaConsumer
-from services.sagas.meaning import Noted
+from services.sagas.consumer import SagaConsumer
 from tests.fixtures.golden import golden_body
 from tests.fixtures.waiting import until
 

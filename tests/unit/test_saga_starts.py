@@ -8,11 +8,10 @@ import pytest
 
 from contracts.bus import source_of
 from contracts.catalogue import CATALOGUE, decode
+from services.feeding import Noted, noted
 from services.sagas import workflow_ids
-from services.sagas.consumer import noted
 from services.sagas.meaning import (
     BYTES_PER_WORKFLOW_MAX,
-    Noted,
     Target,
     happenings,
     signals_of,

@@ -25,8 +25,8 @@ from domain.remittance import RecordRemittance
 from services.execute.envelope import Done, Envelope
 from services.execute.executor import Executor
 from services.execute.load import decode_state
+from services.feeding import Noted
 from services.sagas.consumer import SagaConsumer
-from services.sagas.meaning import Noted
 from services.sagas.starting import TASK_QUEUE, Starting
 from services.sagas.table import TABLE
 from tests.fixtures.waiting import until

@@ -1,0 +1,108 @@
+"""The inbox consumer `fhir`: hands what our events look like to the FHIR server.
+
+Billing never waits for it: while the server is away its batch waits, and what is refused is noted
+for a person. A batch may come twice, since a resource says which position it shows.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+import structlog
+
+from contracts.catalogue import subject_parts
+from relay.database import PASSING
+from services.feeding import Deliveries, Noted, Taking, feed
+from services.fhir import metrics, refused
+from services.fhir.mirror import TYPES, Mirror
+from services.ports import FhirAway, FhirGateway
+
+CONSUMER: Final = "fhir"
+# What comes within this time is written together, and a thing that changes twice is written once.
+WAIT_SECONDS: Final = 0.25
+
+_AGAIN_SECONDS_MIN: Final = 0.25
+_WRITTEN_MAX: Final = 500
+_log = structlog.get_logger()
+
+
+class FhirConsumer:
+    """Keeps a FHIR server up with the log; the pool acts as daybook_writer."""
+
+    def __init__(self, gateway: FhirGateway, pool: asyncpg.Pool) -> None:
+        self._gateway = gateway
+        self._pool = pool
+        self._mirror = Mirror(pool)
+
+    async def run(self, deliveries: Deliveries, stopping: asyncio.Event) -> None:
+        """Take batches until `stopping`; what is not acknowledged by then comes again."""
+        away = (FhirAway, *PASSING)
+        taking = Taking(CONSUMER, self.take, away, _note_away, _note_taken, _AGAIN_SECONDS_MIN)
+        await feed(taking, deliveries, stopping)
+
+    async def take(self, events: Sequence[Noted]) -> None:
+        """Have the server keep what these events changed; raises FhirAway, asyncpg's errors and
+        OSError."""
+        changed: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for event in events:
+            changed[event.tenant][event.stream_id].add(event.type)
+        for tenant, streams in changed.items():
+            await self.keep(tenant, streams)
+
+    async def again(self, tenant: str, stream_ids: Iterable[str]) -> int:
+        """Try what was refused once more, as it is now; how many are refused again."""
+        return await self.keep(tenant, {id_: {*TYPES} for id_ in stream_ids})
+
+    async def keep(self, tenant: str, streams: Mapping[str, set[str]]) -> int:
+        """Have the server keep streams that had events of these types; how many it refused."""
+        shown = await self._mirror.show(tenant, streams)
+        count = 0
+        for start in range(0, len(shown), _WRITTEN_MAX):
+            part = shown[start : start + _WRITTEN_MAX]
+            not_kept = await self._gateway.keep(tenant, part)
+            await refused.note(self._pool, tenant, part, not_kept)
+            gone = {refusal.shown.value for refusal in not_kept}
+            for each in part:
+                if each.value not in gone:
+                    metrics.KEPT.labels(each.type).inc()
+            for refusal in not_kept:
+                metrics.REFUSED.labels(refusal.shown.type).inc()
+                _log.error(
+                    "resource refused",
+                    tenant=tenant,
+                    resource=refusal.shown.type,
+                    stream_id=refusal.shown.value,
+                    status=refusal.status,
+                    reason=refusal.detail,
+                )
+            count += len(not_kept)
+        return count
+
+
+def filter_subjects() -> tuple[str, ...]:
+    """The subjects of events that are shown, of every tenant and partition."""
+    return tuple(".".join(("billing", "*", "*", *subject_parts(type_))) for type_ in TYPES)
+
+
+def _age_seconds(event: Noted) -> float:
+    return (datetime.now(UTC) - event.recorded_at).total_seconds()
+
+
+def _note_away(events: Sequence[Noted], away: Exception, again_seconds: float) -> None:
+    metrics.AWAY.inc()
+    metrics.LAG_SECONDS.set(_age_seconds(events[0]))
+    _log.error(
+        "events wait: the FHIR server or Postgres is away",
+        first_position=events[0].position,
+        events=len(events),
+        again_seconds=again_seconds,
+        error=repr(away),
+    )
+
+
+def _note_taken(events: Sequence[Noted]) -> None:
+    metrics.POSITION.set(events[-1].position)
+    metrics.LAG_SECONDS.set(_age_seconds(events[-1]))

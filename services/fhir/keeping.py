@@ -1,0 +1,77 @@
+"""Resources of our own in the embedded store, a batch at a time: the newer one of two stays."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from services.fhir.facts import Facts, facts_of, tokens_of
+from services.fhir.naming import id_here, with_literals
+from services.fhir.showing import Shown
+from services.fhir.stored import as_written, sealed
+from services.fhir.writing import LOCK, OVERTAKEN, TOKENS, Row, write
+from services.sealing import make_keys_within
+from services.tenant_view import tenant_view
+
+_TIMES_MAX: Final = 5
+
+
+class _Wanted(NamedTuple):
+    id: str
+    shown: Shown
+    facts: Facts
+    text: str
+
+
+async def keep(pool: asyncpg.Pool, tenant: str, shown: Sequence[Shown]) -> None:
+    """Write these resources, each of which is named once; the pool acts as daybook_writer.
+
+    Raises UniqueViolationError when others go on writing the same ones, and what asyncpg raises
+    when Postgres is away.
+    """
+    wanted = [_wanted(each) for each in shown]
+    for _ in range(_TIMES_MAX):
+        try:
+            async with tenant_view(pool, tenant) as connection:
+                await _keep(connection, tenant, wanted)
+        except OVERTAKEN as overtaken:
+            last = overtaken
+        else:
+            return
+    raise last
+
+
+def _wanted(shown: Shown) -> _Wanted:
+    id_ = id_here(shown.value)
+    if id_ is None:
+        raise ValueError(f"{shown.value!r} cannot be an id of FHIR")
+    resource = with_literals(shown.resource) | {"id": id_}
+    return _Wanted(id_, shown, facts_of(resource), as_written(resource, id_))
+
+
+async def _keep(connection: PoolConnectionProxy, tenant: str, wanted: Sequence[_Wanted]) -> None:
+    types, ids = [each.shown.type for each in wanted], [each.id for each in wanted]
+    rows = await connection.fetch(LOCK, tenant, types, ids)
+    known = {(row["type"], row["id"]): row for row in rows}
+    newer = [each for each in wanted if _is_newer(each, known.get((each.shown.type, each.id)))]
+    if not newer:
+        return
+    subjects = {each.facts.subject for each in newer if each.facts.subject is not None}
+    keys = await make_keys_within(connection, tenant, {TOKENS, *subjects})
+    written = []
+    for each in newer:
+        row = known.get((each.shown.type, each.id))
+        version = 1 if row is None else row["version"] + 1
+        organization_id = "" if row is None else row["organization_id"]
+        body = sealed(keys, tenant, each.facts.subject, each.text)
+        tokens = tokens_of(keys[TOKENS], each.facts.identifiers)
+        position = each.shown.position
+        names = (each.shown.type, each.id, version, organization_id)
+        written.append(Row(*names, each.facts, position, body, tokens))
+    at = await connection.fetchval("SELECT clock_timestamp()")
+    await write(connection, tenant, at, written)
+
+
+def _is_newer(wanted: _Wanted, row: asyncpg.Record | None) -> bool:
+    return row is None or (row["log_position"] or 0) < wanted.shown.position

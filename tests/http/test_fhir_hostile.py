@@ -1,0 +1,199 @@
+"""What nobody should send to the FHIR store, and what many send at once."""
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.fhir.content import DEPTH_MAX
+from services.fhir.patching import OPERATIONS_MAX
+from tests.fixtures.http_api import Api
+from tests.http.test_fhir_rest import FHIR, charge, issue, patient, send
+
+WRONG_QUERIES = (
+    *("_count=x", "_count=-1", "_after=a_b", "_summary=text", "_id=,"),
+    *("identifier=", "identifier=|", "identifier=a|b|c", "subject=Patient/1&patient=1"),
+)
+NESTED = b'{"resourceType":"Patient","id":"p1","extension":'
+
+
+async def put(api: Api, body: bytes, media_type: str = FHIR) -> Any:
+    headers = {"Content-Type": media_type}
+    return await api.client.put("/fhir/Patient/p1", content=body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "structure"),
+        (b"{", "structure"),
+        (b"\xff\xfe", "structure"),
+        (b"[]", "structure"),
+        (b"null", "structure"),
+        (b'"Patient"', "structure"),
+        (b'{"resourceType":"Patient","id":"p1","id":"p1"}', "structure"),
+        (b'{"resourceType":"Patient","id":"p1","multipleBirthInteger":NaN}', "structure"),
+        (b'{"resourceType":"Patient","id":"p1","multipleBirthInteger":' + b"9" * 5000 + b"}",
+         "structure"),
+        (NESTED + b"[" * (DEPTH_MAX + 1) + b"]" * (DEPTH_MAX + 1) + b"}", "too-costly"),
+        (NESTED + b"[" * 100_000 + b"]" * 100_000 + b"}", "structure"),
+        (b'{"resourceType":"Account","id":"p1","status":"active"}', "invalid"),
+        (b'{"resourceType":["Patient"],"id":"p1"}', "invalid"),
+        (b'{"resourceType":"Patient","id":7}', "value"),
+        (b'{"resourceType":"Patient","id":"p2"}', "invalid"),
+        (b'{"resourceType":"Patient"}', "invalid"),
+        (b'{"resourceType":"Patient","id":"p1","gender":7}', "value"),
+        (b'{"resourceType":"Patient","id":"p1","shoeSize":7}', "structure"),
+        (b'{"resourceType":"Patient","id":"p1","name":"Nino"}', "value"),
+        (b'{"resourceType":"Patient","id":"p1","name":["{\\"family\\":\\"B\\"}"]}', "structure"),
+        (b'{"resourceType":"Patient","id":"p1","name":[{"family":"\\ud800"}]}', "value"),
+        (b'{"resourceType":"Patient","id":"p1","contained":[{"resourceType":"X"}]}', "structure"),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_what_is_no_resource_is_refused_and_nothing_is_kept(
+    api: Api, body: bytes, code: str
+) -> None:
+    issue(await put(api, body), 400, code)
+    assert (await send(api, "GET", "/fhir/Patient/p1")).status_code == 404
+
+
+async def test_a_body_too_large_or_of_another_kind_is_refused(api: Api) -> None:
+    large = json.dumps(patient(name=[{"family": "x" * 1_100_000}])).encode()
+    issue(await put(api, large), 413, "too-long")
+    for media_type in ("text/plain", "application/xml", "application/fhir+xml", ""):
+        issue(await put(api, b'{"resourceType":"Patient"}', media_type), 415, "not-supported")
+    xml = await send(api, "GET", "/fhir/Patient/p1", Accept="application/fhir+xml")
+    issue(xml, 406, "not-supported")
+    for accept in (FHIR, f"{FHIR}; fhirVersion=4.0", "application/json", "*/*"):
+        found = await send(api, "GET", "/fhir/metadata", Accept=accept)
+        assert found.status_code == 200, accept
+
+
+async def test_what_is_not_kept_or_not_done_is_said_so(api: Api) -> None:
+    issue(await send(api, "GET", "/fhir/Observation"), 404, "not-supported")
+    issue(await send(api, "PUT", "/fhir/Observation/1", {}), 404, "not-supported")
+    issue(await send(api, "DELETE", "/fhir/Patient/p1"), 405, "not-supported")
+    issue(await send(api, "GET", "/fhir/Patient/p1/_history/x"), 404, "not-found")
+    issue(await send(api, "GET", f"/fhir/Patient/p1/_history/{10**30}"), 404, "not-found")
+    issue(await send(api, "PUT", "/fhir/Patient/a_b", patient("a_b")), 400, "value")
+    issue(await send(api, "PUT", f"/fhir/Patient/{'a' * 65}", patient("a" * 65)), 400, "value")
+    for query in WRONG_QUERIES:
+        issue(await send(api, "GET", f"/fhir/ChargeItem?{query}"), 400, _any_of(query))
+    many = ",".join(map(str, range(101)))
+    issue(await send(api, "GET", f"/fhir/ChargeItem?_id={many}"), 400, "too-costly")
+    for name in ("_id", "identifier", "subject", "status"):
+        issue(await send(api, "GET", f"/fhir/ChargeItem?{name}=%00"), 400, "value")
+    for path in ("/fhir/Patient/%00", "/Organization/%00/fhir/Patient", "/fhir/%00"):
+        assert (await send(api, "GET", path)).status_code == 404
+
+
+def _any_of(query: str) -> str:
+    is_unsupported = query.startswith(("_summary", "subject"))
+    return "not-supported" if is_unsupported else "value"
+
+
+async def test_a_patch_that_grows_without_end_is_refused(api: Api) -> None:
+    await send(api, "PUT", "/fhir/Patient/p1", patient())
+    bomb = [{"op": "copy", "from": "/name", "path": "/name/-"} for _ in range(60)]
+    many = [{"op": "test", "path": "/id", "value": "p1"}] * (OPERATIONS_MAX + 1)
+    media_type = "application/json-patch+json"
+    issue(await send(api, "PATCH", "/fhir/Patient/p1", bomb, media_type), 422, "too-costly")
+    issue(await send(api, "PATCH", "/fhir/Patient/p1", many, media_type), 400, "too-costly")
+
+
+async def test_of_many_upserts_by_one_identifier_exactly_one_makes_it(api: Api) -> None:
+    path = "/fhir/ChargeItem?identifier=urn:visit|1"
+    identifier = [{"system": "urn:visit", "value": "1"}]
+    bodies = [charge(identifier=identifier, quantity={"value": number}) for number in range(1, 13)]
+    answers = await asyncio.gather(*(send(api, "PUT", path, body) for body in bodies))
+    assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
+    found = (await send(api, "GET", f"{path}&_total=accurate")).json()
+    assert found["total"] == 1
+    assert found["entry"][0]["resource"]["meta"]["versionId"] == "12"
+    assert len({answer.headers["etag"] for answer in answers}) == 12
+
+
+async def test_of_many_changes_to_one_version_exactly_one_is_made(api: Api) -> None:
+    await send(api, "PUT", "/fhir/Patient/p1", patient())
+    bodies = [patient(name=[{"family": f"B{number}"}]) for number in range(8)]
+    answers = await asyncio.gather(
+        *(send(api, "PUT", "/fhir/Patient/p1", body, If_Match='W/"1"') for body in bodies)
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+    made = await asyncio.gather(
+        *(send(api, "PUT", "/fhir/Patient/p2", patient("p2", active=True)) for _ in range(8))
+    )
+    assert sorted(answer.status_code for answer in made) == [200] * 7 + [201]
+
+
+async def test_no_patch_of_many_at_once_is_lost(api: Api) -> None:
+    await send(api, "PUT", "/fhir/Patient/p1", patient())
+    answers = await asyncio.gather(
+        *(
+            send(
+                api,
+                "PATCH",
+                "/fhir/Patient/p1",
+                [{"op": "add", "path": "/name/-", "value": {"family": f"B{number}"}}],
+                "application/json-patch+json",
+            )
+            for number in range(4)
+        )
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    names = (await send(api, "GET", "/fhir/Patient/p1")).json()["name"]
+    assert {name["family"] for name in names} == {"Beridze", "B0", "B1", "B2", "B3"}
+
+
+async def test_decimals_keep_their_digits(api: Api) -> None:
+    body = b'{"resourceType":"Invoice","id":"i","status":"draft","totalNet":{"value":1.10}}'
+    headers = {"Content-Type": FHIR}
+    made = await api.client.put("/fhir/Invoice/i", content=body, headers=headers)
+    assert made.status_code == 201, made.text
+    assert b'"value":1.10' in made.content
+
+
+async def test_nothing_of_a_person_is_readable_in_the_database(api: Api) -> None:
+    await send(api, "PUT", "/fhir/Patient/p1", patient())
+    await send(api, "POST", "/fhir/ChargeItem", charge("p1", note=[{"text": "Beridze again"}]))
+    admin = await api.database.admin()
+    for table in ("fhir_resources", "fhir_versions", "fhir_identifiers"):
+        rows = " ".join(map(str, await _rows(admin, table)))
+        assert "Beridze" not in rows
+        assert "mrn-p1" not in rows
+
+
+async def _rows(admin: asyncpg.Pool, table: str) -> list[asyncpg.Record]:
+    tables = {
+        "fhir_resources": "SELECT * FROM fhir_resources",
+        "fhir_versions": "SELECT * FROM fhir_versions",
+        "fhir_identifiers": "SELECT * FROM fhir_identifiers",
+    }
+    rows: list[asyncpg.Record] = await admin.fetch(tables[table])
+    return rows
+
+
+async def test_who_is_forgotten_is_gone_from_the_store(api: Api) -> None:
+    await send(api, "PUT", "/fhir/Patient/p1", patient())
+    await send(api, "PUT", "/fhir/Patient/p2", patient("p2"))
+    await send(api, "PUT", "/fhir/ChargeItem/c1", charge("p1", id="c1"))
+    await send(api, "PUT", "/fhir/ChargeItem/c1", charge("p2", id="c1"))
+    admin = await api.database.admin()
+    await admin.execute("DELETE FROM subject_keys WHERE subject_id = 'p1'")
+    issue(await send(api, "GET", "/fhir/Patient/p1"), 404, "not-found")
+    found = (await send(api, "GET", "/fhir/Patient?identifier=urn:mrn|mrn-p1,mrn-p2")).json()
+    assert [each["resource"]["id"] for each in found["entry"]] == ["p2"]
+    history = (await send(api, "GET", "/fhir/ChargeItem/c1/_history")).json()
+    assert [each["resource"]["meta"]["versionId"] for each in history["entry"]] == ["2"]
+    rows = [row for name in ("fhir_resources", "fhir_versions") for row in await _rows(admin, name)]
+    assert {row["subject_id"] for row in rows} == {"p2"}
+    back = await send(api, "PUT", "/fhir/Patient/p1", patient())
+    assert (back.status_code, back.headers["etag"]) == (201, 'W/"1"')
+
+
+async def test_while_postgres_is_away_it_says_so(api: Api) -> None:
+    api.dependencies.writer.terminate()
+    issue(await send(api, "GET", "/fhir/Patient/p1"), 503, "transient")

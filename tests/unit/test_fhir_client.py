@@ -1,0 +1,189 @@
+"""Our FHIR client against servers that are away, slow to say so, wrong or hostile."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from services.adapters.choice import Ports
+from services.adapters.fhir import TIMES_MAX, FhirRest, FhirServers
+from services.adapters.fhir_gateway import RestGateway
+from services.adapters.fhir_store import StoredFhir, StoreGateway
+from services.cannot_run import CannotRun
+from services.fhir.naming import POSITION
+from services.fhir.showing import Shown
+from services.ports import FhirAway, FhirRefused
+from tests.fixtures.http_server import Asked, Reply, Server, http_server
+from tests.unit.test_chosen_adapters import NO_POOL, ports
+
+PATIENT = {"resourceType": "Patient", "id": "p1"}
+Respond = Callable[[Asked], Reply | None]
+
+
+@asynccontextmanager
+async def fhir_at(respond: Respond) -> AsyncIterator[tuple[FhirServers, Server]]:
+    with http_server(respond) as server:
+        servers = FhirServers(f"{server.url}/fhir", "secret", again_seconds=0.0001)
+        yield servers, server
+        await servers.close()
+
+
+def in_turn(*replies: Reply | None) -> Respond:
+    """One reply after the other, the last one for ever."""
+    left = list(replies)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"diagnostics": "no, for a reason"}]}
+
+
+@pytest.mark.parametrize("first", [None, *map(Reply, (429, 500, 502, 503, 504, 401, 408))])
+async def test_what_may_be_repeated_is_while_the_server_is_away(first: Reply | None) -> None:
+    async with fhir_at(in_turn(first, Reply(content=PATIENT))) as (servers, server):
+        assert await servers("demo").read("Patient", "p1") == PATIENT
+        assert len(server.asked) == 2
+        assert server.asked[0].headers["authorization"] == "Bearer secret"
+    async with fhir_at(in_turn(first, Reply(content=PATIENT))) as (servers, _):
+        assert await servers("demo").upsert(PATIENT) == PATIENT
+    async with fhir_at(in_turn(first)) as (servers, server):
+        with pytest.raises(FhirAway):
+            await servers("demo").read("Patient", "p1")
+        assert len(server.asked) == TIMES_MAX
+
+
+async def test_what_may_not_be_done_twice_is_sent_again_only_if_nothing_was_done() -> None:
+    for reply, times in ((Reply(503), 2), (Reply(429), 2), (Reply(500), 1), (None, 1)):
+        async with fhir_at(in_turn(reply, Reply(201, PATIENT))) as (servers, server):
+            client = servers("demo")
+            if times == 1:
+                with pytest.raises(FhirAway):
+                    await client.create(PATIENT)
+            else:
+                assert await client.create(PATIENT) == PATIENT
+            assert len(server.asked) == times, reply
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 412, 422])
+async def test_a_refusal_is_not_repeated_and_says_why(status: int) -> None:
+    async with fhir_at(in_turn(Reply(status, OUTCOME))) as (servers, server):
+        with pytest.raises(FhirRefused, match="for a reason") as refused:
+            await servers("demo").upsert(PATIENT)
+        assert refused.value.status == status
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[]", b"null", b'{"resourceType":7}', b"[" * 10_000, b"\xff"],
+)
+async def test_an_answer_that_is_no_resource_is_no_answer(body: bytes) -> None:
+    async with fhir_at(in_turn(Reply(200, body))) as (servers, _):
+        with pytest.raises(FhirAway):
+            await servers("demo").read("Patient", "p1")
+
+
+def page(*ids: str, following: str = "") -> Reply:
+    entries: list[dict[str, Any]] = [{"resource": PATIENT | {"id": id_}} for id_ in ids]
+    entries.append({"resource": OUTCOME})
+    link = [{"relation": "next", "url": following}] if following else []
+    return Reply(content={"resourceType": "Bundle", "entry": entries, "link": link})
+
+
+async def test_pages_are_followed_on_this_server_alone() -> None:
+    elsewhere = ("https://evil.example/fhir/Patient?page=2", "//evil.example/fhir/x", "/fhirs/x")
+    for following in elsewhere:
+        async with fhir_at(in_turn(page("a", following=following))) as (servers, server):
+            with pytest.raises(FhirAway, match="not followed"):
+                await servers("demo").search("Patient", {})
+            assert len(server.asked) == 1
+
+    def two_pages(asked: Asked) -> Reply:
+        if "page" in asked.query:
+            return page("b")
+        host = asked.headers["host"]
+        return page("a", following=f"https://{host}/fhir/Patient?page=2")
+
+    async with fhir_at(two_pages) as (servers, server):
+        found = await servers("demo").search("Patient", {"identifier": "urn:mrn|7"})
+        assert [each["id"] for each in found] == ["a", "b"]
+        assert server.asked[0].query["identifier"] == "urn:mrn|7"
+
+
+async def test_a_link_that_leads_back_ends_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.adapters.fhir.FOUND_MAX", 10)
+    async with fhir_at(in_turn(page("a", "b", following="/fhir/Patient?again"))) as (servers, _):
+        with pytest.raises(FhirRefused, match="more than 10"):
+            await servers("demo").search("Patient", {})
+
+
+async def test_an_identifier_is_asked_for_as_it_is() -> None:
+    async with fhir_at(in_turn(Reply(content=PATIENT))) as (servers, server):
+        await servers("demo").upsert(PATIENT, "urn:x|a,b$c\\d")
+        assert server.asked[0].query["identifier"] == "urn:x|a\\,b\\$c\\\\d"
+
+
+async def test_each_tenant_and_organisation_has_its_base() -> None:
+    with http_server(in_turn(Reply(content=PATIENT))) as server:
+        servers = FhirServers(f"{server.url}/of/{{tenant}}/fhir")
+        await servers("demo").read("Patient", "p1")
+        await servers("other", "north").read("Patient", "p.2")
+        assert [asked.path for asked in server.asked] == [
+            "/of/demo/fhir/Patient/p1",
+            "/of/other/Organization/north/fhir/Patient/p.2",
+        ]
+        for wrong in ("a/b", "..", ".", "x" * 65, "a?b"):
+            with pytest.raises(FhirRefused):
+                servers("demo", wrong)
+            assert await servers("demo").read("Patient", wrong) is None
+        await servers.close()
+    with pytest.raises(FhirRefused, match="does not end in /fhir"):
+        FhirServers("https://hapi.example/baseR4")("demo", "north")
+
+
+def shown(position: int, value: str = "acc_1") -> Shown:
+    named = {"system": "urn:daybook:demo:account", "value": value}
+    extension = [{"url": POSITION, "valueString": str(position)}]
+    return Shown("Account", value, position, {
+        "resourceType": "Account", "identifier": [named], "extension": extension,
+    })  # fmt: skip
+
+
+async def test_what_fails_by_itself_does_not_hold_up_the_rest() -> None:
+    def fails_on_two(asked: Asked) -> Reply:
+        if asked.method == "POST":
+            return Reply(500 if b"acc_2" in asked.body else 201, PATIENT)
+        return Reply(content={"resourceType": "Bundle"})
+
+    async with fhir_at(fails_on_two) as (servers, _):
+        refused = await RestGateway(servers).keep("demo", [shown(1), shown(2, "acc_2")])
+    assert [(each.shown.value, each.status) for each in refused] == [("acc_2", 500)]
+
+
+@pytest.mark.parametrize("reply", [None, Reply(503), Reply(401), Reply(500)])
+async def test_a_server_that_is_away_takes_none(reply: Reply | None) -> None:
+    async with fhir_at(in_turn(reply)) as (servers, _):
+        with pytest.raises(FhirAway):
+            await RestGateway(servers).keep("demo", [shown(1), shown(2, "acc_2")])
+
+
+async def test_two_resources_of_one_identifier_are_for_a_person() -> None:
+    both: dict[str, Any] = {"resource": shown(1).resource | {"id": "x"}}
+    bundle = {"resourceType": "Bundle", "entry": [both, both]}
+    async with fhir_at(in_turn(Reply(content=bundle))) as (servers, _):
+        (refused,) = await RestGateway(servers).keep("demo", [shown(5)])
+    assert (refused.status, "2 resources" in refused.detail) == (412, True)
+
+
+async def test_settings_choose_the_server() -> None:
+    from contextlib import AsyncExitStack
+
+    async with AsyncExitStack() as undo:
+        embedded: Ports = ports(undo)
+        assert isinstance(embedded.fhir_gateway(NO_POOL), StoreGateway)
+        assert isinstance(embedded.fhir_of(NO_POOL)("demo", None), StoredFhir)
+        chosen = ports(undo, fhir_url="https://fhir.example/fhir")
+        assert isinstance(chosen.fhir_gateway(NO_POOL), RestGateway)
+        assert isinstance(chosen.fhir_of(NO_POOL)("demo", None), FhirRest)
+        with pytest.raises(CannotRun, match="DAYBOOK_FHIR_URL"):
+            ports(undo, fhir_url="http://fhir.example/fhir").fhir_gateway(NO_POOL)
