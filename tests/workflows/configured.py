@@ -16,6 +16,7 @@ from contracts.workflow_run import (
 )
 from domain import naming
 from domain.workflow_run import CancelWorkflowRun, Ended, RequestWorkflowRun
+from services.adapters.fhir_store import StoredFhir
 from services.sagas.table import WORKFLOW_RUN
 from services.sagas.workflow_ids import of_one
 from services.sealing import find_keys, make_keys, open_sealed, seal
@@ -92,6 +93,10 @@ class Configured:
         text = open_sealed(keys, self.clinic.tenant, private)
         assert text is not None, "its key is there"
         return msgspec.json.decode(text) if is_json else text
+
+    def fhir(self, tenant: str, organization_id: str | None = None) -> StoredFhir:
+        """The embedded FHIR store."""
+        return StoredFhir(self.clinic.pool, tenant, organization_id)
 
     def workflow_id(self, run_id: WorkflowRunId) -> str:
         """The id of its workflow."""

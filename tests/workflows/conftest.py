@@ -169,8 +169,9 @@ async def configured(idle_clinic: ServedClinic, tmp_path: Path) -> AsyncIterator
     """A tenant with a config project, whose runs have a worker; two codes have prices."""
     clinic, project = idle_clinic, ConfigProject(tmp_path)
     await clinic.publish(A=10_000, B=2_500)
+    configured = Configured(clinic, project)
     activities = configured_activities(
-        clinic.executor, clinic.pool, Code(project.settings), fhir_of=None
+        clinic.executor, clinic.pool, Code(project.settings), configured.fhir
     )
     async with make_workflows_worker(clinic.client, activities):
-        yield Configured(clinic, project)
+        yield configured

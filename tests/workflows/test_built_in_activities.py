@@ -1,5 +1,7 @@
 """Built-in activities on a real ledger: a case is charged, invoiced, paid, adjusted."""
 
+from typing import Any
+
 import pytest
 
 from contracts.adjustment import AdjustmentApplied
@@ -117,8 +119,9 @@ async def test_a_script_that_is_run_again_changes_the_ledger_once(configured: Co
         ("invoice/issue", "{invoice_id: inv_none, due_days: x}", "VALIDATION_FAILED"),
         ("invoice/draft", "{account: acc_none}", "VALIDATION_FAILED"),
         ("charge/capture", "{charges: [{}]}", "VALIDATION_FAILED"),
-        ("fhir/read", "{type: Patient, id: p1}", "FHIR_UNAVAILABLE"),
-        ("billing-case/fetch-context", "{encounterId: e1}", "FHIR_UNAVAILABLE"),
+        ("fhir/upsert", "{resource: {resourceType: Patient, gender: 5}}", "FHIR_REFUSED"),
+        ("fhir/search", "{type: Patient, params: {nonsense: x}}", "FHIR_REFUSED"),
+        ("billing-case/fetch-context", "{encounterId: e1}", "SCRIPT_FAILED"),
     ],
 )
 async def test_what_is_refused_fails_the_activity_with_the_refusals_code(
@@ -139,3 +142,69 @@ async def test_a_call_that_there_is_not_is_refused_and_says_which_there_are(
     failed, detail = await configured.failure(await configured.run())
     assert failed.code == "CALL_UNKNOWN"
     assert "charge/capture" in detail
+
+
+PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"family": "Ahmadi"}]}
+ENCOUNTER = {
+    "resourceType": "Encounter",
+    "id": "e1",
+    "status": "finished",
+    "class": {"code": "AMB"},
+    "subject": {"reference": "Patient/p1"},
+    "contained": [
+        {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"}}
+    ],
+    "diagnosis": [{"condition": {"reference": "#c1"}}],
+}
+
+
+def coverage(id_: str, status: str, patient: str = "p1") -> dict[str, Any]:
+    return {
+        "resourceType": "Coverage",
+        "id": id_,
+        "status": status,
+        "beneficiary": {"reference": f"Patient/{patient}"},
+        "payor": [{"display": "A payer"}],
+    }
+
+
+async def test_the_context_of_a_case_is_what_the_fhir_server_has(configured: Configured) -> None:
+    fhir = configured.fhir(configured.clinic.tenant)
+    for resource in (
+        PATIENT,
+        ENCOUNTER,
+        coverage("held", "active"),
+        coverage("over", "cancelled"),
+        coverage("anothers", "active", "p2"),
+    ):
+        await fhir.upsert(resource)
+    fetch = one_activity(
+        "@daybook-billing/billing-case/fetch-context", params="{encounterId: $input.encounter}"
+    )
+    configured.project.commit(workflows__w_yaml=fetch)
+    run_id = await configured.run(given={"encounter": "e1"})
+    context = (await configured.outputs(run_id))["say"]
+    assert context["encounter"]["id"] == "e1"
+    assert context["patient"]["name"] == [{"family": "Ahmadi"}]
+    assert [each["id"] for each in context["coverages"]] == ["held"]
+    assert [each["id"] for each in context["conditions"]] == ["c1"]
+
+
+async def test_resources_are_written_searched_and_read_by_scripts(configured: Configured) -> None:
+    script = (
+        "from daybook_activity import call\n"
+        "def main(params):\n"
+        "    identifier = 'urn:clinic|7'\n"
+        "    made = [call('fhir/upsert', resource=params, identifier=identifier)['id']\n"
+        "            for _ in range(2)]\n"
+        "    found = call('fhir/search', type='Patient', params={'identifier': identifier})\n"
+        "    return [made, [each['id'] for each in found],\n"
+        "            call('fhir/read', type='Patient', id='nobody')]\n"
+    )
+    patient = "{resourceType: Patient, identifier: [{system: 'urn:clinic', value: '7'}]}"
+    configured.project.commit(
+        workflows__w_yaml=one_activity(params=patient), activities__say_py=script
+    )
+    made, found, missing = (await configured.outputs(await configured.run()))["say"]
+    assert made[0] == made[1] == found[0]
+    assert (len(found), missing) == (1, None)
