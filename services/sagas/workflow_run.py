@@ -42,8 +42,8 @@ SCRIPT_GRACE: Final = timedelta(minutes=15)
 """Besides the script's own time: the checkout and the packages, on a worker that has none yet."""
 LOST: Final = RetryPolicy(maximum_interval=timedelta(minutes=5), maximum_attempts=20)
 """What a script does is its outcome; this is of workers that are lost, and of Postgres away."""
-BEGIN_TOLD: Final = RetryPolicy(maximum_attempts=5)
-"""Half a minute: a FHIR server that is away keeps nobody from billing."""
+BEGIN_TOLD: Final = RetryPolicy(maximum_attempts=4)
+"""Some ten seconds: a FHIR server that is away keeps nobody from billing."""
 END_TOLD_WITHIN: Final = timedelta(days=1)
 
 
