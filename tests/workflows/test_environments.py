@@ -83,7 +83,7 @@ def test_a_project_without_packages_has_pythons_own_alone(tmp_path: Path, lock: 
         "rates>=1",
         "-e .",
         "-r ../other.txt",
-        "--index-url https://evil.example/simple",
+        "--extra-something https://evil.example/simple",
         "rates @ file:///tmp/rates.whl",
         "../rates",
         "https://evil.example/rates.whl",
