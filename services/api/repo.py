@@ -1,6 +1,7 @@
 """The config project over HTTP: fetch it, bring it up to date, remove what no run uses."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Annotated, Final
 
 import msgspec
@@ -49,10 +50,15 @@ async def sync_repo(dependencies: NamedDependency[Dependencies]) -> SyncedRepo:
     settings = dependencies.workflows
     if settings is None:
         raise Problem("STATE_CONFLICT", "there is no config project: set WORKFLOW_DIR")
-    with outage_as_problem():
-        in_use = await commits_in_use(dependencies.writer)
+    loop = asyncio.get_running_loop()
+
+    def in_use() -> Collection[str]:
+        asked = asyncio.run_coroutine_threadsafe(commits_in_use(dependencies.writer), loop)
+        return asked.result()
+
     try:
-        synced = await asyncio.to_thread(Projects(settings).sync, in_use)
+        with outage_as_problem():
+            synced = await asyncio.to_thread(Projects(settings).sync, in_use)
     except ProjectUnusable as unusable:
         raise Problem("STATE_CONFLICT", str(unusable)) from unusable
     except RemoteAway as away:

@@ -28,6 +28,7 @@ from services.sagas.billing import Billing
 from services.sagas.card_charging import CardCharging
 from services.sagas.charging import Charging
 from services.sagas.codec import PayloadKeys, SealedPayloads
+from services.sagas.configured import Configured
 from services.sagas.consumer import SagaConsumer
 from services.sagas.converter import sealed_by
 from services.sagas.forgetting import Forgetting
@@ -41,6 +42,7 @@ from services.sagas.search_attributes import keep_search_attributes
 from services.sagas.starting import TASK_QUEUE, Starting, queue_of_workflows
 from services.sagas.statement_run import StatementsOfFacility
 from services.sagas.table import SAGAS
+from services.sagas.workflow_run import SCRIPTS_QUEUE
 from services.tracing import interceptors
 
 # msgspec and the structs must be the same inside the sandbox as outside; see encounter.py.
@@ -205,23 +207,36 @@ def make_bills_worker(
     )
 
 
-def make_workflows_worker(
-    client: Client, activities: Sequence[Callable[..., Any]], *, task_queue: str = TASK_QUEUE
-) -> Worker:
-    """The worker of configured workflows, on the task queue `billing`."""
-    return Worker(
+@asynccontextmanager
+async def workflows_workers(
+    client: Client, activities: Configured, *, task_queue: str = TASK_QUEUE
+) -> AsyncIterator[None]:
+    """The workers of configured workflows, on the task queue `billing` and one for its scripts."""
+    queue = queue_of_workflows(task_queue)
+    options: Any = {
+        "max_heartbeat_throttle_interval": PULSE,
+        "deployment_config": RELEASE,
+        "graceful_shutdown_timeout": timedelta(seconds=SHUTDOWN_SECONDS_MAX),
+    }
+    runs = Worker(
         client,
-        task_queue=queue_of_workflows(task_queue),
+        task_queue=queue,
         workflows=CONFIGURED,
-        activities=activities,
+        activities=activities.recording,
         workflow_runner=RUNNER,
-        max_concurrent_activities=SCRIPTS_MAX,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
         max_cached_workflows=CACHED_WORKFLOWS_MAX,
-        max_heartbeat_throttle_interval=PULSE,
-        deployment_config=RELEASE,
-        graceful_shutdown_timeout=timedelta(seconds=SHUTDOWN_SECONDS_MAX),
+        **options,
     )
+    scripts = Worker(
+        client,
+        task_queue=SCRIPTS_QUEUE.format(queue),
+        activities=activities.scripts,
+        max_concurrent_activities=SCRIPTS_MAX,
+        **options,
+    )
+    async with runs, scripts:
+        yield
 
 
 async def serve_worker(
@@ -235,7 +250,7 @@ async def serve_worker(
     deliveries: Deliveries,
     stopping: asyncio.Event,
     outside: Sequence[Callable[..., Any]] = (),
-    configured: Sequence[Callable[..., Any]] = (),
+    configured: Configured,
     task_queue: str = TASK_QUEUE,
 ) -> None:
     """Work on sagas until `stopping`; what is under way ends, or is done again by another worker.
@@ -253,7 +268,7 @@ async def serve_worker(
         ),
         make_gateway_worker(client, executor, pool, gateway, task_queue=task_queue),
         make_bills_worker(client, executor, pool, task_queue=task_queue),
-        make_workflows_worker(client, configured, task_queue=task_queue),
+        workflows_workers(client, configured, task_queue=task_queue),
     ):
         await asyncio.gather(
             consumer.run(deliveries, stopping),

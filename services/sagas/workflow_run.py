@@ -35,6 +35,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from services.workflows.scripts import Ended, Failed, Succeeded
 
+SCRIPTS_QUEUE: Final = "{}-scripts"
+"""The task queue of scripts: those that take an hour keep no other run from being recorded."""
 RECORD_SECONDS_MAX: Final = timedelta(minutes=2)
 PREPARE_SECONDS_MAX: Final = timedelta(minutes=20)
 """Packages may have to be had first."""
@@ -160,6 +162,7 @@ class WorkflowRun:
                 attempt=attempt,
                 timeout_seconds=activity.timeout_seconds,
             ),
+            task_queue=SCRIPTS_QUEUE.format(workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=activity.timeout_seconds) + SCRIPT_GRACE,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=RetryPolicy(maximum_attempts=1) if activity.non_retryable else LOST,

@@ -5,7 +5,7 @@ Code is run from a checkout of the commit that its run recorded, whoever moves a
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -57,6 +57,9 @@ class Projects:
     def checkout(self, commit: str) -> Path:
         """The folder with a commit's files, made where there is none; raises ProjectUnusable."""
         folder = self._settings.checkouts_dir / commit
+        with self._locked(fcntl.LOCK_SH):
+            if self._mark(folder).exists():
+                return folder
         with self._locked(), self._clone() as clone:
             if not self._mark(folder).exists():
                 if not clone.has(commit):
@@ -66,13 +69,15 @@ class Projects:
                 self._mark(folder).touch()
         return folder
 
-    def sync(self, in_use: Collection[str]) -> Synced:
+    def sync(self, in_use: Callable[[], Collection[str]]) -> Synced:
         """Fetch, update the clone and the worktrees, remove checkouts of commits not `in_use`.
 
+        That is asked while nobody gets a checkout: whoever comes later has noted its commit first.
         Raises RemoteAway and ProjectUnusable.
         """
+        with self._clone() as clone:
+            fetched = clone.fetch()  # before the lock: a remote takes its time
         with self._locked(), self._clone() as clone:
-            fetched = clone.fetch()
             main = clone.main_branch()
             if fetched and main is not None:
                 clone.follow_origin(clone.folder, main)
@@ -82,7 +87,7 @@ class Projects:
                 if fetched:
                     clone.follow_origin(folder, branch)
                 branches[branch] = head_of_worktree(folder)
-            removed = tuple(self._remove_unused(clone, in_use))
+            removed = tuple(self._remove_unused(clone, in_use()))
         return Synced(fetched=fetched, branches=branches, removed=removed)
 
     def _newest(self, branch: str | None) -> str:
@@ -117,8 +122,8 @@ class Projects:
             clone.close()
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Alone among the processes of this machine."""
+    def _locked(self, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+        """Alone among the processes of this machine, or with others that change nothing."""
         try:
             self._settings.checkouts_dir.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._settings.checkouts_dir / ".lock", os.O_RDWR | os.O_CREAT)
@@ -128,7 +133,7 @@ class Projects:
                 " CHECKOUTS_DIR"
             ) from denied
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, how)
             yield
         finally:
             os.close(descriptor)

@@ -3,6 +3,7 @@
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 from services import sagas
@@ -30,7 +31,7 @@ def test_every_activity_is_served() -> None:
         *ledger_activities(nothing, nothing, anything),
         *gateway_activities(nothing, nothing, nothing),
         *bill_activities(nothing, nothing),
-        *configured_activities(nothing, nothing, nothing, nothing),
+        *chain.from_iterable(configured_activities(nothing, nothing, nothing, nothing)),
         *outside_activities(nothing, nothing, nothing, nothing, nothing, nothing),
     )
     names = [getattr(each, _MARK).name for each in served]

@@ -9,7 +9,7 @@ import msgspec
 from services.adapters.postgres.pool import open_pool
 from services.execute.executor import Executor
 from services.sagas.configured import configured_activities
-from services.sagas.worker import connect, make_workflows_worker
+from services.sagas.worker import connect, workflows_workers
 from services.workflows.code import Code
 from services.workflows.settings import WorkflowSettings
 
@@ -36,7 +36,7 @@ async def main() -> None:
     assert client is not None, "nobody stops it"
     async with Executor(pool) as executor:
         activities = configured_activities(executor, pool, Code(arguments.settings), None)
-        async with make_workflows_worker(client, activities, task_queue=arguments.task_queue):
+        async with workflows_workers(client, activities, task_queue=arguments.task_queue):
             await stopping.wait()
 
 

@@ -24,7 +24,7 @@ from services.sagas.worker import (
     make_bills_worker,
     make_gateway_worker,
     make_worker,
-    make_workflows_worker,
+    workflows_workers,
 )
 from services.workflows.code import Code
 from tests.fixtures.config_projects import ConfigProject
@@ -173,5 +173,5 @@ async def configured(idle_clinic: ServedClinic, tmp_path: Path) -> AsyncIterator
     activities = configured_activities(
         clinic.executor, clinic.pool, Code(project.settings), configured.fhir
     )
-    async with make_workflows_worker(clinic.client, activities):
+    async with workflows_workers(clinic.client, activities):
         yield configured

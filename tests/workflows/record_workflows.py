@@ -12,7 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from contracts.ids import WorkflowRunId
 from services.sagas.configured import configured_activities
 from services.sagas.converter import PLAIN
-from services.sagas.worker import make_workflows_worker
+from services.sagas.worker import workflows_workers
 from services.workflows.code import Code
 from tests.fixtures.config_projects import SCRIPT, ConfigProject, one_activity
 from tests.workflows.clinic import Clinic, serve
@@ -57,7 +57,7 @@ async def recorded(
         configured = Configured(serve(clinic, environment.client), ConfigProject(tmp_path))
         code = Code(configured.project.settings)
         activities = configured_activities(clinic.executor, clinic.pool, code, configured.fhir)
-        async with make_workflows_worker(environment.client, activities):
+        async with workflows_workers(environment.client, activities):
             yield configured
 
 

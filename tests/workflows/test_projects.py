@@ -112,13 +112,13 @@ def test_a_sync_follows_the_remote_and_removes_what_no_run_uses(
     project.go_to("feature")
     featured = project.commit(activities__say_py=SCRIPT % "featured")
     assert projects.commit(None) in old
-    synced = projects.sync(in_use=old)
+    synced = projects.sync(lambda: old)
     assert synced.branches == {"main": newest, "feature": featured}
     assert (synced.fetched, synced.removed) == (True, ())
     assert (clone / "activities/say.py").read_text() == SCRIPT % "newer"
     assert projects.commit("feature") == featured
     assert said(projects, newest) == SCRIPT % "newer"
-    (removed,) = projects.sync(in_use={newest}).removed
+    (removed,) = projects.sync(lambda: {newest}).removed
     assert {removed} == old
     assert projects.checkout(removed).exists(), "it is made again for who comes back to it"
 
@@ -133,7 +133,7 @@ def test_a_history_that_was_written_anew_is_followed(
     projects = Projects(msgspec.structs.replace(project.settings, workflow_dir=clone))
     porcelain.reset(str(project.folder), "hard", first)
     other = project.commit(activities__right_py="")
-    assert projects.sync(in_use=()).branches == {"main": other}
+    assert projects.sync(tuple).branches == {"main": other}
     assert not (clone / "activities/wrong.py").exists()
 
 
@@ -142,11 +142,11 @@ def test_a_remote_that_is_away_is_said(project: ConfigProject, tmp_path: Path) -
     porcelain.clone(str(project.folder), str(clone), errstream=porcelain.NoneStream()).close()
     project.folder.rename(tmp_path / "moved")
     with pytest.raises(RemoteAway):
-        Projects(msgspec.structs.replace(project.settings, workflow_dir=clone)).sync(())
+        Projects(msgspec.structs.replace(project.settings, workflow_dir=clone)).sync(tuple)
 
 
 def test_a_project_without_a_remote_is_synced_without_fetching(project: ConfigProject) -> None:
-    synced = Projects(project.settings).sync(())
+    synced = Projects(project.settings).sync(tuple)
     assert (synced.fetched, [*synced.branches]) == (False, ["main"])
 
 

@@ -15,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from contracts.workflow_run import WorkflowRunCancelled, WorkflowRunStarted
 from services.embedded.programs import program
 from services.sagas.configured import configured_activities
-from services.sagas.worker import make_workflows_worker
+from services.sagas.worker import workflows_workers
 from services.workflows.code import Code
 from tests.fixtures.config_projects import SCRIPT as SAY
 from tests.fixtures.config_projects import ConfigProject
@@ -88,7 +88,7 @@ async def test_a_killed_worker_is_followed_at_the_same_node_and_nothing_done_run
         await victim.wait()
     gates.open("second")
     activities = configured_activities(clinic.executor, clinic.pool, Code(project.settings), None)
-    async with make_workflows_worker(client, activities, task_queue=queue):
+    async with workflows_workers(client, activities, task_queue=queue):
         assert await configured.over(run_id) == ["completed"]
     assert dict(gates.came) == {"first": 1, "second": 2, "third": 1}
     assert [*await configured.outputs(run_id)] == ["first", "second", "third", "say"]
@@ -148,7 +148,7 @@ async def test_a_run_that_is_cancelled_before_it_begins_does_nothing(
     clinic = configured.clinic
     code = Code(configured.project.settings)
     activities = configured_activities(clinic.executor, clinic.pool, code, None)
-    async with make_workflows_worker(clinic.client, activities):
+    async with workflows_workers(clinic.client, activities):
         assert await configured.over(run_id) == ["cancelled"]
     assert await configured.of(run_id, WorkflowRunStarted) == []
 
@@ -176,7 +176,7 @@ async def test_a_long_run_goes_on_in_further_histories_with_what_it_needs(
         write(configured.project, tree)
         code = Code(configured.project.settings)
         activities = configured_activities(clinic.executor, clinic.pool, code, None)
-        async with make_workflows_worker(environment.client, activities):
+        async with workflows_workers(environment.client, activities):
             run_id = await configured.run(given={"x": "kept"})
         outputs = await configured.outputs(run_id)
         assert [*outputs] == ["top", *(f"n{each}" for each in range(8))]

@@ -8,7 +8,7 @@ import pytest
 from contracts.workflow_run import WorkflowRunStarted
 from services.adapters.fhir import FhirServers
 from services.sagas.configured import configured_activities
-from services.sagas.worker import make_workflows_worker
+from services.sagas.worker import workflows_workers
 from services.workflows.code import Code
 from tests.fixtures.config_projects import SCRIPT, ConfigProject, one_activity
 from tests.workflows.clinic import ServedClinic
@@ -112,6 +112,6 @@ async def test_a_fhir_server_that_is_away_keeps_no_run_from_billing(
     activities = configured_activities(
         idle_clinic.executor, idle_clinic.pool, Code(project.settings), servers
     )
-    async with make_workflows_worker(idle_clinic.client, activities):
+    async with workflows_workers(idle_clinic.client, activities):
         assert await configured.over(await configured.ask()) == ["completed"]
     await servers.close()
