@@ -26,6 +26,7 @@ from contracts import (
     refund,
     remittance,
     statement,
+    workflow_run,
 )
 from contracts.event import Event
 
@@ -105,6 +106,14 @@ CATALOGUE: Final = (
     Entry("billing.statement.started", 1, statement.StatementStarted),
     Entry("billing.statement.completed", 1, statement.StatementCompleted),
     Entry("billing.statement.failed", 1, statement.StatementFailed),
+    Entry("billing.workflow_run.requested", 1, workflow_run.WorkflowRunRequested),
+    Entry("billing.workflow_run.started", 1, workflow_run.WorkflowRunStarted),
+    Entry("billing.workflow_run.step_completed", 1, workflow_run.WorkflowRunStepCompleted),
+    Entry("billing.workflow_run.steps_skipped", 1, workflow_run.WorkflowRunStepsSkipped),
+    Entry("billing.workflow_run.completed", 1, workflow_run.WorkflowRunCompleted),
+    Entry("billing.workflow_run.failed", 1, workflow_run.WorkflowRunFailed),
+    Entry("billing.workflow_run.cancel_requested", 1, workflow_run.WorkflowRunCancelRequested),
+    Entry("billing.workflow_run.cancelled", 1, workflow_run.WorkflowRunCancelled),
 )
 
 

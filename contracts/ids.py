@@ -29,6 +29,7 @@ BillId = NewType("BillId", str)
 LineItemId = NewType("LineItemId", str)
 PeriodId = NewType("PeriodId", str)
 """The event id of its start: the periods of a customer share a stream."""
+WorkflowRunId = NewType("WorkflowRunId", str)
 StreamId = NewType("StreamId", str)
 EventId = NewType("EventId", str)
 

@@ -1,6 +1,7 @@
 """The published language as documents: `python -m contracts.publish` writes contracts/schemas/.
 
-A JSON Schema (2020-12) for each message and version, and one AsyncAPI document over all of them.
+A JSON Schema (2020-12) for each message and version and for the file of a workflow, and one
+AsyncAPI document over all messages.
 """
 
 import json
@@ -14,8 +15,10 @@ from contracts.bus import schema_of
 from contracts.catalogue import CATALOGUE
 from contracts.inbound import INBOUND
 from contracts.schema import name_of, schemas_of
+from contracts.workflow import WorkflowDefinition
 
 FOLDER: Final = Path(__file__).parent / "schemas"
+WORKFLOW: Final = "workflow-definition"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -36,7 +39,8 @@ def schemas() -> dict[str, dict[str, Any]]:
 def documents() -> dict[str, str]:
     """Every document by its file name; the same contracts always give the same text."""
     found = {f"{wire_type}.json": _text(schema) for wire_type, schema in schemas().items()}
-    return found | {"asyncapi.json": _text(asyncapi())}
+    workflow = _schema(WORKFLOW, WorkflowDefinition, open_enums=False)
+    return found | {"asyncapi.json": _text(asyncapi()), f"{WORKFLOW}.json": _text(workflow)}
 
 
 def publish(folder: Path) -> None:

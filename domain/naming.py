@@ -17,6 +17,7 @@ from contracts.ids import (
     RejectionId,
     RemittanceId,
     StreamId,
+    WorkflowRunId,
     derive,
 )
 
@@ -144,3 +145,8 @@ def fee_item_id(tenant: str, source: str, message_id: str) -> LineItemId:
 def periods_id(tenant: str, customer_id: str) -> StreamId:
     """The billing periods of a customer: one runs at a time."""
     return StreamId(derive("per", tenant, customer_id))
+
+
+def workflow_run_subject(run: WorkflowRunId) -> str:
+    """Whose key seals what a run of a workflow was given and gave."""
+    return f"workflow-run/{run}"

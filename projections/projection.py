@@ -16,6 +16,7 @@ from projections import (
     periods,
     refunds,
     statement_runs,
+    workflow_runs,
 )
 from projections.recorded import Recorded
 from projections.statements import AnyConnection, sql
@@ -85,6 +86,7 @@ REGISTRY: Final = tuple(
         statement_runs,
         bills,
         periods,
+        workflow_runs,
     )
 )
 

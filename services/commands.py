@@ -20,6 +20,7 @@ from domain import (
     refund,
     remittance,
     statement,
+    workflow_run,
 )
 from domain.book import Book
 from domain.decider import Decider
@@ -28,6 +29,10 @@ from services.command_specs import Needs as Needs
 from services.command_specs import Spec as Spec
 from services.command_specs import alone, on_account
 
+WORKFLOW_COMMANDS: Final = tuple(
+    alone(command, workflow_run.WORKFLOW_RUN, "workflow_run_id", "billing:workflow:run")
+    for command in workflow_run.COMMANDS
+)
 COMMANDS: Final = (
     on_account(account.OpenAccount, account.ACCOUNT, "account_id", "billing:account:write"),
     on_account(account.RecordContact, account.ACCOUNT, "account_id", "billing:account:write"),
@@ -163,6 +168,7 @@ COMMANDS: Final = (
         statement.CompleteStatementRun, statement.STATEMENT, "stream_id", "billing:statement:run"
     ),
     alone(statement.FailStatementRun, statement.STATEMENT, "stream_id", "billing:statement:run"),
+    *WORKFLOW_COMMANDS,
     *BILL_COMMANDS,
 )
 

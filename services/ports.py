@@ -1,6 +1,13 @@
 """What Daybook asks of other systems: each port has a real adapter and an embedded default."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -292,6 +299,10 @@ class FhirClient(Protocol):
 
     async def patch(self, type_: str, id_: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
         """Change a resource by a JSON Patch (RFC 6902); the resource as it is then."""
+
+
+FhirOf = Callable[[str, str | None], FhirClient]
+"""The client of a tenant, below one of its organisations where that is named."""
 
 
 class NotKept(NamedTuple):

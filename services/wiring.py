@@ -26,6 +26,7 @@ from services.ports import Channel, ObjectStore
 from services.reach import reach_bus, reaching_postgres, temporal_away
 from services.settings import Settings
 from services.statements.post import Post
+from services.workflows.settings import WorkflowSettings
 
 if TYPE_CHECKING:
     from services.fhir.consumer import FhirConsumer
@@ -191,6 +192,11 @@ async def resuming(settings: Settings) -> AsyncIterator[Resuming]:
         yield Resuming(pool, resume_remittance)
 
 
+def workflow_settings(settings: Settings) -> WorkflowSettings:
+    """Where configured workflows are; raises CannotRun."""
+    return WorkflowSettings.from_environment(settings.data_dir)
+
+
 class Renderer(Protocol):
     """Sets papers as PDF."""
 
@@ -294,10 +300,12 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     """Start, wake and work on sagas until `stopping`; raises NothingRunning without Temporal."""
     from relay.inbox import DurableConsumer, durable_feed
     from services.fhir import consumer as fhir
+    from services.sagas.configured import configured_activities
     from services.sagas.consumer import WAIT_SECONDS
     from services.sagas.outside import outside_activities
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
+    from services.workflows.code import Code
 
     address = wired.temporal_address()
     pool = await wired.pool("daybook_writer")
@@ -332,6 +340,9 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             deliveries=feed,
             stopping=stopping,
             outside=outside_activities(executor, pool, reader, objects, post, render),
+            configured=configured_activities(
+                executor, pool, Code(workflow_settings(wired.settings)), wired.ports.fhir_of(pool)
+            ),
         )
         # Apart from each other: a FHIR server or a Temporal that is away holds up nothing else.
         await asyncio.gather(sagas, fhir.FhirConsumer(gateway, fhir_pool).run(shown, stopping))
@@ -365,6 +376,7 @@ async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:
         render=renderer.render,
         temporal_away=lambda: temporal_away(wired.servers.temporal_address),
         licences=wired.ports.licences(),
+        workflows=workflow_settings(settings),
         link_keys=link_keys(settings),
     )
     await serve(dependencies, settings.api_host, settings.api_port, stopping)

@@ -1,6 +1,5 @@
 """Which adapter of each port the settings choose; what is not set has an embedded default."""
 
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ from services.ports import (
     Channel,
     CodeValidator,
     Delivery,
-    FhirClient,
     FhirGateway,
+    FhirOf,
     ObjectStore,
     PaymentGateway,
 )
@@ -62,7 +61,7 @@ class Ports:
 
         return RestGateway(self._fhir_rest())
 
-    def fhir_of(self, pool: asyncpg.Pool) -> Callable[[str, str | None], FhirClient]:
+    def fhir_of(self, pool: asyncpg.Pool) -> FhirOf:
         """Makes the client of a tenant, or of one organisation of it; the pool acts as
         daybook_writer."""
         from services.adapters.fhir_store import StoredFhir

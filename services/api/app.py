@@ -33,11 +33,13 @@ from services.api import (
     price_lists,
     prices,
     refunds,
+    repo,
     reports,
     statement_runs,
     statements,
     suspensions,
     voids,
+    workflow_runs,
 )
 from services.api.application import Application
 from services.api.bill_calls import provide_bill_call
@@ -108,6 +110,10 @@ ROUTES: Final = (
     aging.get_aging,
     aging.list_aged_accounts,
     aging.refresh_aging,
+    workflow_runs.request_workflow_run,
+    workflow_runs.list_workflow_runs,
+    workflow_runs.get_workflow_run,
+    workflow_runs.cancel_workflow_run,
     *dated_bills.ROUTES,
 )
 
@@ -194,6 +200,7 @@ def _routes(admission: Admission) -> list[ControllerRouterHandler]:
     return [
         v1,
         bills,
+        Router("/", route_handlers=[repo.sync_repo], middleware=[admission]),
         Router("/", route_handlers=fhir.ROUTES, middleware=[admission]),
         fhir.get_capability,
         bill_health.get_bill_health,

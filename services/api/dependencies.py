@@ -13,6 +13,7 @@ from services.documents.rendering import Render
 from services.execute.executor import Executor
 from services.licences import UNLIMITED, Licences
 from services.ports import ObjectStore, PaymentGateway
+from services.workflows.settings import WorkflowSettings
 
 PATIENCE_SECONDS: Final = 5.0
 OUTCOME_SECONDS: Final = 2.0
@@ -51,6 +52,8 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     temporal_away: Away = nothing_away
     """Whether the lifecycles of bills go on."""
     licences: Licences = UNLIMITED
+    workflows: WorkflowSettings | None = None
+    """Where the config project is, for whoever syncs it."""
     link_keys: Sequence[bytes] = ()
     """Keys of signed links: the first signs, all are taken."""
     patience_seconds: float = PATIENCE_SECONDS

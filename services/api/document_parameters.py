@@ -20,6 +20,7 @@ _EXAMPLES: Final[dict[tuple[str, str], Any]] = {
     ("path", "price_list_id"): "prl_72vz4aapfdg878914r5437598h",
     ("path", "refund_id"): "rfd_5sgbk5p3nkhdmbz7jptq592vmb",
     ("path", "run_id"): "run_715e062ft5gndvyptv5c1cbg89-1",
+    ("path", "workflow_run_id"): "wfr_715e062ft5gndvyptv5c1cbg89",
     ("header", "Idempotency-Key"): "till-1/77",
     ("header", "X-Idempotency-Key"): "meter-7/2025-09-03",
     ("header", "If-Match"): 'W/"7-1204"',

@@ -3,10 +3,14 @@
 from typing import Any, Final
 
 from contracts.inbound import PLAIN_PATTERNS
-from services.api.parameters import FACILITY_OR_ALL, STORABLE
+from contracts.workflow import NAME
+from services.api.parameters import BRANCH, FACILITY_OR_ALL, FHIR_ID, STORABLE
 
 PLAIN: Final = PLAIN_PATTERNS | {
     STORABLE: r"^[^\x00-\x1f]*$",
+    NAME: "^[A-Za-z0-9][A-Za-z0-9_-]*$",
+    BRANCH: "^[A-Za-z0-9][A-Za-z0-9._/-]*$",
+    FHIR_ID: "^[A-Za-z0-9.-]+$",
     FACILITY_OR_ALL: r"^(\*|[A-Za-z0-9._-]+)$",
 }
 

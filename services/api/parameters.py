@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from litestar.params import PathParameter, QueryParameter
 
-from contracts import inbound
+from contracts import inbound, workflow
 from projections.cursor import LIMIT_MAX
 from services.api.problems import invalid
 
@@ -21,6 +21,8 @@ _RUN: Final = "^run_[0-7][0-9a-z]{25}-[1-9][0-9]{0,17}$"
 MONTH: Final = r"^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$"
 STORABLE: Final = r"^(?![\s\S]*[\x00-\x1f])"
 PRINTED: Final = "^([Ee][Nn]|[Pp][Ss]|[Pp][Rr][Ss]|[Ff][Aa]|[Aa][Rr])(-[A-Za-z0-9]{1,8})*$"
+BRANCH: Final = r"^[A-Za-z0-9](?![\s\S]*[^A-Za-z0-9._/-])"
+FHIR_ID: Final = r"^[A-Za-z0-9.-](?![\s\S]*[^A-Za-z0-9.-])"
 FACILITY_OR_ALL: Final = r"^(\*|(?![\s\S]*[^A-Za-z0-9._-])[\s\S]+)$"
 
 MEANINGS: Final = inbound.MEANINGS | {
@@ -31,6 +33,9 @@ MEANINGS: Final = inbound.MEANINGS | {
     _RUN: "the id of a run of statements, such as run_01h455vb4pex5vsknk084sn02q-1",
     PRINTED: "the tag of a language that documents are printed in: en, ps, prs, ar (fa is prs)",
     STORABLE: "text without control characters",
+    workflow.NAME: "a name of letters A-Z and a-z, digits and _ -, a letter or digit first",
+    BRANCH: "a branch (letters A-Z and a-z, digits and . _ / -, a letter or digit first)",
+    FHIR_ID: "the id of a FHIR resource (letters A-Z and a-z, digits and . -)",
     MONTH: "a calendar month, such as 2025-09",
     FACILITY_OR_ALL: "a facility (letters A-Z and a-z, digits and . _ - alone), or * for all",
 }
@@ -59,6 +64,10 @@ GlExportPath = Annotated[
 RunPath = Annotated[
     str,
     PathParameter(pattern=_RUN, description="id of the run of statements"),
+]
+WorkflowRunPath = Annotated[
+    str,
+    PathParameter(pattern=f"^wfr{_TYPEID}", description="id of the run of a workflow"),
 ]
 PriceListPath = Annotated[
     str,

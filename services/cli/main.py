@@ -22,6 +22,7 @@ _WHERE: Final = {
     "zone": "zone:zone",
     "collection": "collections:collection",
     "letterhead": "letterheads:letterhead",
+    "workflow": "workflows:workflow",
     "saga": "saga:saga",
     "encounter": "encounters:encounter",
     "remittance": "remittances:remittance",

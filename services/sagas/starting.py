@@ -17,8 +17,14 @@ from services.sagas import metrics, waits, workflow_ids
 from services.sagas.table import RESUME, SAGAS, Saga
 
 TASK_QUEUE: Final = "daybook"
+WORKFLOWS_QUEUE: Final = "billing"
 
 _log = structlog.get_logger()
+
+
+def queue_of_workflows(task_queue: str) -> str:
+    """The task queue of configured workflows: `billing`, apart for those that share a server."""
+    return WORKFLOWS_QUEUE if task_queue == TASK_QUEUE else f"{task_queue}-{WORKFLOWS_QUEUE}"
 
 
 class Starting:
@@ -38,7 +44,7 @@ class Starting:
                 saga.workflow.run,
                 saga.work(tenant, tuple(stream_ids)),
                 id=workflow_id,
-                task_queue=self._task_queue,
+                task_queue=self._queue_of(saga),
                 # One that failed or was terminated is started again when its events come again.
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE
                 if saga.again
@@ -83,7 +89,7 @@ class Starting:
                 saga.workflow.run,
                 saga.work(tenant, (stream_id,)),
                 id=workflow_id,
-                task_queue=self._task_queue,
+                task_queue=self._queue_of(saga),
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
                 if saga.final
                 else WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -95,3 +101,6 @@ class Starting:
             return
         metrics.SIGNALLED.labels(signal).inc()
         _log.info("saga signalled", tenant=tenant, workflow_id=workflow_id, signal=signal)
+
+    def _queue_of(self, saga: Saga) -> str:
+        return queue_of_workflows(self._task_queue) if saga.is_configured else self._task_queue

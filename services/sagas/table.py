@@ -31,6 +31,8 @@ from services.sagas.method_removal import MethodRemoval
 from services.sagas.refund_settlement import RefundSettlement
 from services.sagas.remittance import RemittancePosting
 from services.sagas.statement_run import StatementRun
+from services.sagas.workflow_messages import WorkflowRunWork
+from services.sagas.workflow_run import WorkflowRun
 
 Work = (
     BillWork
@@ -43,6 +45,7 @@ Work = (
     | Remittances
     | SettleRefund
     | StatementRuns
+    | WorkflowRunWork
 )
 
 
@@ -58,6 +61,8 @@ class Saga(NamedTuple):
     """Whether it starts again, when its key comes again after it has ended."""
     final: bool = False
     """Whether nothing is left to do once it has completed, whatever is signalled later."""
+    is_configured: bool = False
+    """Whether it runs code of a config project, which has a task queue of its own."""
 
     @property
     def name(self) -> str:
@@ -112,11 +117,17 @@ def _period(tenant: str, period_ids: tuple[str, ...]) -> PeriodWork:
     return PeriodWork(tenant=tenant, period_id=period_id)
 
 
+def _workflow_run(tenant: str, stream_ids: tuple[str, ...]) -> WorkflowRunWork:
+    (run_id,) = stream_ids
+    return WorkflowRunWork(tenant=tenant, workflow_run_id=run_id)
+
+
 RESUME: Final = "resume"
 WAKE: Final = "wake"
 DECIDED: Final = "decided"
 TOTALS_CHANGED: Final = "totals_changed"
 CLOSE_PERIOD: Final = "close_period"
+CANCEL: Final = "cancel"
 CHARGE_FROM_ENCOUNTER: Final = Saga(workflow_ids.ENCOUNTER, ChargeFromEncounter, _encounters)
 REMITTANCE_POSTING: Final = Saga(workflow_ids.REMITTANCE, RemittancePosting, _remittances)
 GL_EXPORT: Final = Saga(workflow_ids.GL_EXPORT, GlExport, _gl_exports)
@@ -129,6 +140,15 @@ INVOICE_COLLECTION: Final = Saga(
 )
 BILL_LIFECYCLE: Final = Saga(workflow_ids.BILL, BillLifecycle, _bill, alone=True, final=True)
 BILLING_PERIOD: Final = Saga(workflow_ids.PERIOD, BillingPeriod, _period, alone=True, final=True)
+
+WORKFLOW_RUN: Final = Saga(
+    workflow_ids.WORKFLOW_RUN,
+    WorkflowRun,
+    _workflow_run,
+    alone=True,
+    final=True,
+    is_configured=True,
+)
 
 
 class Start(NamedTuple):
@@ -206,6 +226,10 @@ TABLE: Final[dict[str, Start | Signal]] = {
     "billing.period.closed.v1": Signal(
         BILLING_PERIOD, CLOSE_PERIOD, _nobody, or_start=True, key=_period_id
     ),
+    "billing.workflow_run.requested.v1": Start(WORKFLOW_RUN),
+    "billing.workflow_run.cancel_requested.v1": Signal(
+        WORKFLOW_RUN, CANCEL, _nobody, or_start=True
+    ),
     "billing.invoice.issued.v1": Signal(REMITTANCE_POSTING, WAKE, _invoice, or_start=False),
 }
 ALSO: Final = {"billing.invoice.issued.v1": Start(INVOICE_COLLECTION, _due_on)}
@@ -223,6 +247,7 @@ SAGAS: Final = {
         INVOICE_COLLECTION,
         BILL_LIFECYCLE,
         BILLING_PERIOD,
+        WORKFLOW_RUN,
     )
 }
 

@@ -28,6 +28,7 @@ from services.sagas.billing import Billing
 from services.sagas.card_charging import CardCharging
 from services.sagas.charging import Charging
 from services.sagas.codec import PayloadKeys, SealedPayloads
+from services.sagas.configured import Configured
 from services.sagas.consumer import SagaConsumer
 from services.sagas.converter import sealed_by
 from services.sagas.forgetting import Forgetting
@@ -39,9 +40,10 @@ from services.sagas.refunding import Refunding
 from services.sagas.schedules import keep_schedules
 from services.sagas.search_attributes import keep_search_attributes
 from services.sagas.signals import FittingSignals
-from services.sagas.starting import TASK_QUEUE, Starting
+from services.sagas.starting import TASK_QUEUE, Starting, queue_of_workflows
 from services.sagas.statement_run import StatementsOfFacility
 from services.sagas.table import SAGAS
+from services.sagas.workflow_run import SCRIPTS_QUEUE
 from services.tracing import interceptors
 
 # msgspec and the structs must be the same inside the sandbox as outside; see encounter.py.
@@ -49,8 +51,9 @@ PASSED_THROUGH: Final = ("contracts", "domain", "services", "msgspec")
 RUNNER: Final = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
 )
+CONFIGURED: Final = tuple(saga.workflow for saga in SAGAS.values() if saga.is_configured)
 WORKFLOWS: Final = (
-    *(saga.workflow for saga in SAGAS.values()),
+    *(saga.workflow for saga in SAGAS.values() if not saga.is_configured),
     AgingRefresh,
     StatementsOfFacility,
 )
@@ -65,6 +68,8 @@ ACTIVITIES_MAX: Final = 4
 BILL_ACTIVITIES_MAX: Final = 8
 # These mostly wait for an answer.
 GATEWAY_ACTIVITIES_MAX: Final = 16
+# Each runs a process of its own, which may use a core.
+SCRIPTS_MAX: Final = 8
 WORKFLOW_TASKS_MAX: Final = 16
 CACHED_WORKFLOWS_MAX: Final = 500
 SHUTDOWN_SECONDS_MAX: Final = 10
@@ -204,6 +209,38 @@ def make_bills_worker(
     )
 
 
+@asynccontextmanager
+async def workflows_workers(
+    client: Client, activities: Configured, *, task_queue: str = TASK_QUEUE
+) -> AsyncIterator[None]:
+    """The workers of configured workflows, on the task queue `billing` and one for its scripts."""
+    queue = queue_of_workflows(task_queue)
+    options: Any = {
+        "max_heartbeat_throttle_interval": PULSE,
+        "deployment_config": RELEASE,
+        "graceful_shutdown_timeout": timedelta(seconds=SHUTDOWN_SECONDS_MAX),
+    }
+    runs = Worker(
+        client,
+        task_queue=queue,
+        workflows=CONFIGURED,
+        activities=activities.recording,
+        workflow_runner=RUNNER,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
+        max_cached_workflows=CACHED_WORKFLOWS_MAX,
+        **options,
+    )
+    scripts = Worker(
+        client,
+        task_queue=SCRIPTS_QUEUE.format(queue),
+        activities=activities.scripts,
+        max_concurrent_activities=SCRIPTS_MAX,
+        **options,
+    )
+    async with runs, scripts:
+        yield
+
+
 async def serve_worker(
     *,
     address: str,
@@ -215,12 +252,13 @@ async def serve_worker(
     deliveries: Deliveries,
     stopping: asyncio.Event,
     outside: Sequence[Callable[..., Any]] = (),
+    configured: Configured,
     task_queue: str = TASK_QUEUE,
 ) -> None:
     """Work on sagas until `stopping`; what is under way ends, or is done again by another worker.
 
     `deliveries` is the durable consumer `sagas` over table.filter_subjects(); the pools act as
-    daybook_writer and daybook_reporter.
+    daybook_writer and daybook_reporter. `configured` are the activities of configured workflows.
     """
     client = await connect(address, namespace, pool, stopping)
     if client is None:
@@ -232,6 +270,7 @@ async def serve_worker(
         ),
         make_gateway_worker(client, executor, pool, gateway, task_queue=task_queue),
         make_bills_worker(client, executor, pool, task_queue=task_queue),
+        workflows_workers(client, configured, task_queue=task_queue),
     ):
         await asyncio.gather(
             consumer.run(deliveries, stopping),

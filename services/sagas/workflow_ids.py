@@ -12,6 +12,7 @@ STATEMENT_RUN: Final = "statement-run"
 COLLECTION: Final = "collection"
 BILL: Final = "bill"
 PERIOD: Final = "period"
+WORKFLOW_RUN: Final = "workflow-run"
 
 
 class Named(NamedTuple):

@@ -15,10 +15,16 @@ from tests.fixtures.bill_history import of_bills
 from tests.fixtures.corrected_history import corrected
 from tests.fixtures.ledger_history import history
 from tests.fixtures.read_models import ReadModels
+from tests.fixtures.workflow_history import of_workflows
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "projections.json"
 # Changing what is replayed changes every digest: add another history rather than edit this one.
-LOGS = {"": history(2026, 600), " corrected": corrected(), " bills": of_bills()}
+LOGS = {
+    "": history(2026, 600),
+    " corrected": corrected(),
+    " bills": of_bills(),
+    " workflows": of_workflows(),
+}
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.strip() or "first")

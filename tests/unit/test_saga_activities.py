@@ -3,9 +3,11 @@
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 from services import sagas
+from services.sagas.configured import configured_activities
 from services.sagas.outside import outside_activities
 from services.sagas.worker import bill_activities, gateway_activities, ledger_activities
 
@@ -29,6 +31,7 @@ def test_every_activity_is_served() -> None:
         *ledger_activities(nothing, nothing, anything),
         *gateway_activities(nothing, nothing, nothing),
         *bill_activities(nothing, nothing),
+        *chain.from_iterable(configured_activities(nothing, nothing, nothing, nothing)),
         *outside_activities(nothing, nothing, nothing, nothing, nothing, nothing),
     )
     names = [getattr(each, _MARK).name for each in served]

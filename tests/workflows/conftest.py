@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +17,21 @@ from services.embedded.addresses import Addresses
 from services.execute.executor import Executor
 from services.relay_process import serve_relay
 from services.sagas.codec import PayloadKeys, SealedPayloads
+from services.sagas.configured import configured_activities
 from services.sagas.converter import sealed_by
 from services.sagas.search_attributes import ensure_search_attributes
-from services.sagas.worker import make_bills_worker, make_gateway_worker, make_worker
+from services.sagas.worker import (
+    make_bills_worker,
+    make_gateway_worker,
+    make_worker,
+    workflows_workers,
+)
+from services.workflows.code import Code
+from tests.fixtures.config_projects import ConfigProject
 from tests.fixtures.databases import Database
 from tests.workflows.billed import Billed, SkippedClock
 from tests.workflows.clinic import Clinic, ServedClinic, new_tenant, serve
+from tests.workflows.configured import Configured
 from tests.workflows.stating import sending
 from tests.workflows.till import Silent, Till, open_till
 from tests.workflows.worker_process import WorkerArguments
@@ -152,3 +162,16 @@ async def billed(skipping: WorkflowEnvironment, database: Database) -> AsyncIter
             make_bills_worker(clinic.client, executor, pool),
         ):
             yield Billed(clinic, clock, skipping)
+
+
+@pytest.fixture
+async def configured(idle_clinic: ServedClinic, tmp_path: Path) -> AsyncIterator[Configured]:
+    """A tenant with a config project, whose runs have a worker; two codes have prices."""
+    clinic, project = idle_clinic, ConfigProject(tmp_path)
+    await clinic.publish(A=10_000, B=2_500)
+    configured = Configured(clinic, project)
+    activities = configured_activities(
+        clinic.executor, clinic.pool, Code(project.settings), configured.fhir
+    )
+    async with workflows_workers(clinic.client, activities):
+        yield configured

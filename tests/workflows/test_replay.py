@@ -11,7 +11,7 @@ from temporalio.worker import Replayer
 from services.sagas.converter import PLAIN
 from services.sagas.messages import Encounters
 from services.sagas.table import SAGAS
-from services.sagas.worker import RUNNER, WORKFLOWS
+from services.sagas.worker import CONFIGURED, RUNNER, WORKFLOWS
 
 HISTORIES: Final = Path(__file__).parents[1] / "golden" / "histories"
 _NAMES: Final = sorted(path.stem for path in HISTORIES.glob("*.json"))
@@ -34,7 +34,7 @@ class _Changed:
 @pytest.mark.parametrize("name", _NAMES)
 async def test_a_recorded_history_replays(name: str) -> None:
     replayer = Replayer(
-        workflows=WORKFLOWS,
+        workflows=(*WORKFLOWS, *CONFIGURED),
         data_converter=PLAIN,
         workflow_runner=RUNNER,
     )

@@ -18,11 +18,14 @@ from services.adapters.print_queue import PrintQueue
 from services.adapters.sandbox_gateway import SandboxGateway
 from services.execute.executor import Executor
 from services.ports import Channel
+from services.sagas.configured import configured_activities
 from services.sagas.consumer import CONSUMER
 from services.sagas.outside import outside_activities
 from services.sagas.table import filter_subjects
 from services.sagas.worker import serve_worker
 from services.statements.post import Post
+from services.workflows.code import Code
+from services.workflows.settings import WorkflowSettings
 from tests.fixtures.rendering import render_in_thread
 
 
@@ -96,6 +99,7 @@ async def work(arguments: WorkerArguments, stopping: asyncio.Event) -> None:
                 stopping=stopping,
                 task_queue=arguments.prefix,
                 outside=outside_activities(executor, pool, reader, objects, post, render_in_thread),
+                configured=configured_activities(executor, pool, Code(WorkflowSettings()), None),
             )
     finally:
         for each in (pool, reporter, reader):

@@ -1,0 +1,10 @@
+"""`@daybook-billing/billing-case/save`: asks the ledger, as this run's activity."""
+
+from typing import Any
+
+from daybook_activity import call
+
+
+def main(params: dict[str, Any]) -> Any:
+    """What the ledger made of it."""
+    return call("billing-case/save", **params)
