@@ -11,7 +11,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.audit.checker import Key, key_of
+from services.audit.checker import Checkpoint, Key, key_of
 from services.cannot_run import CannotRun
 from services.embedded.private import write_private
 from services.settings import Secret, Settings
@@ -46,6 +46,11 @@ class SigningKey:
 def origin_of(log_id: str) -> str:
     """The first line of the log's checkpoints, and the name of its key."""
     return f"daybook.dev/{log_id}"
+
+
+def log_of(checkpoint: Checkpoint) -> str:
+    """The id of the log that a checkpoint is of."""
+    return checkpoint.origin.rpartition("/")[2]
 
 
 def find_seed(settings: Settings) -> bytes | None:

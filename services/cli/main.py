@@ -11,6 +11,7 @@ _WHERE: Final = {
     "serve": "up:serve_command",
     "migrate": "up:migrate_command",
     "token": "token:token",
+    "keys": "keys:keys",
     "intake": "intake:intake",
     "invoice": "invoices:invoice",
     "bill": "bills:bill",
