@@ -13,6 +13,7 @@ from services.api import (
     accounts,
     adjustments,
     aging,
+    audit,
     bill_health,
     charge_batches,
     charges,
@@ -107,6 +108,9 @@ ROUTES: Final = (
     aging.get_aging,
     aging.list_aged_accounts,
     aging.refresh_aging,
+    audit.get_checkpoint,
+    audit.get_inclusion,
+    audit.get_consistency,
     *dated_bills.ROUTES,
 )
 

@@ -25,6 +25,7 @@ class Check(StrEnum):
     OUTBOX = "outbox"
     LEAVES = "leaves"
     TILES = "tiles"
+    CHECKPOINTS = "checkpoints"
     VERSIONS = "versions"
     BODIES = "bodies"
     BALANCE = "balance"
@@ -48,6 +49,7 @@ MEANING: Final = {
     Check.OUTBOX: "waiting commands name events that have no position yet",
     Check.LEAVES: "every leaf follows from the stored bytes",
     Check.TILES: "every tile of the Merkle tree follows from the leaves",
+    Check.CHECKPOINTS: "signed by the log's key, over the root that the leaves give",
     Check.VERSIONS: "1 to n in every stream",
     Check.BODIES: "of a type of the catalogue, readable, kept in order by the right key",
     Check.BALANCE: "every transaction sums to zero in each currency",
@@ -70,6 +72,7 @@ SINCE_ANYWHERE: Final = (
     Check.LOG_HEAD,
     Check.LEAVES,
     Check.TILES,
+    Check.CHECKPOINTS,
     Check.BODIES,
     Check.BALANCE,
     Check.LEDGER_ENTRIES,

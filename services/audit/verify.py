@@ -14,6 +14,7 @@ from projections.statements import AnyConnection, AnyPool
 from relay.retained import RetainedStream
 from services.audit.accounts import Accounts
 from services.audit.bodies import Bodies
+from services.audit.checkpoints import NOTHING_KEPT, Checkpoints, Kept
 from services.audit.claims import Claims
 from services.audit.counters import Counters
 from services.audit.findings import SINCE_ANYWHERE, Check, Findings
@@ -63,6 +64,7 @@ async def verify(
     *,
     since: int = 1,
     stream: RetainedStream | None = None,
+    kept: Kept = NOTHING_KEPT,
     report: OnProgress = quietly,
 ) -> Report:
     """Verify the ledger from a position on; the pool acts as daybook_auditor, with two connections.
@@ -79,7 +81,7 @@ async def verify(
             head = await _head(worker)
             if not 1 <= since <= head.position + 1:
                 raise CannotVerify(f"the log goes from 1 to {head.position}, not from {since}")
-            audit = _Audit(reader, worker, head, since, stream)
+            audit = _Audit(reader, worker, head, since, stream, kept)
             await audit.run(lambda events: report(audit.progress(events, begun)))
         if stream is not None:
             await audit.published_end(reader)
@@ -118,6 +120,7 @@ class _Audit:
         head: _Head,
         since: int,
         stream: RetainedStream | None,
+        kept: Kept,
     ) -> None:
         self._reader = reader
         self._worker = worker
@@ -130,6 +133,7 @@ class _Audit:
         self._bodies = bodies = Bodies(findings)
         self._order = Order(findings, head.log_id, head.partitions, since - 1)
         self._tree = Tree(findings)
+        self._checkpoints = Checkpoints(findings, head.log_id, kept, since)
         self._placement = Placement(findings)
         self._ledger = Ledger(findings, bodies)
         self._heads = StreamHeads(findings, bodies)
@@ -154,6 +158,7 @@ class _Audit:
         await self._finish()
 
     async def _start(self) -> None:
+        await self._checkpoints.start(self._worker)
         if self._published is not None:
             await self._published.start(self._worker, self._head.position)
         if self._since == 1:
@@ -163,7 +168,8 @@ class _Audit:
             await self._tree.skip(self._worker, self._since - 1)
 
     async def _take_placed(self, rows: list[Row]) -> None:
-        await self._tree.take(self._worker, self._order.take(rows))
+        leaves = self._order.take(rows)
+        await self._checkpoints.take(self._worker, self._tree, rows, leaves)
         self._placement.take(rows)
         if self._published is not None:
             await self._published.take(rows)
@@ -186,6 +192,7 @@ class _Audit:
     async def _finish(self) -> None:
         await self._order.finish(self._worker)
         await self._tree.finish(self._worker)
+        await self._checkpoints.finish(self._worker, self._tree.size)
         if self._since > 1:
             return
         for check in (
@@ -223,6 +230,8 @@ class _Audit:
             events=self._bodies.seen,
             waiting=self._head.waiting,
             seconds=seconds,
+            signed_through=self._checkpoints.last,
+            keys=tuple(sorted(self._checkpoints.keys)),
             checks=self._findings.counts(),
             findings=self._findings.ordered(),
         )

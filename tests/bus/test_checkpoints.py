@@ -12,8 +12,9 @@ from services.audit.publishing import Publishing, in_objects, latest_in, on_bus
 from services.audit.signer import Pace
 from services.relay_process import Signing, serve_relay
 from services.wiring import object_store
-from tests.fixtures.audited import HEAD, SEED, AuditedLedger
+from tests.fixtures.audited import HEAD, AuditedLedger
 from tests.fixtures.http_server import Asked, Reply, http_server
+from tests.fixtures.signing import SEED
 from tests.fixtures.streams import stored
 from tests.fixtures.waiting import until
 

@@ -16,9 +16,10 @@ from services.audit.signer import Pace, RootRefused, Signed, Signer, run_signer
 from services.audit.signing import SigningKey
 from services.audit.stored_tree import StoredTree, TreeDamaged
 from services.wiring import object_store
-from tests.fixtures.audited import CHARGE, HEAD, SEED, AuditedLedger
+from tests.fixtures.audited import CHARGE, HEAD, AuditedLedger
 from tests.fixtures.databases import Database
 from tests.fixtures.relaying import take_lease
+from tests.fixtures.signing import SEED
 from tests.fixtures.waiting import until
 
 MANY = 70_000
@@ -145,6 +146,7 @@ async def test_each_place_gets_the_newest_until_it_took_it(audited: AuditedLedge
     objects = object_store(audited.database.objects.as_uri())
     tries = itertools.count(1)
     taken: list[int] = []
+
     async def reluctant(signed: Signed) -> None:
         if next(tries) < 3:
             raise NotPublished("away")

@@ -1,0 +1,168 @@
+"""Signed checkpoints against the tree: each one signed by the log's key, over the root that the
+stored bytes give. That they go on from each other follows: they are roots of one growing tree.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from projections.statements import AnyConnection
+from services.audit.checker import Checkpoint, Key, Refused, open_checkpoint, parse_key
+from services.audit.findings import FINDINGS_KEPT_MAX, Check, Findings
+from services.audit.pages import Row
+from services.audit.signing import origin_of
+from services.audit.tree import Tree
+
+_READ: Final = (
+    "SELECT size, root, note, key FROM daybook.signed_checkpoints"
+    " WHERE size > $1 ORDER BY size LIMIT $2"
+)
+_AT_ONCE: Final = 500
+
+
+class Kept(NamedTuple):
+    """What an auditor brings along: the keys that may have signed, and a checkpoint of before."""
+
+    keys: tuple[Key, ...] = ()
+    """None known: those that the checkpoints are stored with, which the report names."""
+    checkpoint: bytes | None = None
+
+
+NOTHING_KEPT: Final = Kept()
+
+
+class Checkpoints:
+    """Holds the tree to what was signed of it, as it grows."""
+
+    def __init__(self, findings: Findings, log_id: str, kept: Kept, since: int) -> None:
+        self.keys: set[str] = set()
+        """Who signed what was well."""
+        self.last = 0
+        """The size of the last one that was well."""
+        self._findings = findings
+        self._origin = origin_of(log_id)
+        self._known = kept.keys
+        self._kept_note = kept.checkpoint
+        self._kept: Checkpoint | None = None
+        self._behind = since - 1
+        self._ahead: list[Row] = []
+        self._is_end = False
+
+    async def start(self, connection: AnyConnection) -> None:
+        """Read the one that somebody kept, which a log that was rolled back cannot have."""
+        if self._kept_note is None:
+            return
+        self._findings.checked(Check.CHECKPOINTS, 1)
+        rows = await connection.fetch("SELECT DISTINCT key FROM daybook.signed_checkpoints")
+        keys = self._known or [parse_key(row["key"]) for row in rows]
+        opened = _opened(self._kept_note, keys)
+        if isinstance(opened, Checkpoint) and opened.origin == self._origin:
+            self._kept = opened
+            return
+        found = opened if isinstance(opened, str) else opened.origin
+        what = "the kept checkpoint is none of this log"
+        self._findings.add(Check.CHECKPOINTS, what, expected=self._origin, found=found)
+
+    async def take(
+        self, connection: AnyConnection, tree: Tree, rows: Sequence[Row], leaves: Sequence[bytes]
+    ) -> None:
+        """Let the tree grow by a page, and look at it at each size that was signed."""
+        first = tree.size
+        due = [row async for row in self._until(connection, first + len(leaves))]
+        sizes = {row["size"] for row in due}
+        kept = self._kept
+        if kept is not None and first < kept.size <= first + len(leaves):
+            sizes.add(kept.size)
+        roots = await tree.take(connection, leaves, sorted(sizes))
+        at = {row["position"]: row for row in rows} if sizes else {}
+        for row in due:
+            self._compare(row, roots[row["size"]], _place(at, row["size"]))
+        if kept is not None and kept.size in roots:
+            self._root("the kept checkpoint", kept, roots[kept.size], _place(at, kept.size))
+
+    async def _until(self, connection: AnyConnection, size: int) -> AsyncIterator[Row]:
+        while not self._is_end or self._ahead:
+            if not self._ahead:
+                self._ahead = await connection.fetch(_READ, self._behind, _AT_ONCE)
+                self._is_end = len(self._ahead) < _AT_ONCE
+                if not self._ahead:
+                    return
+                self._behind = self._ahead[-1]["size"]
+            if self._ahead[0]["size"] > size:
+                return
+            yield self._ahead.pop(0)
+
+    def _compare(self, row: Row, root: bytes, place: dict[str, Any]) -> None:
+        self._findings.checked(Check.CHECKPOINTS, 1)
+        what = f"the checkpoint of {row['size']} events"
+        try:
+            keys = self._known or (parse_key(row["key"]),)
+        except Refused as refused:
+            self._findings.add(Check.CHECKPOINTS, f"{what}: {refused}", **place)
+            return
+        opened = _opened(row["note"], keys)
+        if isinstance(opened, str):
+            self._findings.add(
+                Check.CHECKPOINTS,
+                f"{what} is forged",
+                **place,
+                expected=f"signed by {' or '.join(key.text for key in keys)}",
+                found=opened,
+            )
+            return
+        said = (opened.origin, opened.size, opened.root)
+        if said != (self._origin, row["size"], row["root"]):
+            expected = f"{self._origin} {row['size']} {row['root'].hex()}"
+            found = f"{opened.origin} {opened.size} {opened.root.hex()}"
+            self._findings.add(
+                Check.CHECKPOINTS, f"{what} says other", **place, expected=expected, found=found
+            )
+        elif self._root(what, opened, root, place):
+            self.keys.add(row["key"])
+            self.last = opened.size
+
+    def _root(self, what: str, checkpoint: Checkpoint, root: bytes, place: dict[str, Any]) -> bool:
+        """Whether the stored bytes give the root that was signed."""
+        if checkpoint.root != root:
+            self._findings.add(
+                Check.CHECKPOINTS,
+                f"the log is not what {what} signed",
+                **place,
+                expected=checkpoint.root.hex(),
+                found=root.hex(),
+            )
+        return checkpoint.root == root
+
+    async def finish(self, connection: AnyConnection, size: int) -> None:
+        """Nothing may have been signed beyond the end of the log."""
+        beyond = await connection.fetch(_READ, size, FINDINGS_KEPT_MAX)
+        for row in beyond:
+            self._rolled_back("a checkpoint", row["size"], size)
+        if self._kept is not None and self._kept.size > size:
+            self._rolled_back("the kept checkpoint", self._kept.size, size)
+
+    def _rolled_back(self, what: str, signed: int, size: int) -> None:
+        self._findings.add(
+            Check.CHECKPOINTS,
+            f"the log was rolled back: it ends before {what}",
+            position=size + 1,
+            expected=str(signed),
+            found=str(size),
+        )
+
+
+def _opened(note: bytes, keys: Sequence[Key]) -> Checkpoint | str:
+    """The checkpoint, or why it is none that any of these keys signed."""
+    reasons = []
+    for key in keys:
+        try:
+            return open_checkpoint(note, key)
+        except Refused as refused:
+            reasons.append(str(refused))
+    return "; ".join(reasons) or "no key is known that could have signed it"
+
+
+def _place(at: dict[int, Row], size: int) -> dict[str, Any]:
+    row = at.get(size)
+    if row is None:
+        return {"position": size}
+    return {name: row[name] for name in ("position", "tenant", "stream_id", "version")}
