@@ -304,10 +304,17 @@ class Verdict(NamedTuple):
             f" root {self.checkpoint.root.hex()}, which goes on from {self.earlier} earlier",
             f"signed by {self.key.text}",
             *(
-                f"account {account}: {amount} minor units {currency} on {gl_account}"
-                for (account, currency, gl_account), amount in sorted(self.balances.items())
+                f"{', '.join(key)}: {amount} in minor units, debit positive"
+                for key, amount in sorted(self._sums().items())
             ),
         ]
+
+    def _sums(self) -> dict[tuple[str, ...], int]:
+        """Balances of an account, and of everything else only their sums over all accounts."""
+        sums: dict[tuple[str, ...], int] = defaultdict(int)
+        for key, amount in self.balances.items():
+            sums[key if self.kind == "balance" else key[1:]] += amount
+        return sums
 
 
 class Events:
