@@ -1,25 +1,23 @@
 """Evidence bundles: what they prove, and that nothing of them can be changed."""
 
-import hashlib
 import io
 import json
 import random
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.audit.bundles import prove
-from services.audit.checker import BLOCK, Key, Refused, check_bundle, tar_header
+from services.audit.checker import Key, Refused, check_bundle
 from services.audit.evidence import NotProvable
 from services.audit.signing import SigningKey
 from tests.fixtures.audited import ACCOUNT, CHARGE, HEAD, INVOICE, OTHER_ACCOUNT, AuditedLedger
-from tests.fixtures.bundles import Proved
+from tests.fixtures.bundles import Change, Proved, remade
 from tests.fixtures.signing import SEED
 
-CHANGES = 4_000
+CHANGES = 500
 
 
 def checked(content: bytes, key: Key | None = None, kept: bytes | None = None) -> Any:
@@ -108,11 +106,11 @@ async def test_a_checkpoint_that_somebody_kept_is_gone_on_from(
 
 
 async def test_every_changed_byte_of_a_bundle_is_found(bundles: Proved) -> None:
-    """Every byte of the smallest one, and a choice of the others'."""
+    """Every third byte of the smallest one, and a choice of the others'."""
     for subject, bundle in bundles.bundles.items():
-        chosen: Any = range(len(bundle))
+        chosen: Any = range(0, len(bundle), 3)
         if subject != f"{CHARGE}-1":
-            chosen = random.Random(subject).sample(chosen, CHANGES // 4)
+            chosen = random.Random(subject).sample(chosen, CHANGES)
         for at in chosen:
             changed = bytearray(bundle)
             changed[at] ^= 1 << at % 8
@@ -127,33 +125,6 @@ async def test_a_bundle_that_is_cut_or_goes_on_is_refused(bundles: Proved) -> No
             checked(bundle[:at])
     with pytest.raises(Refused, match="does not end"):
         checked(bundle + b"\0")
-
-
-Change = Callable[[list[dict[str, Any]], dict[str, Any]], None]
-
-
-def remade(bundle: bytes, key: SigningKey, change: Change) -> bytes:
-    """The bundle as an operator who lies makes it: changed, and signed by the log's own key."""
-    with tarfile.open(fileobj=io.BytesIO(bundle)) as archive:
-        contents = {
-            name: file.read()
-            for name in archive.getnames()
-            if (file := archive.extractfile(name)) is not None
-        }
-    manifest = json.loads(contents.pop("manifest").split(b"\n")[1])
-    events = [json.loads(line) for line in contents["events.jsonl"].splitlines()]
-    change(events, manifest)
-    contents["events.jsonl"] = b"".join(json.dumps(event).encode() + b"\n" for event in events)
-    for member in manifest["members"]:
-        content = contents[member["name"]]
-        member |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    note = key.sign(f"daybook.dev/bundle/v1\n{json.dumps(manifest)}\n")
-    parts = [("manifest", note), *contents.items()]
-    whole = b"".join(
-        tar_header(name, len(content)) + content + bytes(-len(content) % BLOCK)
-        for name, content in parts
-    )
-    return whole + bytes(2 * BLOCK)
 
 
 def test_changes_are_named(bundles: Proved) -> None:
