@@ -3,7 +3,7 @@ stored bytes give. That they go on from each other follows: they are roots of on
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from projections.statements import AnyConnection
 from services.audit.checker import Checkpoint, Key, Refused, open_checkpoint, parse_key
@@ -16,6 +16,7 @@ _READ: Final = (
     "SELECT size, root, note, key FROM daybook.signed_checkpoints"
     " WHERE size > $1 ORDER BY size LIMIT $2"
 )
+_LAST_EVENT: Final = "SELECT tenant, stream_id, version FROM daybook.event_log WHERE position = $1"
 _AT_ONCE: Final = 500
 
 
@@ -28,6 +29,13 @@ class Kept(NamedTuple):
 
 
 NOTHING_KEPT: Final = Kept()
+
+
+class _Problem(NamedTuple):
+    size: int
+    what: str
+    expected: str
+    found: str
 
 
 class Checkpoints:
@@ -62,22 +70,21 @@ class Checkpoints:
         what = "the kept checkpoint is none of this log"
         self._findings.add(Check.CHECKPOINTS, what, expected=self._origin, found=found)
 
-    async def take(
-        self, connection: AnyConnection, tree: Tree, rows: Sequence[Row], leaves: Sequence[bytes]
-    ) -> None:
-        """Let the tree grow by a page, and look at it at each size that was signed."""
-        first = tree.size
-        due = [row async for row in self._until(connection, first + len(leaves))]
+    async def take(self, connection: AnyConnection, tree: Tree, leaves: Sequence[bytes]) -> None:
+        """Let the tree grow, and look at it at each size that was signed."""
+        first, last = tree.size, tree.size + len(leaves)
+        due = [row async for row in self._until(connection, last)]
         sizes = {row["size"] for row in due}
         kept = self._kept
-        if kept is not None and first < kept.size <= first + len(leaves):
+        if kept is not None and first < kept.size <= last:
             sizes.add(kept.size)
         roots = await tree.take(connection, leaves, sorted(sizes))
-        at = {row["position"]: row for row in rows} if sizes else {}
-        for row in due:
-            self._compare(row, roots[row["size"]], _place(at, row["size"]))
+        wrong = [self._problem(row, roots[row["size"]]) for row in due]
         if kept is not None and kept.size in roots:
-            self._root("the kept checkpoint", kept, roots[kept.size], _place(at, kept.size))
+            wrong.append(_differs("the kept checkpoint", kept, roots[kept.size]))
+        for problem in wrong:
+            if problem is not None:
+                await self._add(connection, problem)
 
     async def _until(self, connection: AnyConnection, size: int) -> AsyncIterator[Row]:
         while not self._is_end or self._ahead:
@@ -91,46 +98,37 @@ class Checkpoints:
                 return
             yield self._ahead.pop(0)
 
-    def _compare(self, row: Row, root: bytes, place: dict[str, Any]) -> None:
+    def _problem(self, row: Row, root: bytes) -> "_Problem | None":
         self._findings.checked(Check.CHECKPOINTS, 1)
-        what = f"the checkpoint of {row['size']} events"
+        size, what = row["size"], f"the checkpoint of {row['size']} events"
         try:
             keys = self._known or (parse_key(row["key"]),)
         except Refused as refused:
-            self._findings.add(Check.CHECKPOINTS, f"{what}: {refused}", **place)
-            return
+            return _Problem(size, f"{what} names no key: {refused}", self._origin, row["key"])
         opened = _opened(row["note"], keys)
         if isinstance(opened, str):
-            self._findings.add(
-                Check.CHECKPOINTS,
-                f"{what} is forged",
-                **place,
-                expected=f"signed by {' or '.join(key.text for key in keys)}",
-                found=opened,
-            )
-            return
-        said = (opened.origin, opened.size, opened.root)
-        if said != (self._origin, row["size"], row["root"]):
-            expected = f"{self._origin} {row['size']} {row['root'].hex()}"
-            found = f"{opened.origin} {opened.size} {opened.root.hex()}"
-            self._findings.add(
-                Check.CHECKPOINTS, f"{what} says other", **place, expected=expected, found=found
-            )
-        elif self._root(what, opened, root, place):
+            signers = " or ".join(key.text for key in keys)
+            return _Problem(size, f"{what} is forged", f"signed by {signers}", opened)
+        stored = Checkpoint(self._origin, size, row["root"])
+        if opened != stored:
+            return _Problem(size, f"{what} says other", _said(stored), _said(opened))
+        differs = _differs(what, opened, root)
+        if differs is None:
             self.keys.add(row["key"])
-            self.last = opened.size
+            self.last = size
+        return differs
 
-    def _root(self, what: str, checkpoint: Checkpoint, root: bytes, place: dict[str, Any]) -> bool:
-        """Whether the stored bytes give the root that was signed."""
-        if checkpoint.root != root:
-            self._findings.add(
-                Check.CHECKPOINTS,
-                f"the log is not what {what} signed",
-                **place,
-                expected=checkpoint.root.hex(),
-                found=root.hex(),
-            )
-        return checkpoint.root == root
+    async def _add(self, connection: AnyConnection, problem: "_Problem") -> None:
+        """A finding, at the last event that the checkpoint is over."""
+        last = await connection.fetchrow(_LAST_EVENT, problem.size)
+        self._findings.add(
+            Check.CHECKPOINTS,
+            problem.what,
+            position=problem.size,
+            **(dict(last) if last else {}),
+            expected=problem.expected,
+            found=problem.found,
+        )
 
     async def finish(self, connection: AnyConnection, size: int) -> None:
         """Nothing may have been signed beyond the end of the log."""
@@ -150,6 +148,18 @@ class Checkpoints:
         )
 
 
+def _differs(what: str, checkpoint: Checkpoint, root: bytes) -> _Problem | None:
+    """Whether the stored bytes give another root than the one that was signed."""
+    if checkpoint.root == root:
+        return None
+    what = f"the log is not what {what} signed"
+    return _Problem(checkpoint.size, what, checkpoint.root.hex(), root.hex())
+
+
+def _said(checkpoint: Checkpoint) -> str:
+    return f"{checkpoint.origin} {checkpoint.size} {checkpoint.root.hex()}"
+
+
 def _opened(note: bytes, keys: Sequence[Key]) -> Checkpoint | str:
     """The checkpoint, or why it is none that any of these keys signed."""
     reasons = []
@@ -159,10 +169,3 @@ def _opened(note: bytes, keys: Sequence[Key]) -> Checkpoint | str:
         except Refused as refused:
             reasons.append(str(refused))
     return "; ".join(reasons) or "no key is known that could have signed it"
-
-
-def _place(at: dict[int, Row], size: int) -> dict[str, Any]:
-    row = at.get(size)
-    if row is None:
-        return {"position": size}
-    return {name: row[name] for name in ("position", "tenant", "stream_id", "version")}

@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
 from typing import Final
@@ -79,7 +79,29 @@ SINCE_ANYWHERE: Final = (
 )
 """What can be verified without the events before a position."""
 
+OF_THE_LOG: Final = (
+    Check.POSITIONS,
+    Check.LOG_HEAD,
+    Check.EVENTS,
+    Check.OUTBOX,
+    Check.LEAVES,
+    Check.TILES,
+    Check.CHECKPOINTS,
+)
+"""What is verified of the log itself, without what follows from it."""
+
 _RANK: Final = {check: rank for rank, check in enumerate(Check)}
+
+
+def checks_of(since: int, deep: bool, *, with_stream: bool) -> Iterator[Check]:
+    """What is checked, from a position on."""
+    for check in Check:
+        if check is Check.STREAM:
+            wanted = with_stream
+        else:
+            wanted = (deep or check in OF_THE_LOG) and (since == 1 or check in SINCE_ANYWHERE)
+        if wanted:
+            yield check
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
