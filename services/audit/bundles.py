@@ -5,7 +5,6 @@
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 from collections import defaultdict
@@ -32,6 +31,7 @@ from services.audit.evidence import TENANT, Evidence, NotProvable, events_of, ev
 from services.audit.pages import Row
 from services.audit.signing import SigningKey, log_of
 from services.audit.stored_tree import StoredTree
+from services.whole_files import whole_file
 
 MEMBER_BYTES_MAX: Final = 8**11
 """What the size in a tar header can say."""
@@ -227,20 +227,12 @@ def _write(
     to: Path, manifest: bytes, members: Sequence[Member], key: SigningKey, kept: bytes | None
 ) -> Verdict:
     """The archive, in its place only once it is found to prove what it says."""
-    handle, name = tempfile.mkstemp(prefix=f".{to.name}.", dir=to.parent)
-    whole = Path(name)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            for member in (_member("manifest", manifest), *members):
-                _add(file, member)
-            file.write(bytes(2 * BLOCK))
-            file.seek(0)
-            verdict = check_bundle(file, key.public, kept)
-        whole.replace(to)
-    except BaseException:
-        whole.unlink(missing_ok=True)
-        raise
-    return verdict
+    with whole_file(to) as file:
+        for member in (_member("manifest", manifest), *members):
+            _add(file, member)
+        file.write(bytes(2 * BLOCK))
+        file.seek(0)
+        return check_bundle(file, key.public, kept)
 
 
 def _add(file: IO[bytes], member: Member) -> None:
