@@ -28,7 +28,7 @@ from services.audit.stored_tree import StoredTree
 from services.gl_export.beancount import Balance, BeancountWriter
 from services.gl_export.exporting import manifest_of
 from services.gl_export.layout import PLAIN
-from services.gl_export.manifest import FILES, MANIFEST, encode_manifest
+from services.gl_export.manifest import FILES, encode_manifest
 from services.gl_export.spooling import Selection, Spooled, spool_entries, writer_of
 
 FORM: Final = 1
@@ -247,6 +247,3 @@ async def _export_books(
         size_bytes=spooled.size_bytes,
         sha256=spooled.sha256,
     )
-
-
-__all__ = ["MANIFEST", "ExportFormat", "Exported", "NotExportable", "Request", "export"]

@@ -11,7 +11,8 @@ from typing import Final
 import click
 import msgspec
 
-from services.audit.exporting import Exported, ExportFormat, NotExportable, Request, export
+from services.audit.exporting import Exported, ExportFormat, Request, export
+from services.audit.log_export import NotExportable
 from services.cli.audit_running import could_not_run
 from services.cli.running import (
     a_tenant,

@@ -3,6 +3,7 @@
 """
 
 import ast
+import gzip
 import importlib.util
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from tests.architecture.tree import ROOT
 
 CHECKER = ROOT / "services/audit/checker.py"
 GOLDEN = ROOT / "tests/golden/tlog"
+BUNDLE = gzip.decompress((GOLDEN / "bundle.tar.gz").read_bytes())
 NEEDED = ("cryptography", "cffi", "_cffi_backend")  # the second and third are the first's
 RUN = (
     "import runpy, sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p];"
@@ -68,16 +70,16 @@ def run(elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_checks_a_bundle_with_nothing_of_ours(elsewhere: Path) -> None:
-    key = (GOLDEN / "bundle.key").read_text().strip()
-    kept = str(GOLDEN / "kept.checkpoint")
-    done = run(elsewhere, str(GOLDEN / "bundle.tar"), "--key", key, "--checkpoint", kept)
+    key = (GOLDEN / "bundle-key.txt").read_text().strip()
+    kept = str(GOLDEN / "kept.txt")
+    (elsewhere / "bundle.tar").write_bytes(BUNDLE)
+    done = run(elsewhere, "bundle.tar", "--key", key, "--checkpoint", kept)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("proved: balance acc_")
 
 
 def test_it_refuses_a_changed_bundle_and_says_why(elsewhere: Path) -> None:
-    changed = (GOLDEN / "bundle.tar").read_bytes().replace(b"north", b"south", 1)
-    (elsewhere / "changed.tar").write_bytes(changed)
+    (elsewhere / "changed.tar").write_bytes(BUNDLE.replace(b"north", b"south", 1))
     done = run(elsewhere, "changed.tar")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("REFUSED: ")

@@ -83,3 +83,21 @@ async def test_evidence_of_an_account_is_checked_without_a_stack(
     kept = ("--checkpoint", str(tmp_path / "kept"), "--key", key)
     assert command("audit", "verify", *kept, *beside).exit_code == 0
     assert "is there already" in command("keys", "init", *beside).stdout
+
+
+async def test_the_log_goes_to_a_folder_and_to_an_object_store(
+    whole_stack: WholeStack, tmp_path: Path
+) -> None:
+    beside = ("--data-dir", str(whole_stack.data_dir))
+    body = {"patient_id": "exported", "name": "Zura", "facility": "north", "currency": "GEL"}
+    await whole_stack.query.post("/v1/accounts", body, key="open-exported")
+    position = str((await whole_stack.caught_up()).events)
+    wanted = ("--format", "jsonl", "--until", position, "--json")
+    for to in (str(tmp_path / "here"), (tmp_path / "store").as_uri()):
+        done = command("audit", "export", *wanted, "-o", to, *beside)
+        assert (done.exit_code, json.loads(done.stdout)["row_count"]) == (0, int(position))
+    there = tmp_path / "store" / "_log" / "audit-exports" / f"jsonl-first-{position}"
+    for name in ("events.jsonl", "manifest.json"):
+        assert (tmp_path / "here" / name).read_bytes() == (there / name).read_bytes()
+    beyond = ("--format", "jsonl", "--until", "99999999", "-o", str(tmp_path / "x"))
+    assert command("audit", "export", *beyond, *beside).exit_code == 2

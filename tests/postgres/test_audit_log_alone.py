@@ -6,19 +6,24 @@ import pytest
 
 from services.audit import hashing
 from services.audit.findings import OF_THE_LOG, Check, Finding
-from tests.fixtures.audited import CHARGE, HEAD, PAYMENT, AuditedLedger, brief
+from tests.fixtures.audited import CHARGE, HEAD, AuditedLedger, brief
 
+# Position 4 is a charge, 8 a payment.
 DAMAGES = {
     "a changed event": "UPDATE events SET body = replace(convert_from(body, 'UTF8'), 'north',"
-    f" 'south')::bytea WHERE stream_id = '{CHARGE}'",
+    " 'south')::bytea WHERE stream_id = (SELECT stream_id FROM event_log WHERE position = 4)",
     "changed metadata": "UPDATE events SET metadata = replace(convert_from(metadata, 'UTF8'),"
-    f" 'ada', 'bob')::bytea WHERE stream_id = '{PAYMENT}'",
+    " 'ada', 'bob')::bytea"
+    " WHERE stream_id = (SELECT stream_id FROM event_log WHERE position = 8)",
     "a changed time": "UPDATE events SET recorded_at = recorded_at + interval '1 microsecond'"
-    f" WHERE stream_id = '{CHARGE}'",
-    "a changed type": f"UPDATE events SET type = type || '1' WHERE stream_id = '{CHARGE}'",
-    "a deleted event": f"DELETE FROM events WHERE stream_id = '{CHARGE}'",
+    " WHERE stream_id = (SELECT stream_id FROM event_log WHERE position = 4)",
+    "a changed type": "UPDATE events SET type = type || '1'"
+    " WHERE stream_id = (SELECT stream_id FROM event_log WHERE position = 4)",
+    "a deleted event": "DELETE FROM events"
+    " WHERE stream_id = (SELECT stream_id FROM event_log WHERE position = 4)",
     "an inserted event": "INSERT INTO events SELECT tenant, stream_id, 9, type, partition_key,"
-    f" recorded_at, body, metadata FROM events WHERE stream_id = '{CHARGE}'",
+    " recorded_at, body, metadata FROM events"
+    " WHERE stream_id = (SELECT stream_id FROM event_log WHERE position = 4)",
     "swapped positions": "UPDATE event_log SET (position, tenant_position) ="
     " (9 - position, 9 - tenant_position) WHERE position IN (4, 5)",
     "a missing position": "DELETE FROM event_log WHERE position = 5",

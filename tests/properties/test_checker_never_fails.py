@@ -2,6 +2,7 @@
 goes on for ever, also where somebody who has the key lies.
 """
 
+import gzip
 import io
 import json
 import tarfile
@@ -17,9 +18,9 @@ from tests.fixtures.bundles import packed, remade
 from tests.fixtures.signing import SEED
 
 FOLDER: Final = Path(__file__).parent.parent / "golden" / "tlog"
-BUNDLE: Final = (FOLDER / "bundle.tar").read_bytes()
-KEPT: Final = (FOLDER / "kept.checkpoint").read_bytes()
-KEY: Final = parse_key((FOLDER / "bundle.key").read_text())
+BUNDLE: Final = gzip.decompress((FOLDER / "bundle.tar.gz").read_bytes())
+KEPT: Final = (FOLDER / "kept.txt").read_bytes()
+KEY: Final = parse_key((FOLDER / "bundle-key.txt").read_text())
 SIGNING: Final = SigningKey(SEED, KEY.name.rpartition("/")[2])
 
 ANYTHING: Final = st.recursive(

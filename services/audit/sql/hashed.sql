@@ -1,7 +1,7 @@
--- The events of the log behind position $1, at most $2 and of about $3 bytes, in one row: what their
--- leaves are made of, joined, and the lengths by which it comes apart again. Behind `framed` of each
--- come the digests of body and metadata, which are the auditor's to compute; $4 is what begins every
--- leaf. Joined, they take a third of the time that they take one by one.
+-- The events of the log behind position $1, at most $2 and of about $3 bytes, in one row: what
+-- their leaves are made of, joined, and the lengths by which it comes apart again. Behind `framed`
+-- of each come the digests of body and metadata, which are the auditor's to compute; $4 is what
+-- begins every leaf. Joined, they take a third of the time that they take one by one.
 WITH named AS MATERIALIZED (
     SELECT position, tenant, tenant_position, partition, partition_position, stream_id, version,
            leaf, sequenced_at

@@ -1,5 +1,5 @@
--- Events of the log behind position $1 and up to $2, of one tenant ($3) where it is given, some ($4)
--- and of about $5 bytes.
+-- Events of the log behind position $1 and up to $2, of one tenant ($3) where it is given, at most
+-- $4 and of about $5 bytes.
 WITH named AS MATERIALIZED (
     SELECT position, tenant, tenant_position, stream_id, version, sequenced_at, leaf
       FROM daybook.event_log
