@@ -5,11 +5,11 @@ each event is read and decoded once, and every check takes its part of the page.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, NamedTuple
 
-from projections.projection import REGISTRY
+from projections.projection import REGISTRY, Projection
 from projections.statements import AnyConnection, AnyPool
 from relay.retained import RetainedStream
 from services.audit.accounts import Accounts
@@ -76,7 +76,7 @@ async def verify(
         raise CannotVerify("the pool needs two connections: one reads ahead of the other")
     begun = time.perf_counter()
     async with pool.acquire() as reader, pool.acquire() as worker:
-        async with _snapshot(reader, worker):
+        async with _snapshot(reader, worker, REGISTRY if deep else ()):
             head = await _head(worker)
             if not 1 <= since <= head.position + 1:
                 raise CannotVerify(f"the log goes from 1 to {head.position}, not from {since}")
@@ -88,10 +88,12 @@ async def verify(
 
 
 @asynccontextmanager
-async def _snapshot(reader: AnyConnection, worker: AnyConnection) -> AsyncIterator[None]:
+async def _snapshot(
+    reader: AnyConnection, worker: AnyConnection, replayed: Sequence[Projection]
+) -> AsyncIterator[None]:
     """Two connections that see the same moment; the worker may write to temporary tables only."""
     async with AsyncExitStack() as undo:
-        await undo.enter_async_context(shadow_tables(worker, REGISTRY))
+        await undo.enter_async_context(shadow_tables(worker, replayed))
         for connection in (reader, worker):
             await undo.enter_async_context(
                 connection.transaction(isolation="repeatable_read", readonly=True)

@@ -19,14 +19,14 @@ WITH named AS MATERIALIZED (
                || '\x00000008'::bytea
                -- A double has whole microseconds until the year 2106.
                || int8send((date_part('epoch', e.recorded_at) * 1e6)::bigint) AS framed,
-           sum(octet_length(e.body)) OVER (in_order ROWS UNBOUNDED PRECEDING)
+           sum(octet_length(e.body)) OVER in_order
                - octet_length(e.body) AS bytes_before
       FROM named
       LEFT JOIN LATERAL (
            SELECT type, recorded_at, body, metadata FROM daybook.events
             WHERE tenant = named.tenant AND stream_id = named.stream_id AND version = named.version
             LIMIT 1) e ON true
-    WINDOW in_order AS (ORDER BY position)
+    WINDOW in_order AS (ORDER BY position ROWS UNBOUNDED PRECEDING)
 )
 SELECT min(position) AS first, max(position) AS last, count(*) AS events,
        count(body) AS found, bool_or(is_back) AS is_back,
