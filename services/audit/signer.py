@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Self
 import asyncpg
 import structlog
 
+from relay import metrics
 from relay.database import Connection
 from relay.lease import Lease, check, fence_session
 from services.audit.checker import (
@@ -78,6 +79,7 @@ async def run_signer(
             if grown < 0 or grown >= pace.events or (grown and is_time):
                 on_signed(await signer.sign())
                 signed_at = loop.time()
+            metrics.HALTED.labels(lease.name).set(0)
             await asyncio.sleep(min(POLL_SECONDS, pace.seconds))
 
 

@@ -33,6 +33,8 @@ ANYTHING: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
+UNTIMED: Final = settings(deadline=None)
+MANY: Final = settings(deadline=None, max_examples=300)
 EVENT_FIELDS: Final = (
     *("position", "tenant_position", "stream_id", "version", "type", "recorded_at_us"),
     *("body", "metadata", "proof"),
@@ -57,12 +59,13 @@ def test_the_bundle_of_the_first_release_proves_what_it_did() -> None:
     assert (verdict.kind, verdict.events, verdict.tenant_events) == ("balance", 8, 12)
 
 
+@UNTIMED
 @given(st.binary(max_size=4_096))
 def test_bytes_of_chance_are_refused(content: bytes) -> None:
     assert checked(content) is None
 
 
-@settings(max_examples=300)
+@MANY
 @given(
     at=st.integers(0, len(BUNDLE) - 1),
     length=st.integers(0, 64),
@@ -73,12 +76,13 @@ def test_a_bundle_with_another_part_is_refused(at: int, length: int, instead: by
     assert (checked(changed) is None) == (changed != BUNDLE)
 
 
+@UNTIMED
 @given(st.binary(max_size=400))
 def test_a_kept_checkpoint_of_chance_is_refused(kept: bytes) -> None:
     assert checked(BUNDLE, kept) is None
 
 
-@settings(max_examples=300)
+@MANY
 @given(number=st.integers(0, 7), field=st.sampled_from(EVENT_FIELDS), value=ANYTHING)
 def test_whatever_an_event_says_is_judged(number: int, field: str, value: Any) -> None:
     def change(events: list[dict[str, Any]], _: dict[str, Any]) -> None:
@@ -87,7 +91,7 @@ def test_whatever_an_event_says_is_judged(number: int, field: str, value: Any) -
     checked(remade(BUNDLE, SIGNING, change))
 
 
-@settings(max_examples=300)
+@MANY
 @given(field=st.sampled_from(MANIFEST_FIELDS), value=ANYTHING)
 def test_whatever_a_manifest_says_is_judged(field: str, value: Any) -> None:
     with tarfile.open(fileobj=io.BytesIO(BUNDLE)) as archive:
@@ -101,6 +105,7 @@ def test_whatever_a_manifest_says_is_judged(field: str, value: Any) -> None:
     checked(packed(contents, manifest, SIGNING))
 
 
+@UNTIMED
 @given(st.lists(ANYTHING, max_size=3), st.binary(max_size=50))
 def test_whatever_stands_in_other_files_is_judged(lines: list[Any], rest: bytes) -> None:
     def change(events: list[dict[str, Any]], _: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.audit.checker import Refused, key_of, open_checkpoint, open_note, parse_key
@@ -82,12 +82,14 @@ def test_any_changed_byte_of_a_checkpoint_is_found() -> None:
                     open_checkpoint(damaged, KEY.public)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_bytes_of_chance_are_refused(content: bytes) -> None:
     with pytest.raises(Refused):
         open_checkpoint(content, KEY.public)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_texts_of_chance_are_no_keys(text: str) -> None:
     with pytest.raises(Refused):
