@@ -87,6 +87,34 @@ _SENT_HEADERS: Final = {
 }
 
 
+_CHECKPOINT: Final = "daybook.checkpoint"
+_CHECKPOINT_TITLE: Final = "The root over the first events of the log, signed."
+_CHECKPOINT_REF: Final = {"$ref": f"#/components/messages/{_CHECKPOINT}"}
+_CHECKPOINT_CHANNEL: Final = {
+    "address": bus.CHECKPOINTS_SUBJECT,
+    "messages": {_CHECKPOINT: _CHECKPOINT_REF},
+    "x-jetstream-stream": bus.CHECKPOINTS_STREAM,
+}
+_CHECKPOINT_OPERATION: Final = {
+    "action": "send",
+    "channel": {"$ref": f"#/channels/{_CHECKPOINT}"},
+    "summary": _CHECKPOINT_TITLE,
+    "messages": [{"$ref": f"#/channels/{_CHECKPOINT}/messages/{_CHECKPOINT}"}],
+    "bindings": _BINDINGS,
+}
+_CHECKPOINT_MESSAGE: Final = {
+    "name": _CHECKPOINT,
+    "title": _CHECKPOINT,
+    "summary": _CHECKPOINT_TITLE,
+    "contentType": "text/plain; charset=utf-8",
+    "headers": {
+        "type": "object",
+        "properties": {"Nats-Msg-Id": _TEXT | {"description": "<log id>/<size>"}},
+    },
+    "payload": _TEXT | {"description": "A note: https://c2sp.org/tlog-checkpoint"},
+}
+
+
 class _Message(NamedTuple):
     """One message type as the document shows it, in either direction."""
 
@@ -103,18 +131,21 @@ class _Message(NamedTuple):
 def asyncapi() -> dict[str, Any]:
     """The whole document, complete in itself: all its references lead to places inside it."""
     messages, schemas = _messages()
+    channels = {message.wire_type: _channel(message) for message in messages}
+    operations = {
+        f"{message.action}.{message.wire_type}": _operation(message) for message in messages
+    }
+    components = {message.wire_type: _component(message) for message in messages}
     headers = {"TakenHeaders": _TAKEN_HEADERS, "SentHeaders": _SENT_HEADERS}
     return {
         "asyncapi": "3.0.0",
         # Message types carry their versions; the document as a whole needs none that moves.
         "info": {"title": "Daybook", "version": "1.0.0", "description": _DESCRIPTION},
         "defaultContentType": bus.CONTENT_TYPE,
-        "channels": {message.wire_type: _channel(message) for message in messages},
-        "operations": {
-            f"{message.action}.{message.wire_type}": _operation(message) for message in messages
-        },
+        "channels": channels | {_CHECKPOINT: _CHECKPOINT_CHANNEL},
+        "operations": operations | {f"send.{_CHECKPOINT}": _CHECKPOINT_OPERATION},
         "components": {
-            "messages": {message.wire_type: _component(message) for message in messages},
+            "messages": components | {_CHECKPOINT: _CHECKPOINT_MESSAGE},
             "schemas": headers | schemas,
         },
     }

@@ -9,6 +9,9 @@ EVENTS_STREAM: Final = "BILLING_EVENTS"
 EVENTS_SUBJECTS: Final = "billing.>"
 INTAKE_STREAM: Final = "BILLING_INTAKE"
 INTAKE_SUBJECTS: Final = "intake.>"
+CHECKPOINTS_STREAM: Final = "BILLING_CHECKPOINTS"
+CHECKPOINTS_SUBJECT: Final = "daybook.checkpoints"
+"""Of the signed checkpoints of the log: notes in UTF-8, as c2sp.org/tlog-checkpoint has them."""
 
 PARTITIONS: Final = 16
 CONTENT_TYPE: Final = "application/json"

@@ -6,7 +6,14 @@ import msgspec
 import structlog
 from nats.errors import NoRespondersError
 
-from contracts.bus import EVENTS_STREAM, EVENTS_SUBJECTS, INTAKE_STREAM, INTAKE_SUBJECTS
+from contracts.bus import (
+    CHECKPOINTS_STREAM,
+    CHECKPOINTS_SUBJECT,
+    EVENTS_STREAM,
+    EVENTS_SUBJECTS,
+    INTAKE_STREAM,
+    INTAKE_SUBJECTS,
+)
 from relay.connection import Client, connect
 
 __all__ = ["Client", "StreamSettings", "connect"]
@@ -49,6 +56,11 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     def intake(self) -> str:
         """The name of the stream of what is sent to us."""
         return self._name(INTAKE_STREAM)
+
+    @property
+    def checkpoints(self) -> str:
+        """The name of the stream of signed checkpoints."""
+        return self._name(CHECKPOINTS_STREAM)
 
     def subject(self, subject: str) -> str:
         """A subject of the specification as it is called here."""
@@ -195,6 +207,19 @@ def intake_config(settings: StreamSettings) -> dict[str, Any]:
         # All tenants share the ids of this window, so it is the shortest that the server allows:
         # the intake itself knows repeats for ever, by tenant.
         duplicate_seconds=_DUPLICATE_SECONDS_MIN,
+    )
+
+
+def checkpoints_config(settings: StreamSettings) -> dict[str, Any]:
+    """The stream of signed checkpoints, which are kept as long as events are."""
+    return _config(
+        settings,
+        settings.checkpoints,
+        CHECKPOINTS_SUBJECT,
+        age_seconds_max=settings.events_age_seconds_max,
+        bytes_max=None,
+        discard="old",
+        duplicate_seconds=settings.duplicate_window_seconds,
     )
 
 

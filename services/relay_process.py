@@ -1,8 +1,9 @@
-"""`daybook serve relay`: sequencer and publisher, each under its lease, so any number may run."""
+"""`daybook serve relay`: sequencer, publisher and signer, each under its lease, so any number may
+run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncpg
 import structlog
@@ -18,20 +19,36 @@ from relay.publisher import Unpublishable, run_publisher
 from relay.sequencer import LogMoved, run_sequencer
 from relay.stream import StreamDiverged
 from relay.tree import LogBroken
+from services.audit.publishing import Publishing
+from services.audit.signer import Outside, Pace, RootRefused, run_signer
+from services.audit.stored_tree import TreeDamaged
 
 SEQUENCER: Final = "relay.sequencer"
 PUBLISHER: Final = "relay.publisher"
+SIGNER: Final = "relay.signer"
 SAMPLE_SECONDS: Final = 2.0
 RETRY_SECONDS_MIN: Final = 0.1
 RETRY_SECONDS_MAX: Final = 5.0
 HALT_SECONDS: Final = 5.0
 
 # Somebody must look; it is tried again, since what was wrong may have been put right meanwhile.
-_HALTS: Final = (Unpublishable, StreamDiverged, OutboxNamesNoEvent, LogBroken, LogMoved)
+_HALTS: Final = (
+    *(Unpublishable, StreamDiverged, OutboxNamesNoEvent, LogBroken, LogMoved),
+    *(RootRefused, TreeDamaged),
+)
 
 _log = structlog.get_logger()
 
 Work = Callable[[Lease], Awaitable[None]]
+
+
+class Signing(NamedTuple):
+    """What checkpoints are signed with, and where they go."""
+
+    seed: bytes
+    pace: Pace
+    outside: Outside
+    publishing: Publishing
 
 
 async def serve_relay(
@@ -42,11 +59,12 @@ async def serve_relay(
     owner: str,
     lease_seconds: float,
     stopping: asyncio.Event,
+    signing: Signing | None = None,
 ) -> None:
-    """Sequence and publish while the leases are ours, until `stopping`.
+    """Sequence, publish and sign while the leases are ours, until `stopping`.
 
-    `pool` has role daybook_sequencer and at least six connections. The leases are released at the
-    end, so that another process goes on at once.
+    `pool` has role daybook_sequencer and at least eight connections, six where nothing is signed.
+    The leases are released at the end, so that another process goes on at once.
     """
 
     async def sequence(lease: Lease) -> None:
@@ -55,6 +73,11 @@ async def serve_relay(
     async def publish(lease: Lease) -> None:
         await run_publisher(pool, client, lease, streams)
 
+    async def sign(lease: Lease) -> None:
+        assert signing is not None
+        seed, pace, outside, publishing = signing
+        await run_signer(pool, lease, seed, pace, outside, publishing.announce)
+
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_keep_leading(pool, SEQUENCER, owner, lease_seconds, sequence)),
@@ -62,6 +85,9 @@ async def serve_relay(
             group.create_task(_keep_intake(client, streams)),
             group.create_task(_keep_measuring(pool, streams.events)),
         ]
+        if signing is not None:
+            leading = _keep_leading(pool, SIGNER, owner, lease_seconds, sign)
+            tasks += [group.create_task(leading), group.create_task(signing.publishing.run())]
         await stopping.wait()
         for task in tasks:
             task.cancel()

@@ -83,6 +83,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where those who are sent a link find the API, as https://billing.clinic.example."""
     link_keys: Secret = Secret("")
     """Keys of signed links, 32 bytes in hex each, by spaces: the first signs, all are taken."""
+    signing_key: Secret = Secret("")
+    """Signs checkpoints of the log, 32 bytes in hex; else the key of `daybook keys init`."""
+    checkpoint_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    """A checkpoint is signed so often while the log grows."""
+    checkpoint_events: Annotated[int, Meta(ge=1)] = 10_000
+    """And as soon as the log has grown by so many."""
+    checkpoint_urls: str = ""
+    """Addresses by spaces, outside of our reach, to which each checkpoint is posted."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from services.access.keys import local_key
+from services.audit.signing import make_seed
 from services.embedded.child import Child, OnReport
 from services.embedded.ports import LOOPBACK, choose_ports
 from services.embedded.probes import answers_http
@@ -52,6 +53,8 @@ async def everything(
             "DAYBOOK_OBJECT_STORE": objects,
             "DAYBOOK_DATA_DIR": str(stack.data_dir.resolve()),
         }
+        if not environment.get("DAYBOOK_SIGNING_KEY"):
+            make_seed(stack.data_dir)
         children = [_process(stack, name, ports[name], inherited) for name in PROCESSES]
         # The relay makes the streams that the others read.
         await stack.start(children[0])

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import asyncpg
+import structlog
 
 from relay.connection import Client
 from relay.jetstream import StreamSettings
@@ -31,10 +32,14 @@ from services.workflows.settings import WorkflowSettings
 if TYPE_CHECKING:
     from services.fhir.consumer import FhirConsumer
 
+if TYPE_CHECKING:
+    from services.relay_process import Signing
+
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
 INTAKE_CONSUMER: Final = "intake"
 SAGAS_CONSUMER: Final = "sagas"
+_log = structlog.get_logger()
 
 
 class Wiring:
@@ -265,10 +270,10 @@ async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
 
 
 async def serve_relay(wired: Wiring, stopping: asyncio.Event) -> None:
-    """Sequence and publish while the leases are ours, until `stopping`."""
+    """Sequence, publish and sign while the leases are ours, until `stopping`."""
     from services.relay_process import serve_relay as serve
 
-    pool = await wired.pool("daybook_sequencer", 6)
+    pool = await wired.pool("daybook_sequencer", 8)
     client = await wired.bus("relay")
     await serve(
         pool,
@@ -277,6 +282,29 @@ async def serve_relay(wired: Wiring, stopping: asyncio.Event) -> None:
         owner=wired.owner,
         lease_seconds=wired.settings.lease_seconds,
         stopping=stopping,
+        signing=_signing(wired, client),
+    )
+
+
+def _signing(wired: Wiring, client: Client) -> "Signing | None":
+    """What signs checkpoints; None without a key. Raises SigningKeyUnusable."""
+    from services.audit.publishing import Publishing, in_objects, latest_in, on_bus
+    from services.audit.signer import Pace
+    from services.audit.signing import find_seed
+    from services.relay_process import Signing
+
+    settings = wired.settings
+    seed = find_seed(settings)
+    if seed is None:
+        _log.warning("no checkpoints are signed: set DAYBOOK_SIGNING_KEY or `daybook keys init`")
+        return None
+    objects = wired.object_store()
+    places = [on_bus(client, wired.streams), in_objects(objects), *wired.ports.checkpoint_posts()]
+    return Signing(
+        seed,
+        Pace(settings.checkpoint_seconds, settings.checkpoint_events),
+        latest_in(objects),
+        Publishing(places),
     )
 
 

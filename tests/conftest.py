@@ -13,6 +13,7 @@ from services.embedded.programs import program
 pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.audited",  # behind what it imports
+    "tests.fixtures.bundles",
     "tests.fixtures.intake",
     "tests.fixtures.read_models",
     "tests.fixtures.s3_server",

@@ -20,6 +20,7 @@ from services.settings import Settings
 
 if TYPE_CHECKING:
     from services.adapters.fhir import FhirServers
+    from services.audit.publishing import Place
 
 _log = structlog.get_logger()
 
@@ -113,6 +114,18 @@ class Ports:
 
         _log.warning("cards are charged in the sandbox: no money moves", gateway="sandbox")
         return SandboxGateway(pool)
+
+    def checkpoint_posts(self) -> "list[Place]":
+        """The addresses that each checkpoint is posted to."""
+        from services.adapters.checkpoint_posts import posted_to
+        from services.adapters.outbound import Outbound
+
+        places = []
+        for url in self._settings.checkpoint_urls.split():
+            outbound = Outbound(url, setting="DAYBOOK_CHECKPOINT_URLS")
+            self._undo.push_async_callback(outbound.close)
+            places.append(posted_to(outbound, url))
+        return places
 
     def delivery(self, channel: Channel, store: ObjectStore | None = None) -> Delivery:
         """Who takes messages to people; `store` is where a print shop looks."""

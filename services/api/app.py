@@ -13,6 +13,7 @@ from services.api import (
     accounts,
     adjustments,
     aging,
+    audit,
     bill_health,
     charge_batches,
     charges,
@@ -114,6 +115,9 @@ ROUTES: Final = (
     workflow_runs.list_workflow_runs,
     workflow_runs.get_workflow_run,
     workflow_runs.cancel_workflow_run,
+    audit.get_checkpoint,
+    audit.get_inclusion,
+    audit.get_consistency,
     *dated_bills.ROUTES,
 )
 

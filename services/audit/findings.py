@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
 from typing import Final
@@ -25,6 +25,7 @@ class Check(StrEnum):
     OUTBOX = "outbox"
     LEAVES = "leaves"
     TILES = "tiles"
+    CHECKPOINTS = "checkpoints"
     VERSIONS = "versions"
     BODIES = "bodies"
     BALANCE = "balance"
@@ -48,6 +49,7 @@ MEANING: Final = {
     Check.OUTBOX: "waiting commands name events that have no position yet",
     Check.LEAVES: "every leaf follows from the stored bytes",
     Check.TILES: "every tile of the Merkle tree follows from the leaves",
+    Check.CHECKPOINTS: "signed by the log's key, over the root that the leaves give",
     Check.VERSIONS: "1 to n in every stream",
     Check.BODIES: "of a type of the catalogue, readable, kept in order by the right key",
     Check.BALANCE: "every transaction sums to zero in each currency",
@@ -70,13 +72,36 @@ SINCE_ANYWHERE: Final = (
     Check.LOG_HEAD,
     Check.LEAVES,
     Check.TILES,
+    Check.CHECKPOINTS,
     Check.BODIES,
     Check.BALANCE,
     Check.LEDGER_ENTRIES,
 )
 """What can be verified without the events before a position."""
 
+OF_THE_LOG: Final = (
+    Check.POSITIONS,
+    Check.LOG_HEAD,
+    Check.EVENTS,
+    Check.OUTBOX,
+    Check.LEAVES,
+    Check.TILES,
+    Check.CHECKPOINTS,
+)
+"""What is verified of the log itself, without what follows from it."""
+
 _RANK: Final = {check: rank for rank, check in enumerate(Check)}
+
+
+def checks_of(since: int, deep: bool, *, with_stream: bool) -> Iterator[Check]:
+    """What is checked, from a position on."""
+    for check in Check:
+        if check is Check.STREAM:
+            wanted = with_stream
+        else:
+            wanted = (deep or check in OF_THE_LOG) and (since == 1 or check in SINCE_ANYWHERE)
+        if wanted:
+            yield check
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

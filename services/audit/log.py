@@ -12,6 +12,7 @@ from contracts.log import HASH_BYTES, leaf, microseconds
 from projections.statements import AnyConnection
 from services.audit.bodies import place
 from services.audit.findings import Check, Findings
+from services.audit.hashing import HashedPage
 from services.audit.pages import Row
 
 # A gap is filled up, so that what stands behind it keeps its place in the tree; but not for ever.
@@ -57,6 +58,32 @@ class Order:
         self._findings.checked(Check.POSITIONS, len(rows))
         self._findings.checked(Check.LEAVES, len(rows))
         return leaves
+
+    def take_well(self, page: HashedPage) -> bool:
+        """Whether positions are dense and time goes on in a page; only then is it counted."""
+        events, last = page["events"], page["last"]
+        if (page["first"], last) != (self.position + 1, self.position + events):
+            return False
+        if page["is_back"] or page["from_at"] < self._sequenced_at:
+            return False
+        tenants, parts = dict(self._tenants), dict(self._parts)
+        for tenant, position, partition, within in zip(
+            page["tenants"],
+            page["tenant_positions"],
+            page["partitions"],
+            page["partition_positions"],
+            strict=True,
+        ):
+            key = (tenant, partition)
+            if tenants.get(tenant, 0) + 1 != position or parts.get(key, 0) + 1 != within:
+                return False
+            tenants[tenant], parts[key] = position, within
+        self._tenants.update(tenants)
+        self._parts.update(parts)
+        self.position, self._sequenced_at = last, page["until_at"]
+        self._findings.checked(Check.POSITIONS, events)
+        self._findings.checked(Check.LEAVES, events)
+        return True
 
     def _gap(self, row: Row) -> list[bytes]:
         position = row["position"]

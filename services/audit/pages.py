@@ -32,6 +32,18 @@ def placed(connection: AnyConnection, after: int) -> AsyncIterator[list[Row]]:
     return _pages(connection, _PLACED, after, PAGE_EVENTS, PAGE_BYTES)
 
 
+async def placed_until(connection: AnyConnection, after: int, last: int) -> list[Row]:
+    """The events behind a position and up to another, which are few."""
+    found: list[Row] = []
+    while after < last:
+        rows = await connection.fetch(_PLACED, after, PAGE_EVENTS, PAGE_BYTES)
+        if not rows:
+            break
+        found += [row for row in rows if row["position"] <= last]
+        after = rows[-1]["position"]
+    return found
+
+
 def waiting(connection: AnyConnection) -> AsyncIterator[list[Row]]:
     """The events that have no position yet, in the order in which they will get one."""
     return _pages(connection, _WAITING, 0, PAGE_COMMANDS, _UNBOUNDED)

@@ -22,6 +22,10 @@ class Placement:
         """Count the events of a page of the log."""
         self._named += sum(row["type"] is not None for row in rows)
 
+    def count(self, events: int) -> None:
+        """Count events of the log that are known to be there."""
+        self._named += events
+
     def take_waiting(self, rows: Iterable[Row]) -> list[Row]:
         """The events of a page of the outbox that wait there rightly."""
         rightly = []

@@ -45,6 +45,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     """Events that have no position yet."""
     seconds: float
+    signed_through: int
+    """The last position under a checkpoint that was well; 0 without one."""
+    keys: tuple[str, ...]
+    """Who signed the checkpoints that were well: compare with the keys that you know."""
     checks: tuple[CheckCount, ...]
     findings: tuple[Finding, ...]
     """Those at the lowest positions of each check; `checks` has their numbers."""
@@ -69,9 +73,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             f"{verdict}: positions {self.since} to {self.verified_through} of {self.head}, "
             f"{self.events} events in {self.seconds:.1f} s ({rate:,.0f} events/s), "
             f"{self.waiting} of them waiting for a position\n"
-            f"log {self.log_id}\nroot {self.root}",
+            f"log {self.log_id}\nroot {self.root}\n{self._signed()}",
             style="green" if self.is_well else "bold red",
         )
+
+    def _signed(self) -> str:
+        if not self.keys:
+            return "nothing of it was signed"
+        return f"signed through {self.signed_through} by {', '.join(self.keys)}"
 
     def _checks(self) -> Sheet:
         table = Sheet(

@@ -32,6 +32,11 @@ class Tree:
         self._frontier = log.EMPTY
 
     @property
+    def size(self) -> int:
+        """How many leaves it has."""
+        return self._frontier.size
+
+    @property
     def root(self) -> bytes:
         """The root over everything so far."""
         return log.root(self._frontier)
@@ -42,11 +47,25 @@ class Tree:
             last = min(after + _LEAVES_PER_READ, until)
             await self.take(connection, await connection.fetchval(_LEAVES_BEFORE, after, last))
 
-    async def take(self, connection: AnyConnection, leaves: Sequence[bytes]) -> None:
-        """Add leaves and compare the tiles that they fill."""
-        self._frontier, tiles = log.append(self._frontier, leaves)
-        if not tiles:
-            return
+    async def take(
+        self, connection: AnyConnection, leaves: Sequence[bytes], stops: Sequence[int] = ()
+    ) -> dict[int, bytes]:
+        """Add leaves and compare the tiles that they fill; the roots at the sizes `stops`, which
+        lie within, in order."""
+        roots: dict[int, bytes] = {}
+        tiles: list[log.Tile] = []
+        first = self.size
+        for stop in (*stops, first + len(leaves)):
+            part = leaves[self.size - first : stop - first]
+            self._frontier, filled = log.append(self._frontier, part)
+            tiles += filled
+            if len(roots) < len(stops):
+                roots[stop] = self.root
+        if tiles:
+            await self._compare_all(connection, tiles)
+        return roots
+
+    async def _compare_all(self, connection: AnyConnection, tiles: Sequence[log.Tile]) -> None:
         places = ([tile.level for tile in tiles], [tile.number for tile in tiles])
         rows = await connection.fetch(_TILES, *places)
         stored = {(row["level"], row["index"]): (row["hashes"], row["root"]) for row in rows}

@@ -5,29 +5,28 @@ each event is read and decoded once, and every check takes its part of the page.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, NamedTuple
 
-from projections.projection import REGISTRY
+from projections.projection import REGISTRY, Projection
 from projections.statements import AnyConnection, AnyPool
 from relay.retained import RetainedStream
 from services.audit.accounts import Accounts
 from services.audit.bodies import Bodies
+from services.audit.checkpoints import NOTHING_KEPT, Kept
 from services.audit.claims import Claims
 from services.audit.counters import Counters
-from services.audit.findings import SINCE_ANYWHERE, Check, Findings
+from services.audit.findings import Findings, checks_of
 from services.audit.heads import StreamHeads
 from services.audit.identities import Identities
 from services.audit.ledger import Ledger
-from services.audit.log import Order
+from services.audit.log_checks import LogChecks
 from services.audit.pages import Row, placed, waiting
-from services.audit.placement import Placement
 from services.audit.prices import Prices
 from services.audit.published import Published
 from services.audit.read_models import ReadModels, shadow_tables
 from services.audit.report import Progress, Report
-from services.audit.tree import Tree
 
 __all__ = ["CannotVerify", "Progress", "Report", "verify"]
 
@@ -62,35 +61,39 @@ async def verify(
     pool: AnyPool,
     *,
     since: int = 1,
+    deep: bool = True,
     stream: RetainedStream | None = None,
+    kept: Kept = NOTHING_KEPT,
     report: OnProgress = quietly,
 ) -> Report:
     """Verify the ledger from a position on; the pool acts as daybook_auditor, with two connections.
 
-    With `since` beyond 1 only what can be known from there on is verified: the log, the leaves, the
-    bodies, the ledger entries of its events and the stream. Raises CannotVerify, and what a lost
-    connection raises.
+    Unless it is deep, the log alone is verified, and nothing that follows from it. With `since`
+    beyond 1 only what can be known from there on: the log, the leaves, the bodies, the ledger
+    entries of its events and the stream. Raises CannotVerify, and what a lost connection raises.
     """
     if pool.get_max_size() < 2:
         raise CannotVerify("the pool needs two connections: one reads ahead of the other")
     begun = time.perf_counter()
     async with pool.acquire() as reader, pool.acquire() as worker:
-        async with _snapshot(reader, worker):
+        async with _snapshot(reader, worker, REGISTRY if deep else ()):
             head = await _head(worker)
             if not 1 <= since <= head.position + 1:
                 raise CannotVerify(f"the log goes from 1 to {head.position}, not from {since}")
-            audit = _Audit(reader, worker, head, since, stream)
+            audit = _Audit(reader, worker, head, since, stream if deep else None, kept, deep)
             await audit.run(lambda events: report(audit.progress(events, begun)))
-        if stream is not None:
+        if deep and stream is not None:
             await audit.published_end(reader)
     return audit.report(time.perf_counter() - begun)
 
 
 @asynccontextmanager
-async def _snapshot(reader: AnyConnection, worker: AnyConnection) -> AsyncIterator[None]:
+async def _snapshot(
+    reader: AnyConnection, worker: AnyConnection, replayed: Sequence[Projection]
+) -> AsyncIterator[None]:
     """Two connections that see the same moment; the worker may write to temporary tables only."""
     async with AsyncExitStack() as undo:
-        await undo.enter_async_context(shadow_tables(worker, REGISTRY))
+        await undo.enter_async_context(shadow_tables(worker, replayed))
         for connection in (reader, worker):
             await undo.enter_async_context(
                 connection.transaction(isolation="repeatable_read", readonly=True)
@@ -118,19 +121,17 @@ class _Audit:
         head: _Head,
         since: int,
         stream: RetainedStream | None,
+        kept: Kept,
+        deep: bool,
     ) -> None:
         self._reader = reader
         self._worker = worker
         self._head = head
         self._since = since
-        checks = tuple(Check) if since == 1 else (*SINCE_ANYWHERE, Check.STREAM)
-        self._findings = findings = Findings(
-            check for check in checks if stream or check is not Check.STREAM
-        )
+        self._deep = deep
+        self._findings = findings = Findings(checks_of(since, deep, with_stream=bool(stream)))
         self._bodies = bodies = Bodies(findings)
-        self._order = Order(findings, head.log_id, head.partitions, since - 1)
-        self._tree = Tree(findings)
-        self._placement = Placement(findings)
+        self._log = LogChecks(findings, head.log_id, head.partitions, kept, since)
         self._ledger = Ledger(findings, bodies)
         self._heads = StreamHeads(findings, bodies)
         self._accounts = Accounts(findings, bodies)
@@ -144,27 +145,30 @@ class _Audit:
     async def run(self, done: Callable[[int], None]) -> None:
         """Take every page, then compare what is left."""
         await self._start()
+        if not self._deep:
+            async for events in self._log.take_all(self._reader, self._worker):
+                self._bodies.seen += events
+                done(self._bodies.seen)
+            await self._log.finish(self._worker)
+            return
         async for rows in placed(self._reader, self._since - 1):
             await self._take_placed(rows)
             done(self._bodies.seen)
         if self._since == 1:
             async for rows in waiting(self._reader):
-                await self._take(self._placement.take_waiting(rows))
+                await self._take(self._log.placement.take_waiting(rows))
                 done(self._bodies.seen)
         await self._finish()
 
     async def _start(self) -> None:
+        await self._log.start(self._worker)
         if self._published is not None:
             await self._published.start(self._worker, self._head.position)
-        if self._since == 1:
+        if self._since == 1 and self._deep:
             await self._read_models.start(self._worker, REGISTRY, self._head.position)
-        else:
-            await self._order.skip(self._worker)
-            await self._tree.skip(self._worker, self._since - 1)
 
     async def _take_placed(self, rows: list[Row]) -> None:
-        await self._tree.take(self._worker, self._order.take(rows))
-        self._placement.take(rows)
+        await self._log.take(self._worker, rows)
         if self._published is not None:
             await self._published.take(rows)
         await self._take(rows)
@@ -184,12 +188,11 @@ class _Audit:
             await self._read_models.take(self._worker, everything)
 
     async def _finish(self) -> None:
-        await self._order.finish(self._worker)
-        await self._tree.finish(self._worker)
+        await self._log.finish(self._worker)
         if self._since > 1:
             return
         for check in (
-            self._placement,
+            self._log.placement,
             self._ledger,
             self._heads,
             self._accounts,
@@ -213,16 +216,18 @@ class _Audit:
 
     def report(self, seconds: float) -> Report:
         """What was found."""
-        head, lowest = self._order.position, self._findings.lowest
+        head, lowest = self._log.order.position, self._findings.lowest
         return Report(
             log_id=self._head.log_id,
             since=self._since,
             head=head,
             verified_through=head if lowest is None else min(head, max(0, lowest - 1)),
-            root=self._tree.root.hex(),
+            root=self._log.tree.root.hex(),
             events=self._bodies.seen,
             waiting=self._head.waiting,
             seconds=seconds,
+            signed_through=self._log.checkpoints.last,
+            keys=tuple(sorted(self._log.checkpoints.keys)),
             checks=self._findings.counts(),
             findings=self._findings.ordered(),
         )

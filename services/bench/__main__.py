@@ -15,6 +15,7 @@ import uvloop
 from relay.connection import Client, connect
 from relay.jetstream import StreamSettings, ensure_intake
 from services.bench import http, workload
+from services.bench.audit import bench_audit
 from services.bench.bills import bench_bills
 from services.bench.ceiling import ceiling
 from services.bench.documents import bench_documents
@@ -170,6 +171,30 @@ async def _gl_export(bench: Bench) -> list[Figure]:
     ]
 
 
+async def _audit(bench: Bench) -> list[Figure]:
+    found = await bench_audit(bench.stack.addresses.postgres_url, bench.count(80_000))
+    return [
+        _figure("audit of the log", found.log_per_second, "events/s"),
+        Figure(
+            name="its own processor time alone", value=found.log_per_cpu_second, unit="events/s"
+        ),
+        Figure(
+            name="audit of the log, memory on top",
+            value=found.log_memory_bytes / _MEGABYTE,
+            unit="MiB",
+        ),
+        _figure("audit of everything", found.deep_per_second, "events/s"),
+        Figure(
+            name="its own processor time alone", value=found.deep_per_cpu_second, unit="events/s"
+        ),
+        Figure(
+            name="audit of everything, memory on top",
+            value=found.deep_memory_bytes / _MEGABYTE,
+            unit="MiB",
+        ),
+    ]
+
+
 async def _encounters(bench: Bench) -> list[Figure]:
     address = bench.stack.addresses.temporal_address or ""
     client = await connect_temporal(address, "default", bench.writer, asyncio.Event())
@@ -281,6 +306,7 @@ PARTS: Final[dict[str, Measure]] = {
     "publisher": _publisher,
     "projector": _projector,
     "gl export": _gl_export,
+    "audit": _audit,
     "encounters": _encounters,
     "documents": _documents,
     "bills": _bills,

@@ -38,6 +38,8 @@ TARGETS: Final = {
     "replay": "≥ 100,000",
     "documents": "< 150",
     "gl export": "",
+    "audit of the log": "≥ 100,000",
+    "audit of everything": "≥ 30,000",
     "bills": "as the first",
     "ageing of 10,000 accounts, 100,000 open invoices": "about 1",
 }

@@ -12,6 +12,7 @@ _WHERE: Final = {
     "migrate": "up:migrate_command",
     "status": "status:status",
     "token": "token:token",
+    "keys": "keys:keys",
     "intake": "intake:intake",
     "invoice": "invoices:invoice",
     "bill": "bills:bill",

@@ -54,7 +54,7 @@ async def export(
     # Unnamed: it is gone with the process, however that ends.
     with tempfile.TemporaryFile() as file:
         spooled = await _spool(reader, selection, request, layout, file)
-        manifest = _manifest(selection, request, layout, spooled)
+        manifest = manifest_of(selection, request, layout, spooled)
         completed = await _store(objects, request, selection, manifest, file)
     _log.info(
         "general ledger exported",
@@ -160,9 +160,10 @@ def _check_currencies(request: GlExportRequested, layout: Layout, spooled: Spool
         )
 
 
-def _manifest(
+def manifest_of(
     selection: Selection, request: GlExportRequested, layout: Layout, spooled: Spooled
 ) -> Manifest:
+    """What the manifest of a spooled file says."""
     return Manifest(
         form=FORM,
         tenant=selection.tenant,

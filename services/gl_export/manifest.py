@@ -48,7 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-def encode_manifest(manifest: Manifest) -> bytes:
+def encode_manifest(manifest: msgspec.Struct) -> bytes:
     """The manifest's bytes."""
     encoded = msgspec.json.encode(manifest, order="deterministic")
     return msgspec.json.format(encoded, indent=2) + b"\n"

@@ -35,7 +35,7 @@ async def streams(client: Client) -> AsyncIterator[StreamSettings]:
     """Streams of this test's own, so that tests run side by side."""
     streams = StreamSettings(prefix=f"t{os.getpid()}x{next(_numbers)}")
     yield streams
-    for name in (streams.events, streams.intake):
+    for name in (streams.events, streams.intake, streams.checkpoints):
         if await find_stream(client, name) is not None:
             await delete_stream(client, name)
 

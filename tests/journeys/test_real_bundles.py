@@ -102,7 +102,9 @@ async def test_what_cannot_be_read_is_named_and_the_rest_goes_on(
 
 async def test_the_audit_finds_nothing_afterwards(whole_stack: WholeStack) -> None:
     await whole_stack.caught_up()
-    verified = command("audit", "verify", "--json", "--data-dir", str(whole_stack.data_dir))
+    verified = command(
+        "audit", "verify", "--deep", "--json", "--data-dir", str(whole_stack.data_dir)
+    )
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     report = json.loads(verified.stdout.splitlines()[-1])
     assert report["findings"] == []

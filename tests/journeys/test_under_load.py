@@ -33,7 +33,7 @@ async def test_every_read_model_is_rebuilt_while_messages_come_and_equals_the_lo
             assert load.acknowledged > sent
     await whole_stack.caught_up()
     await load.check()
-    verified = command("audit", "verify", *beside)
+    verified = command("audit", "verify", "--deep", *beside)
     assert verified.exit_code == 0, verified.stdout
 
 

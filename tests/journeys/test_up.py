@@ -135,7 +135,9 @@ async def test_a_purged_and_a_deleted_stream_are_whole_again_and_the_audit_agree
         async with whole_stack.looking() as (_, client):
             await client.request(f"$JS.API.STREAM.{operation}.BILLING_EVENTS", b"", timeout=5)
         await _whole(whole_stack, status.events)
-    verified = command("audit", "verify", "--json", "--data-dir", str(whole_stack.data_dir))
+    verified = command(
+        "audit", "verify", "--deep", "--json", "--data-dir", str(whole_stack.data_dir)
+    )
     assert verified.exit_code == 0, verified.stdout
 
 

@@ -174,7 +174,7 @@ async def test_the_processes_work_with_their_own_logins(deployed_url: str) -> No
         for projection in REGISTRY:
             assert (await ensure_live(connection, projection)).stage == "live"
     verified = command(
-        *("audit", "verify", "--no-stream", "--json"),
+        *("audit", "verify", "--deep", "--no-stream", "--json"),
         env={
             "DAYBOOK_POSTGRES_URL": login_url(deployed_url, "daybook_verify"),
             "DAYBOOK_NATS_URL": "nats://127.0.0.1:1",

@@ -19,6 +19,7 @@ OF_NO_TENANT = {
     "daybook.relay_progress",
     "daybook.sandbox_gateway",  # stands for an outside system, which knows no tenants of ours
     "daybook.schema_migrations",
+    "daybook.signed_checkpoints",  # of the log of all tenants
     "read.projections",
 }
 RESTRICTED = ("daybook_writer", "daybook_reader", "daybook_reporter")

@@ -17,7 +17,13 @@ from services.settings import Settings
 from tests.fixtures.command_line import command
 from tests.fixtures.whole_stack import daybook
 
-READING = ["migrate", "encounter list", "intake publish f", "rebuild invoices", "audit verify"]
+READING = [
+    "migrate",
+    "encounter list",
+    "intake publish f",
+    "rebuild invoices",
+    "audit verify --deep",
+]
 
 
 def assert_one_line(stderr: str, *parts: str) -> None:

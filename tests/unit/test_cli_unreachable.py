@@ -31,7 +31,7 @@ OF_POSTGRES = [
     "rebuild invoices",
     "rebuild invoices --resume",
     "rebuild invoices --rollback",
-    "audit verify",
+    "audit verify --deep",
 ]
 
 
