@@ -50,7 +50,8 @@ FILLING = (
     "INSERT INTO exchange_rates SELECT 'demo', CASE n / 17576 WHEN 0 THEN 'dated' ELSE '*' END,"
     " chr(65 + n % 26) || chr(65 + n / 26 % 26) || chr(65 + n / 676 % 26),"
     " CASE n WHEN 17575 THEN 'AAA' ELSE 'ZZZ' END, '[2026-01-01,)', 2",
-    "INSERT INTO fhir_resources SELECT 'demo', 'Invoice', 'i' || n, 1, '', 's' || n, 'draft', '{}'",
+    "INSERT INTO fhir_resources SELECT 'demo', 'Invoice', 'i' || n, 1, '', 's' || n,"
+    " CASE WHEN n % 100 = 1 THEN 'draft' ELSE 'balanced' END, '{}'",
     "INSERT INTO fhir_versions SELECT 'demo', 'Invoice', 'i' || n, 1, 's' || n, now(), 'x'",
     "INSERT INTO fhir_identifiers SELECT 'demo', 'Invoice', convert_to('t' || n, 'UTF8'), 'i' || n",
     "INSERT INTO billing_codes (tenant, system, code, version) SELECT 'demo', 's', 'c' || n, 'v'",
@@ -92,6 +93,10 @@ STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "fhir ids": (store._FIND, ("demo", "Invoice", "", some("i"), None, None, None, "", 200)),
     "fhir tokens": (store._FIND, ("demo", "Invoice", "", None, TOKENS, None, None, "", 200)),
     "fhir subjects": (store._FIND, ("demo", "Invoice", "", None, None, None, some("s"), "", 200)),
+    "fhir statuses": (
+        store._FIND,
+        ("demo", "Invoice", "", None, None, ["draft"], None, "", 200),
+    ),
     "fhir page": (store._FIND, ("demo", "Invoice", "", None, None, None, None, "i5", 200)),
     "fhir versions": (replacing.HISTORY, ("demo", "Invoice", "i7", "", None, 200)),
     "codes": (codes._WINDOWS, (["demo"] * ASKED, ["s"] * ASKED, some("c"))),
@@ -101,6 +106,7 @@ MOST = dict.fromkeys(STATEMENTS, 2 * ASKED) | {
     "fhir ids": 5 * ASKED,
     "fhir tokens": 5 * ASKED,
     "fhir subjects": 5 * ASKED,
+    "fhir statuses": 5 * ASKED,
     "fhir page": 5 * ASKED,
     "parked encounters": ROWS // 20 + ASKED,
     "parked remittances": ROWS // 20 + ASKED,

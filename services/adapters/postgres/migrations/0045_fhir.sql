@@ -18,6 +18,8 @@ CREATE TABLE fhir_resources (
 -- What there is of a person; also what the key between the tables looks for. No tenant stands in
 -- front, here and below: a plan from when the tables were empty would look ids up here.
 CREATE INDEX fhir_resources_by_subject ON fhir_resources (subject_id, type);
+-- What stands so, of few statuses: workflows that run, invoices that are owed.
+CREATE INDEX fhir_resources_by_status ON fhir_resources (status, type, tenant, id);
 
 CREATE TABLE fhir_versions (
     tenant     text        NOT NULL,
