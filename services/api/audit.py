@@ -14,7 +14,7 @@ from services.api.routes import query
 from services.audit.stored_tree import StoredTree
 
 READ_AUDIT: Final = "billing:audit:read"
-_SIZE_MAX: Final = 2**63 - 1
+_SIZE_MAX: Final = 2**53 - 1  # what every reader of JSON takes for an integer
 _COVERING: Final = (
     "SELECT size, root, note, key, signed_at FROM daybook.signed_checkpoints"
     " WHERE size >= $1 ORDER BY size DESC LIMIT 1"

@@ -19,6 +19,7 @@ from relay.sequencer import Sequencer
 from services.audit.signer import Signer
 from services.audit.verify import verify
 from services.bench import workload
+from services.bench.replay import replay as replaying
 from services.execute.executor import Executor
 from services.wiring import migrate, open_pool
 
@@ -28,8 +29,9 @@ _LOOK_SECONDS: Final = 0.02
 
 
 class Audited(NamedTuple):
-    """How fast, and how much more memory than before it began."""
+    """How fast, beside a replay of the same log; how much more memory than before it began."""
 
+    replay_per_second: float
     log_per_second: float
     log_per_cpu_second: float
     log_memory_bytes: int
@@ -46,7 +48,8 @@ async def bench_audit(url: str, charges: int) -> Audited:
             # The first run makes plans and fills caches; the second is measured.
             for _ in range(2):
                 log = await _timed(pool, deep=False)
-            return Audited(*log, *await _timed(pool, deep=True))
+            _, replayed = await replaying(pool)
+            return Audited(replayed, *log, *await _timed(pool, deep=True))
         finally:
             await pool.close()
 

@@ -16,6 +16,7 @@ from services.audit.report import Report
 from services.audit.verify import verify
 from services.cli.audit_evidence import check_offline, prove_command
 from services.cli.audit_export import export_command
+from services.cli.audit_replay import replay_command
 from services.cli.audit_running import COULD_NOT_RUN, could_not_run
 from services.cli.running import (
     data_dir_option,
@@ -45,6 +46,7 @@ def audit() -> None:
 
 audit.add_command(prove_command)
 audit.add_command(export_command)
+audit.add_command(replay_command)
 
 
 @audit.command(name="verify")

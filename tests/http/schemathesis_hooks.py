@@ -30,6 +30,7 @@ _BEYOND_SCHEMAS: Final = tuple(
         (r"\$\.layout", r"no ERP layout is set|layouts are for csv"),
         (r"query:(from|to|as_of)", r"within the years"),  # the tool finds too few such days
         (r"query:(date_)?from|\$\.(booked_from|first_on)", r"is after"),  # ends before it begins
+        (r"query:first", r"does not go on from"),  # ends before it begins
         (r"\$(\..*)?", r"is still to come"),  # statements of a day that has not ended
         # Zero is within a pattern of digits; a bill ends later than it is asked for.
         (r"\$", r"must be more than zero|line item would be more than"),
