@@ -104,6 +104,7 @@ async def test_the_ledger_is_the_same_whichever_comes_first(
     }
     [completed] = await clinic.events(RemittanceCompleted)
     assert (completed.posted.amount, completed.parked.amount) == ("110.00", "0.00")
+    await clinic.client.get_workflow_handle(_workflow_of(clinic, remittance)).result()
     assert await _waits(clinic) == []
 
 
