@@ -14,6 +14,8 @@ from contracts.cloudevent import from_nats
 from relay import spans
 
 AGAIN_SECONDS_MAX: Final = 10.0
+# Well below the time after which a message is delivered to somebody else.
+PULSE_SECONDS: Final = 10.0
 
 
 class Noted(NamedTuple):
@@ -109,7 +111,7 @@ async def _settle(
         try:
             name = f"{taking.name} take"
             with spans.span(name, map(_traceparent, messages), SpanKind.CONSUMER):
-                await taking.take(events)
+                await _take(taking, deliveries, messages, events)
             break
         except taking.away as away:
             taking.note_away(events, away, pause_seconds)
@@ -120,3 +122,19 @@ async def _settle(
         pause_seconds = min(AGAIN_SECONDS_MAX, pause_seconds * 2)
     await deliveries.ack(messages)
     taking.note_taken(events)
+
+
+async def _take(
+    taking: Taking,
+    deliveries: Deliveries,
+    messages: Sequence[Delivered],
+    events: Sequence[Noted],
+) -> None:
+    """Take a batch however long that lasts, and say meanwhile that it is worked on."""
+    working = asyncio.ensure_future(taking.take(events))
+    try:
+        while not (await asyncio.wait({working}, timeout=PULSE_SECONDS))[0]:
+            await deliveries.in_progress(messages)
+        working.result()
+    finally:
+        working.cancel()

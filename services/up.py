@@ -106,6 +106,7 @@ def table_of_addresses(stack: EmbeddedStack) -> list[tuple[str, str]]:
     rows = [
         ("API", addresses.api_url),
         ("API documentation", f"{addresses.api_url}/schema"),
+        ("FHIR", f"{addresses.api_url}/fhir"),
         ("Temporal UI", addresses.temporal_ui),
         ("Temporal", addresses.temporal_address),
         ("NATS", _bare(addresses.nats_url)),

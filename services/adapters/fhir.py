@@ -34,8 +34,8 @@ class FhirServers:
         self._token = token
         self._again_seconds = again_seconds
         self._outbound: dict[str, Outbound] = {}
-        if "{tenant}" not in url:
-            self._reach(urlsplit(url))  # said at the start rather than at the first event
+        # What is wrong with it is said at the start rather than at the first event.
+        self._reach(urlsplit(url.replace("{tenant}", "tenant")))
 
     def __call__(self, tenant: str, organization_id: str | None = None) -> "FhirRest":
         """The client of a tenant or organisation; raises CannotRun, and FhirRefused where
@@ -68,10 +68,10 @@ def _path_under(path: str, organization_id: str | None) -> str:
         return path
     if not path.endswith("/fhir"):
         raise FhirRefused(501, f"{SETTING} does not end in /fhir: no organisations there")
-    return f"{path.removesuffix('/fhir')}/Organization/{_segment(organization_id)}/fhir"
+    return f"{path.removesuffix('/fhir')}/Organization/{segment(organization_id)}/fhir"
 
 
-def _segment(id_: str) -> str:
+def segment(id_: str) -> str:
     """An id as a part of a path, and never a way out of it; raises FhirRefused."""
     if not ID.fullmatch(id_):
         raise FhirRefused(404, f"{id_[:100]!r} cannot be an id of FHIR")
@@ -97,7 +97,7 @@ class FhirRest:
     async def read(self, type_: str, id_: str) -> dict[str, Any] | None:
         """See FhirClient."""
         try:
-            return _resource(await self.send("GET", f"/{type_}/{_segment(id_)}"))
+            return _resource(await self.send("GET", f"/{type_}/{segment(id_)}"))
         except FhirRefused as none:
             if none.status not in (404, 410):
                 raise
@@ -111,10 +111,13 @@ class FhirRest:
         path = f"/{type_}"
         while path:
             bundle = _resource(await self.send("GET", path, query=query, headers=strictly))
-            found += _matches(bundle, type_)
+            try:
+                found += _matches(bundle, type_)
+                path, query = self._following(bundle), None
+            except (AttributeError, TypeError, ValueError) as odd:
+                raise FhirAway(f"a Bundle that cannot be read: {odd}") from odd
             if len(found) > FOUND_MAX:
                 raise FhirRefused(413, f"more than {FOUND_MAX} are found: ask for less")
-            path, query = self._following(bundle), None
         return found
 
     async def create(self, resource: dict[str, Any]) -> dict[str, Any]:
@@ -130,12 +133,12 @@ class FhirRest:
         if identifier is not None:
             query = {"identifier": escaped(identifier)}
             return _resource(await self.send("PUT", f"/{type_}", resource, query=query))
-        path = f"/{type_}/{_segment(str(resource.get('id', '')))}"
+        path = f"/{type_}/{segment(str(resource.get('id', '')))}"
         return _resource(await self.send("PUT", path, resource))
 
     async def patch(self, type_: str, id_: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
         """See FhirClient."""
-        path, headers = f"/{type_}/{_segment(id_)}", {"Content-Type": JSON_PATCH}
+        path, headers = f"/{type_}/{segment(id_)}", {"Content-Type": JSON_PATCH}
         answer = await self.send("PATCH", path, operations, headers=headers, is_repeatable=False)
         return _resource(answer)
 
@@ -150,18 +153,14 @@ class FhirRest:
         is_repeatable: bool = True,
     ) -> Answer:
         """One interaction, tried again while the server is away; raises FhirAway, FhirRefused."""
-        named = {"Prefer": "return=representation", **self._headers}
         body = None if content is None else _encoded(content)
         typed = {"Content-Type": FHIR_JSON} if body is not None else {}
+        named = {"Prefer": "return=representation", **self._headers, **typed, **(headers or {})}
         for turn in range(1, TIMES_MAX + 1):
             waits, again = self._again_seconds * 2**turn, is_repeatable
             try:
                 answer = await self._outbound.request(
-                    method,
-                    self._base + path,
-                    query=query,
-                    content=body,
-                    headers=named | typed | dict(headers or {}),
+                    method, self._base + path, query=query, content=body, headers=named
                 )
             except Away as failed:
                 away = FhirAway(str(failed))
@@ -205,8 +204,8 @@ def _escaped(text: str) -> str:
 def _encoded(content: Any) -> bytes:
     try:
         return encode(content)
-    except FhirProblem as problem:
-        raise FhirRefused(problem.status, str(problem)) from problem
+    except FhirProblem as odd:
+        raise FhirRefused(odd.status, str(odd)) from odd
 
 
 def _resource(answer: Answer) -> dict[str, Any]:
@@ -214,9 +213,9 @@ def _resource(answer: Answer) -> dict[str, Any]:
         found = decode(answer.body)
     except FhirProblem as problem:
         raise FhirAway(f"HTTP {answer.status}: {problem}", answer.status) from problem
-    if not isinstance(found, dict) or not isinstance(found.get("resourceType"), str):
-        raise FhirAway(f"HTTP {answer.status} without a resource", answer.status)
-    return found
+    if isinstance(found, dict) and isinstance(found.get("resourceType"), str):
+        return found
+    raise FhirAway(f"HTTP {answer.status} without a resource", answer.status)
 
 
 def _matches(bundle: Mapping[str, Any], type_: str) -> list[dict[str, Any]]:

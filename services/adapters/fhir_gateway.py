@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
-from services.adapters.fhir import FhirRest, escaped
+from services.adapters.fhir import FhirRest, escaped, segment
 from services.fhir.naming import position_of
 from services.fhir.showing import Shown
 from services.ports import FhirAway, FhirRefused, NotKept
@@ -13,6 +14,12 @@ _AT_ONCE_MAX: Final = 8
 _TIMES_MAX: Final = 5
 # Somebody else was faster: what is there now decides.
 _OVERTAKEN: Final = (409, 412)
+
+
+class _There(NamedTuple):
+    id: str
+    version: str | None
+    position: int
 
 
 class RestGateway:
@@ -58,10 +65,11 @@ async def _keep(client: FhirRest, shown: Shown) -> None:
         if len(found) > 1:
             detail = f"{len(found)} resources have the identifier {named['value']}"
             raise FhirRefused(412, detail)
-        if found and (position_of(found[0]) or 0) >= shown.position:
+        there = _there(found[0]) if found else None
+        if there is not None and there.position >= shown.position:
             return
         try:
-            await _write(client, shown, query, found[0] if found else None)
+            await _write(client, shown, query, there)
         except FhirRefused as refused:
             if refused.status not in _OVERTAKEN or not left:
                 raise
@@ -69,16 +77,24 @@ async def _keep(client: FhirRest, shown: Shown) -> None:
             return
 
 
+def _there(found: dict[str, Any]) -> _There:
+    """What is on the server now; raises FhirAway for what no server of FHIR would send."""
+    try:
+        version = found.get("meta", {}).get("versionId")
+        return _There(segment(found["id"]), version, position_of(found) or 0)
+    except (AttributeError, LookupError, TypeError, FhirRefused) as odd:
+        raise FhirAway(f"a resource that cannot be read: {odd!r}") from odd
+
+
 async def _write(
-    client: FhirRest, shown: Shown, query: dict[str, str], found: dict[str, Any] | None
+    client: FhirRest, shown: Shown, query: dict[str, str], there: _There | None
 ) -> None:
-    if found is None:
-        condition = {"If-None-Exist": f"identifier={query['identifier']}"}
+    if there is None:
+        condition = {"If-None-Exist": f"identifier={quote(query['identifier'])}"}
         answer = await client.send("POST", f"/{shown.type}", shown.resource, headers=condition)
         if answer.status == 200:  # it was made by somebody else meanwhile
             raise FhirRefused(412, "it is there now")
         return
-    version = found.get("meta", {}).get("versionId")
-    match = {"If-Match": f'W/"{version}"'} if version else {}
-    resource = shown.resource | {"id": found["id"]}
-    await client.send("PUT", f"/{shown.type}/{found['id']}", resource, headers=match)
+    match = {"If-Match": f'W/"{there.version}"'} if there.version else {}
+    resource = shown.resource | {"id": there.id}
+    await client.send("PUT", f"/{shown.type}/{there.id}", resource, headers=match)

@@ -202,6 +202,7 @@ def _routes(admission: Admission) -> list[ControllerRouterHandler]:
         bills,
         Router("/", route_handlers=[repo.sync_repo], middleware=[admission]),
         Router("/", route_handlers=fhir.ROUTES, middleware=[admission]),
+        fhir.get_capability,
         bill_health.get_bill_health,
         documents.get_document,
         health.live,

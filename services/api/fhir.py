@@ -55,7 +55,7 @@ def _paths(rest: str) -> list[str]:
     return [base + rest for base in _BASES]
 
 
-@get(_paths("/metadata"), opt=_READING | {SCOPE: None}, include_in_schema=False)
+@get(_paths("/metadata"), opt={PRODUCES: _PRODUCED}, include_in_schema=False)
 async def get_capability(request: Call) -> Response[bytes]:
     """What this server does; everybody may know."""
     return answer(capability(), 200)
@@ -187,7 +187,6 @@ async def read_version(
 
 
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
-    get_capability,
     search_resources,
     create_resource,
     update_found_resource,

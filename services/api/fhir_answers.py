@@ -12,8 +12,9 @@ from services.api.context import headers_of
 from services.api.media import FHIR_JSON
 from services.fhir.content import encode
 from services.fhir.problem import Issue, outcome
+from services.fhir.replacing import Written
 from services.fhir.searching import AFTER, Asked
-from services.fhir.store import Page, Written
+from services.fhir.store import Page
 from services.fhir.stored import Scope, Stored
 
 Call = Request[Caller, Any, Any]

@@ -15,6 +15,7 @@ import structlog
 
 from contracts.catalogue import subject_parts
 from relay.database import PASSING
+from services.cannot_run import CannotRun
 from services.feeding import Deliveries, Noted, Taking, feed
 from services.fhir import metrics, refused
 from services.fhir.mirror import TYPES, Mirror
@@ -27,6 +28,10 @@ WAIT_SECONDS: Final = 0.25
 _AGAIN_SECONDS_MIN: Final = 0.25
 _WRITTEN_MAX: Final = 500
 _log = structlog.get_logger()
+
+
+class NothingShown(CannotRun):
+    """The log has nothing of an id that FHIR shows."""
 
 
 class FhirConsumer:
@@ -53,8 +58,15 @@ class FhirConsumer:
             await self.keep(tenant, streams)
 
     async def again(self, tenant: str, stream_ids: Iterable[str]) -> int:
-        """Try what was refused once more, as it is now; how many are refused again."""
-        return await self.keep(tenant, {id_: {*TYPES} for id_ in stream_ids})
+        """Send what these are now, whatever was sent of them; how many are refused.
+
+        Raises NothingShown besides.
+        """
+        streams = {id_: {*TYPES} for id_ in stream_ids}
+        there = {each.value for each in await self._mirror.show(tenant, streams)}
+        if nothing := streams.keys() - there:
+            raise NothingShown(f"nothing is shown of {', '.join(sorted(nothing))}")
+        return await self.keep(tenant, streams)
 
     async def keep(self, tenant: str, streams: Mapping[str, set[str]]) -> int:
         """Have the server keep streams that had events of these types; how many it refused."""

@@ -30,7 +30,7 @@ async def keep(pool: asyncpg.Pool, tenant: str, shown: Sequence[Shown]) -> None:
     Raises UniqueViolationError when others go on writing the same ones, and what asyncpg raises
     when Postgres is away.
     """
-    wanted = [_wanted(each) for each in shown]
+    wanted = sorted(map(_wanted, shown), key=lambda each: (each.shown.type, each.id))
     for _ in range(_TIMES_MAX):
         try:
             async with tenant_view(pool, tenant) as connection:
@@ -68,7 +68,8 @@ async def _keep(connection: PoolConnectionProxy, tenant: str, wanted: Sequence[_
         tokens = tokens_of(keys[TOKENS], each.facts.identifiers)
         position = each.shown.position
         names = (each.shown.type, each.id, version, organization_id)
-        written.append(Row(*names, each.facts, position, body, tokens))
+        before = () if row is None else row["tokens"]
+        written.append(Row(*names, each.facts, position, body, tokens, before))
     at = await connection.fetchval("SELECT clock_timestamp()")
     await write(connection, tenant, at, written)
 

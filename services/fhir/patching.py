@@ -1,7 +1,4 @@
-"""JSON Patch (RFC 6902) over decoded JSON, bounded in what it may cost.
-
-Numbers keep their digits and `test` tells true from 1, which a library for it does not.
-"""
+"""JSON Patch (RFC 6902) over decoded JSON, whole or not at all, bounded in what it may cost."""
 
 import re
 from copy import deepcopy

@@ -2,52 +2,39 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.fhir.facts import ID, facts_of, token_asked, tokens_of
+from services.fhir.facts import ID, token_asked
 from services.fhir.patching import patched
 from services.fhir.problem import FhirProblem, not_found, refused
+from services.fhir.replacing import HISTORY, Written, replace
 from services.fhir.searching import Asked
 from services.fhir.stored import (
     Scope,
     Stored,
-    as_written,
     check_match,
     fresh_id,
     opened,
-    sealed,
-    stored,
 )
 from services.fhir.validating import check_id, kind_of, validated
-from services.fhir.writing import LOCK, OVERTAKEN, TOKENS, Row, hold, write
+from services.fhir.writing import OVERTAKEN, TOKENS, hold
 from services.sealing import make_keys_within
 from services.tenant_view import tenant_view
 
 HISTORY_MAX: Final = 200
 TIMES_MAX: Final = 5
-_VERSION_MAX: Final = 2**62
 
 _SQL: Final = files("services.fhir") / "sql"
 _FIND: Final = (_SQL / "find.sql").read_text()
 _COUNT: Final = (_SQL / "count.sql").read_text()
-_HISTORY: Final = (_SQL / "history.sql").read_text()
 _ORGANIZATION: Final = (
     "SELECT EXISTS (SELECT FROM fhir_resources"
     " WHERE tenant = $1 AND type = 'Organization' AND id = $2)"
 )
-
-
-class Written(NamedTuple):
-    """What a change came to."""
-
-    found: Stored
-    is_new: bool
-    is_changed: bool = True
 
 
 class Page(NamedTuple):
@@ -82,7 +69,7 @@ class Store:
         _check_id(type_, id_)
         async with self._view(scope, readonly=True) as connection:
             asked = (scope.tenant, type_, id_, scope.organization_id, version)
-            rows = await connection.fetch(_HISTORY, *asked, HISTORY_MAX, _VERSION_MAX)
+            rows = await connection.fetch(HISTORY, *asked, HISTORY_MAX)
         found = [each for row in rows if (each := opened(scope.tenant, row)) is not None]
         if not found:
             raise not_found(type_, id_ if version is None else f"{id_}/_history/{version}")
@@ -152,7 +139,7 @@ class Store:
                     if found is not None and not is_replaced:
                         return Written(found, is_new=False, is_changed=False)
                     whole = {**resource, "id": id_}
-                    return await self._replace(connection, scope, type_, whole, if_match)
+                    return await replace(connection, scope, whole, if_match)
             except OVERTAKEN:
                 continue  # look again: what is there now decides
         raise refused(409, "conflict", f"this {type_} changes all the time: come again")
@@ -181,36 +168,6 @@ class Store:
                 400, "invalid", f"the condition fits {id_}: that is not the resource's id"
             )
         return id_, page.found[0]
-
-    async def _replace(
-        self,
-        connection: PoolConnectionProxy,
-        scope: Scope,
-        type_: str,
-        resource: dict[str, Any],
-        if_match: str | None,
-    ) -> Written:
-        id_ = resource["id"]
-        row = await connection.fetchrow(LOCK, scope.tenant, [type_], [id_])
-        current = opened(scope.tenant, row) if row is not None else None
-        if row is not None and scope.organization_id not in ("", row["organization_id"]):
-            raise refused(403, "forbidden", f"{type_}/{id_} is not of this organisation")
-        check_match(if_match, current)
-        text = as_written(resource, id_)
-        if current is not None and current.text == text:
-            return Written(current, is_new=False, is_changed=False)
-        facts = facts_of(resource)
-        wanted = {TOKENS} if facts.subject is None else {TOKENS, facts.subject}
-        keys = await make_keys_within(connection, scope.tenant, wanted)
-        organization_id = scope.organization_id if row is None else row["organization_id"]
-        version = 1 if row is None else row["version"] + 1
-        body = sealed(keys, scope.tenant, facts.subject, text)
-        tokens = tokens_of(keys[TOKENS], facts.identifiers)
-        position = None if row is None else row["log_position"]
-        written = Row(type_, id_, version, organization_id, facts, position, body, tokens)
-        at: datetime = await connection.fetchval("SELECT clock_timestamp()")
-        await write(connection, scope.tenant, at, [written])
-        return Written(stored(version, at, text, organization_id, position), is_new=row is None)
 
     async def _search(
         self, connection: PoolConnectionProxy, scope: Scope, type_: str, asked: Asked

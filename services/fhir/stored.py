@@ -56,7 +56,7 @@ def sealed(keys: Keys, tenant: str, subject: str | None, text: str) -> str:
 
 
 def opened(tenant: str, row: asyncpg.Record) -> Stored | None:
-    """The resource of a row of find.sql, history.sql or lock.sql; None where it cannot be opened
+    """The resource of a row of find.sql or history.sql; None where it cannot be opened
     any more."""
     text: str | None = row["body"]
     subject: str | None = row["subject_id"]

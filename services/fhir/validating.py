@@ -21,6 +21,8 @@ _KINDS_OF_ERROR: Final = {
     "extra_forbidden": "structure",
     "value_error": "invalid",
 }
+_LOADED: Final = {kind.name for kind in KINDS.values() if not kind.is_standard}
+"""The types whose models are in memory."""
 _IN_THREAD_BYTES: Final = 16 * 1024
 _TYPES_SHOWN: Final = ", ".join(KINDS)
 Instant = Annotated[str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d(T[0-9:.]{8,18}(Z|[+-]\d\d:\d\d))?)?)?$")]
@@ -50,8 +52,9 @@ def validate(type_: str, resource: Any) -> dict[str, Any]:
 
 
 async def validated(type_: str, resource: Any) -> dict[str, Any]:
-    """The same; a large resource takes a second, which nobody else need wait for."""
-    if len(encode(resource)) > _IN_THREAD_BYTES:
+    """The same; the first of a type and a large one take up to a second, which nobody else need
+    wait for."""
+    if type_ not in _LOADED or len(encode(resource)) > _IN_THREAD_BYTES:
         return await asyncio.to_thread(validate, type_, resource)
     return validate(type_, resource)
 
@@ -122,7 +125,9 @@ def _path(name: str, where: tuple[int | str, ...]) -> str:
 def _model(name: str) -> Any:
     from fhir.resources.R4B import get_fhir_model_class
 
-    return get_fhir_model_class(name)
+    model = get_fhir_model_class(name)
+    _LOADED.add(name)
+    return model
 
 
 # --- our own type, which FHIR does not have ---

@@ -20,6 +20,11 @@ TOKENS: Final = " fhir-identifiers"
 _SQL: Final = files("services.fhir") / "sql"
 LOCK: Final = (_SQL / "lock.sql").read_text()
 _HOLD: Final = "SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS u (k)"
+_UNNAME: Final = (
+    "DELETE FROM fhir_identifiers i"
+    " USING unnest($2::text[], $3::text[], $4::bytea[]) AS g (type, id, token)"
+    " WHERE (i.tenant, i.type, i.id, i.token) = ($1, g.type, g.id, g.token)"
+)
 _WRITE: Final = (_SQL / "write.sql").read_text()
 
 
@@ -35,6 +40,8 @@ class Row(NamedTuple):
     body: str
     """As it is stored: sealed where it is of a subject."""
     tokens: list[bytes]
+    tokens_before: Sequence[bytes]
+    """Those of the version before."""
 
 
 async def write(
@@ -42,6 +49,11 @@ async def write(
 ) -> None:
     """Write these, each once; raises UniqueViolationError where somebody was faster, and
     ForeignKeyViolationError where a person was forgotten meanwhile."""
+    gone = [
+        (row.type, row.id, token) for row in rows for token in {*row.tokens_before} - {*row.tokens}
+    ]
+    if gone:
+        await connection.execute(_UNNAME, tenant, *map(list, zip(*gone, strict=True)))
     named = [(row.type, row.id, token) for row in rows for token in row.tokens]
     await connection.execute(
         _WRITE,

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from relay.connection import Client
+from relay.consumer import pending_of
 from relay.inbox import DurableConsumer, durable_feed
 from relay.jetstream import StreamSettings, ask
 from services.adapters.fhir_store import StoreGateway
@@ -174,11 +175,23 @@ async def test_a_server_that_is_away_gets_everything_when_it_is_back(
     publishing: Publishing,
 ) -> None:
     await published(admin, pool)
-    gateway = Awkward(StoreGateway(writer), away=5)
+    gateway = Awkward(StoreGateway(writer), away=1_000_000)
     before = counted("daybook_fhir_away_total")
+
+    async def is_tried() -> bool:
+        return counted("daybook_fhir_away_total") > before + 3
+
+    async def is_settled() -> bool:
+        return await pending_of(client, streams.events, fhir.CONSUMER) == 0
+
     async with publishing(), showing(client, streams, gateway, writer):
+        await until(is_tried)
+        assert await pending_of(client, streams.events, fhir.CONSUMER)
+        assert counted("daybook_fhir_lag_seconds") > 0
+        assert await kept(admin) == []
+        gateway.away = 0
         await until_shown()
-    assert counted("daybook_fhir_away_total") == before + 5
+        await until(is_settled)
     assert [(*each[:3], each[4]) for each in await kept(admin)] == await expected(writer)
 
 

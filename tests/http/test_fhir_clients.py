@@ -103,6 +103,27 @@ async def test_decimals_come_back_as_they_went(fhir: Fhir) -> None:
     assert found["totalNet"]["value"] == Decimal("10.10")
 
 
+@pytest.mark.parametrize("fhir", ["store", "http"], indirect=True)
+async def test_an_organisation_has_what_was_made_for_it(fhir: Fhir) -> None:
+    north, south = fhir.client_of("north"), fhir.client_of("south")
+    with pytest.raises(FhirRefused) as refused:
+        await north.create({"resourceType": "Patient"})
+    assert refused.value.status == 404
+    for id_ in ("north", "south"):
+        await fhir.client.upsert(organization(id_, id=id_))
+    made = await north.upsert({"resourceType": "Patient", "id": "p1"})
+    assert await north.search("Patient", {}) == [made]
+    assert await fhir.client.read("Patient", "p1") == made
+    assert await south.read("Patient", "p1") is None
+    assert await south.search("Patient", {}) == []
+    with pytest.raises(FhirRefused) as refused:
+        await south.upsert({"resourceType": "Patient", "id": "p1", "gender": "male"})
+    assert refused.value.status == 403
+    operations = [{"op": "add", "path": "/gender", "value": "female"}]
+    changed = await north.patch("Patient", "p1", operations)
+    assert await fhir.client.read("Patient", "p1") == changed
+
+
 # --- what the gateway keeps ---
 
 

@@ -13,6 +13,7 @@ from services.adapters import codes
 from services.api import openings, price_lists
 from services.bills import reading
 from services.execute.statements import sql as write_path
+from services.fhir import replacing, store, writing
 from services.gl_export import found
 from services.intake import rejected
 from services.sagas import ledger, waits
@@ -49,6 +50,10 @@ FILLING = (
     "INSERT INTO exchange_rates SELECT 'demo', CASE n / 17576 WHEN 0 THEN 'dated' ELSE '*' END,"
     " chr(65 + n % 26) || chr(65 + n / 26 % 26) || chr(65 + n / 676 % 26),"
     " CASE n WHEN 17575 THEN 'AAA' ELSE 'ZZZ' END, '[2026-01-01,)', 2",
+    "INSERT INTO fhir_resources SELECT 'demo', 'Invoice', 'i' || n, 1, '', 's' || n,"
+    " CASE WHEN n % 100 = 1 THEN 'draft' ELSE 'balanced' END, '{}'",
+    "INSERT INTO fhir_versions SELECT 'demo', 'Invoice', 'i' || n, 1, 's' || n, now(), 'x'",
+    "INSERT INTO fhir_identifiers SELECT 'demo', 'Invoice', convert_to('t' || n, 'UTF8'), 'i' || n",
     "INSERT INTO billing_codes (tenant, system, code, version) SELECT 'demo', 's', 'c' || n, 'v'",
 )
 SYSTEM = "INSERT INTO billing_code_systems (tenant, system, version, code_count)"
@@ -58,6 +63,7 @@ def some(prefix: str) -> list[str]:
     return [f"{prefix}{number}" for number in range(1, ASKED + 1)]
 
 
+TOKENS = [name.encode() for name in some("t")]
 STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "parked encounters": (sql("parked_encounters.sql"), ("demo", None, 20)),
     "parked remittances": (sql("parked_remittances.sql"), ("demo", None, None, 20)),
@@ -83,10 +89,25 @@ STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "page of bills": (reading._PAGE, ("demo", "dated/", "dated0", 100, 0)),
     "items of a bill": (reading._ITEMS, ("demo", ["bill_0"], 100)),
     "rates": (write_path("load_rates.sql"), columns([("demo", "dated", "BAA", "ZZZ")], "tttt")),
+    "fhir heads": (writing.LOCK, ("demo", ["Invoice"] * ASKED, some("i"))),
+    "fhir ids": (store._FIND, ("demo", "Invoice", "", some("i"), None, None, None, "", 200)),
+    "fhir tokens": (store._FIND, ("demo", "Invoice", "", None, TOKENS, None, None, "", 200)),
+    "fhir subjects": (store._FIND, ("demo", "Invoice", "", None, None, None, some("s"), "", 200)),
+    "fhir statuses": (
+        store._FIND,
+        ("demo", "Invoice", "", None, None, ["draft"], None, "", 200),
+    ),
+    "fhir page": (store._FIND, ("demo", "Invoice", "", None, None, None, None, "i5", 200)),
+    "fhir versions": (replacing.HISTORY, ("demo", "Invoice", "i7", "", None, 200)),
     "codes": (codes._WINDOWS, (["demo"] * ASKED, ["s"] * ASKED, some("c"))),
 }
 # Two tables a row are read, and the few of a kind are looked through whole.
 MOST = dict.fromkeys(STATEMENTS, 2 * ASKED) | {
+    "fhir ids": 5 * ASKED,
+    "fhir tokens": 5 * ASKED,
+    "fhir subjects": 5 * ASKED,
+    "fhir statuses": 5 * ASKED,
+    "fhir page": 5 * ASKED,
     "parked encounters": ROWS // 20 + ASKED,
     "parked remittances": ROWS // 20 + ASKED,
 }

@@ -123,7 +123,7 @@ async def test_an_identifier_is_asked_for_as_it_is() -> None:
         assert server.asked[0].query["identifier"] == "urn:x|a\\,b\\$c\\\\d"
 
 
-async def test_each_tenant_and_organisation_has_its_base() -> None:
+async def test_each_tenant_and_organisation_has_its_place() -> None:
     with http_server(in_turn(Reply(content=PATIENT))) as server:
         servers = FhirServers(f"{server.url}/of/{{tenant}}/fhir")
         await servers("demo").read("Patient", "p1")
@@ -175,6 +175,26 @@ async def test_two_resources_of_one_identifier_are_for_a_person() -> None:
     assert (refused.status, "2 resources" in refused.detail) == (412, True)
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        7,
+        [7],
+        [{"resource": {"resourceType": "Account"}}],
+        [{"resource": {"resourceType": "Account", "id": "../x"}}],
+        [{"resource": {"resourceType": "Account", "id": "x", "meta": 7}}],
+        [{"resource": {"resourceType": "Account", "id": "x", "extension": 7}}],
+        [{"resource": {"resourceType": "Account", "id": "x", "extension": [7]}}],
+    ],
+)
+async def test_a_server_that_answers_nonsense_is_away(entry: Any) -> None:
+    bundle = {"resourceType": "Bundle", "entry": entry}
+    async with fhir_at(in_turn(Reply(content=bundle))) as (servers, server):
+        with pytest.raises(FhirAway):
+            await RestGateway(servers).keep("demo", [shown(5)])
+        assert {asked.method for asked in server.asked} == {"GET"}
+
+
 async def test_settings_choose_the_server() -> None:
     from contextlib import AsyncExitStack
 
@@ -185,5 +205,6 @@ async def test_settings_choose_the_server() -> None:
         chosen = ports(undo, fhir_url="https://fhir.example/fhir")
         assert isinstance(chosen.fhir_gateway(NO_POOL), RestGateway)
         assert isinstance(chosen.fhir_of(NO_POOL)("demo", None), FhirRest)
-        with pytest.raises(CannotRun, match="DAYBOOK_FHIR_URL"):
-            ports(undo, fhir_url="http://fhir.example/fhir").fhir_gateway(NO_POOL)
+        for wrong in ("http://fhir.example/fhir", "http://{tenant}.example/fhir", "fhir.example"):
+            with pytest.raises(CannotRun, match="DAYBOOK_FHIR_URL"):
+                ports(undo, fhir_url=wrong).fhir_gateway(NO_POOL)

@@ -9,6 +9,7 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.bus import source_of
+from services import feeding
 from services.feeding import Delivered, Noted
 from services.sagas import consumer as consumer_module
 from services.sagas.consumer import SagaConsumer
@@ -105,6 +106,25 @@ async def test_a_consumer_that_stops_while_temporal_is_away_acknowledges_nothing
     server, deliveries = Server(away=10**9), Deliveries([Message(1)], [Message(2)])
     await _run(server, deliveries, 2)
     assert {what for what, _ in deliveries.told} == {"in progress"}
+
+
+async def test_what_takes_long_is_said_to_be_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "PULSE_SECONDS", 0.001)
+    deliveries = Deliveries([Message(1)])
+
+    class Slow(Server):
+        async def start(self, _saga: Any, _tenant: str, workflow_id: str, _ids: Any) -> None:
+            async def is_told_twice() -> bool:
+                return len(deliveries.told) >= 2
+
+            await until(is_told_twice)
+            self.started.append(workflow_id)
+
+    server = Slow(0)
+    await _run(server, deliveries, 3)
+    assert deliveries.told[:2] == [("in progress", 1)] * 2
+    assert deliveries.told[-1] == ("ack", 1)
+    assert server.started == ["encounter/demo/enc_1"]
 
 
 async def test_of_many_items_of_a_bill_its_workflow_is_told_once() -> None:
