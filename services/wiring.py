@@ -328,7 +328,9 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     )
     async with (
         durable_feed(client, consumer, wait_seconds=WAIT_SECONDS) as feed,
-        durable_feed(client, showing, wait_seconds=fhir.WAIT_SECONDS) as shown,
+        durable_feed(
+            client, showing, batch_max=fhir.BATCH_MAX, wait_seconds=fhir.WAIT_SECONDS
+        ) as shown,
     ):
         sagas = serve(
             address=address,

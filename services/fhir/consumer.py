@@ -22,11 +22,14 @@ from services.fhir.mirror import TYPES, Mirror
 from services.ports import FhirAway, FhirGateway
 
 CONSUMER: Final = "fhir"
-# What comes within this time is written together, and a thing that changes twice is written once.
-WAIT_SECONDS: Final = 0.25
+# What comes within this time is written together, and a thing that changes twice is written once:
+# a charge and the issue of its invoice are often this close.
+WAIT_SECONDS: Final = 0.5
+BATCH_MAX: Final = 2_000
 
 _AGAIN_SECONDS_MIN: Final = 0.25
-_WRITTEN_MAX: Final = 500
+# The sagas are worked on in the same event loop: so many take it for some 20 ms.
+_WRITTEN_MAX: Final = 100
 _log = structlog.get_logger()
 
 

@@ -1,5 +1,6 @@
 """From streams that have changed to the resources that show them, as of what the log has."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import files
@@ -41,7 +42,8 @@ SHOWN: Final[tuple[type[Event], ...]] = (
 TYPES: Final = tuple(wire_type(shape) for shape in SHOWN)
 # What happens to its charges happens with these.
 _OF_LINES: Final = frozenset((wire_type(InvoiceIssued), wire_type(InvoiceVoided)))
-_STREAMS_MAX: Final = 1_000
+_STREAMS_MAX: Final = 200
+_AT_ONCE_MAX: Final = 100
 _SEEN: Final = (files("services.fhir") / "sql" / "seen.sql").read_text()
 
 Streams = dict[str, list[Seen]]
@@ -67,10 +69,12 @@ class Mirror:
         accounts = {str(seen[0].event.account_id) for seen in streams.values()}  # type: ignore[attr-defined]  # all of SHOWN are an account's
         owners = streams | await self._load(tenant, accounts - streams.keys())
         on = {id_: seen for seen in of_lines.values() for id_ in _charges([seen])}
-        shown = []
+        shown: list[Shown | None] = []
         for id_, seen in (streams | {id_: charges[id_] for id_ in on if id_ in charges}).items():
             context = _context(tenant, owners, seen)
             if context is not None:
+                if not len(shown) % _AT_ONCE_MAX:
+                    await asyncio.sleep(0)  # others of this event loop have their turn
                 shown.append(_show(context, id_, seen, on.get(id_, ()), streams | charges))
         return sorted((each for each in shown if each), key=lambda each: each.position)
 

@@ -45,13 +45,16 @@ def id_here(value: str) -> str | None:
     return found if ID.fullmatch(found) else None
 
 
+_PARTS: Final = (dict, list)
+
+
 def with_literals(value: Any) -> Any:
     """A resource whose references to ours are literal, too: for the embedded store."""
     if isinstance(value, list):
-        return [with_literals(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    changed = {name: with_literals(each) for name, each in value.items()}
+        return [with_literals(each) if type(each) in _PARTS else each for each in value]
+    changed = {
+        name: with_literals(each) if type(each) in _PARTS else each for name, each in value.items()
+    }
     named = value.get("identifier")
     if isinstance(named, Mapping) and "type" in value and named["system"].startswith(NAMED):
         is_person = value["type"] in ("Patient", "Organization")
