@@ -115,7 +115,7 @@ async def run_script(job: Job, answer: Answer) -> Ended:
 
 
 def _new_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="daybook-script-")).resolve()
+    return Path(tempfile.mkdtemp(prefix=keeper.FOLDER_PREFIX)).resolve()
 
 
 async def _start(job: Job, folder: Path, descriptor: int) -> asyncio.subprocess.Process:

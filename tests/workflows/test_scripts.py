@@ -213,7 +213,12 @@ async def test_a_daemon_that_a_script_leaves_behind_is_ended_with_it(play: Play,
     assert await gone(mark)
 
 
-async def test_a_worker_that_is_killed_takes_its_scripts_along() -> None:
+async def test_a_worker_that_is_killed_takes_its_scripts_and_their_folders_along(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / f"{keeper.FOLDER_PREFIX}x"
+    folder.mkdir()
+    (folder / "written").touch()
     mark = secrets.token_hex(8)
     keeper_of_one = (
         "import os, subprocess, sys, time\n"
@@ -226,6 +231,7 @@ async def test_a_worker_that_is_killed_takes_its_scripts_along() -> None:
         sys.executable,
         *("-c", keeper_of_one, keeper.__file__),
         stdout=asyncio.subprocess.PIPE,
+        cwd=folder,
     )
     assert worker.stdout is not None
     await worker.stdout.readline()
@@ -237,6 +243,11 @@ async def test_a_worker_that_is_killed_takes_its_scripts_along() -> None:
     worker.kill()
     await worker.wait()
     await until(lambda: gone(mark))
+
+    async def is_removed() -> bool:
+        return not await asyncio.to_thread(folder.exists)
+
+    await until(is_removed)
 
 
 async def test_a_script_has_neither_our_variables_nor_our_files(

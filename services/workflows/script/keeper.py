@@ -12,6 +12,7 @@ from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+FOLDER_PREFIX = "daybook-script-"
 
 
 def take_over(parent: int) -> None:
@@ -21,8 +22,9 @@ def take_over(parent: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(128 + signal.SIGTERM)  # it died before it could be told
+    if os.getppid() != parent:  # it died before it could be told
+        remove_folder(os.getcwd())  # noqa: PTH109, as below
+        sys.exit(128 + signal.SIGTERM)
 
 
 def start(program: list[str]) -> int:
@@ -65,6 +67,14 @@ def children() -> list[int]:
         return []
 
 
+def remove_folder(folder: str) -> None:
+    """Remove what the script wrote, also where no worker is left to do so."""
+    import shutil  # only now: it would keep the script waiting
+
+    if os.path.basename(folder).startswith(FOLDER_PREFIX):  # noqa: PTH119, as above
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def end_as(status: int) -> None:
     """End as the script did, so that its worker sees how."""
     if os.WIFSIGNALED(status):
@@ -75,13 +85,15 @@ def end_as(status: int) -> None:
 
 def main() -> None:
     """Start, wait, and leave nothing behind."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     take_over(int(sys.argv[1]))
-    child = 0
+    child, folder = 0, os.getcwd()  # noqa: PTH109, as above
 
     def end(_number: int, _frame: object) -> None:
-        end_as(end_all(child) or signal.SIGKILL)
+        status = end_all(child)
+        remove_folder(folder)
+        end_as(status or signal.SIGKILL)
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGTERM, end)
     child = start(sys.argv[2:])
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -91,6 +103,7 @@ def main() -> None:
             break
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     end_all(child)
+    remove_folder(folder)
     end_as(status)
 
 
