@@ -336,9 +336,9 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     from services.workflows.code import Code
 
     address = wired.temporal_address()
-    pool = await wired.pool("daybook_writer")
-    fhir_pool = await wired.pool("daybook_writer", 2)
-    gateway = wired.ports.fhir_gateway(fhir_pool)
+    code = Code(workflow_settings(wired.settings))
+    pool, fhir_pool = await wired.pool("daybook_writer"), await wired.pool("daybook_writer", 2)
+    consumer_of_fhir = fhir.FhirConsumer(wired.ports.fhir_gateway(fhir_pool), fhir_pool)
     executor = await wired.executor(pool)
     reader = await wired.pool("daybook_reader", 6)
     objects = wired.object_store()
@@ -370,12 +370,10 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             deliveries=feed,
             stopping=stopping,
             outside=outside_activities(executor, pool, reader, objects, post, render),
-            configured=configured_activities(
-                executor, pool, Code(workflow_settings(wired.settings)), wired.ports.fhir_of(pool)
-            ),
+            configured=configured_activities(executor, pool, code, wired.ports.fhir_of(pool)),
         )
         # Apart from each other: a FHIR server or a Temporal that is away holds up nothing else.
-        await asyncio.gather(sagas, fhir.FhirConsumer(gateway, fhir_pool).run(shown, stopping))
+        await asyncio.gather(sagas, consumer_of_fhir.run(shown, stopping))
 
 
 async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:

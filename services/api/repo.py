@@ -37,7 +37,7 @@ class SyncedRepo(msgspec.Struct, frozen=True, kw_only=True):
     "/repo/sync",
     status_code=200,
     summary="Bring the config project up to date",
-    responses=problems("STATE_CONFLICT"),
+    responses=problems("VALIDATION_FAILED", "STATE_CONFLICT"),
     response_description="Synced",
     tags=["workflow runs"],
     opt={SCOPE: SYNC},

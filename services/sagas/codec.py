@@ -1,7 +1,8 @@
 """Payloads are sealed before they leave for Temporal: AES-256-GCM under a key per tenant.
 
 The key lives in `subject_keys` beside those of persons, so every process finds it, nothing is to be
-configured, and deleting it makes all that Temporal holds of a tenant unreadable.
+configured, and deleting it makes all that Temporal holds of a tenant unreadable. Runs of configured
+workflows, whose payloads are content, have the key that their events are sealed under.
 """
 
 import os
@@ -20,6 +21,8 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
+from contracts.ids import WorkflowRunId
+from domain import naming
 from services.sagas import workflow_ids
 from services.sealing import find_keys, make_keys
 
@@ -27,6 +30,7 @@ from services.sealing import find_keys, make_keys
 SUBJECT: Final = " temporal-payloads"
 ENCODING: Final = b"binary/daybook-sealed"
 _NONCE_BYTES: Final = 12
+_KEPT_MAX: Final = 2_000
 
 
 class PayloadKeyMissing(LookupError):
@@ -38,26 +42,32 @@ class PayloadUnsealable(ValueError):
 
 
 class PayloadKeys:
-    """The keys of tenants, from Postgres and then from memory."""
+    """The keys of tenants and runs, from Postgres and then from memory."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._keys: dict[str, bytes] = {}
+        self._keys: dict[tuple[str, str], bytes] = {}
 
-    async def to_seal(self, tenant: str) -> bytes:
-        """The tenant's key, made when there is none."""
-        if tenant not in self._keys:
-            self._keys[tenant] = (await make_keys(self._pool, tenant, [SUBJECT]))[SUBJECT]
-        return self._keys[tenant]
+    async def to_seal(self, tenant: str, subject: str = SUBJECT) -> bytes:
+        """The subject's key, made when there is none."""
+        if (tenant, subject) not in self._keys:
+            made = await make_keys(self._pool, tenant, [subject])
+            self._keep(tenant, subject, made[subject])
+        return self._keys[tenant, subject]
 
-    async def to_open(self, tenant: str) -> bytes:
-        """The tenant's key; raises PayloadKeyMissing."""
-        if tenant not in self._keys:
-            found = await find_keys(self._pool, tenant, [SUBJECT])
-            if SUBJECT not in found:
-                raise PayloadKeyMissing(f"tenant {tenant!r} has no key of Temporal payloads")
-            self._keys[tenant] = found[SUBJECT]
-        return self._keys[tenant]
+    async def to_open(self, tenant: str, subject: str = SUBJECT) -> bytes:
+        """The subject's key; raises PayloadKeyMissing."""
+        if (tenant, subject) not in self._keys:
+            found = await find_keys(self._pool, tenant, [subject])
+            if subject not in found:
+                raise PayloadKeyMissing(f"tenant {tenant!r} has no key of {subject.strip()}")
+            self._keep(tenant, subject, found[subject])
+        return self._keys[tenant, subject]
+
+    def _keep(self, tenant: str, subject: str, key: bytes) -> None:
+        if len(self._keys) >= _KEPT_MAX:  # runs come and go: the oldest makes room
+            del self._keys[next(iter(self._keys))]
+        self._keys[tenant, subject] = key
 
 
 class SealedPayloads(PayloadCodec, WithSerializationContext):
@@ -77,9 +87,10 @@ class SealedPayloads(PayloadCodec, WithSerializationContext):
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Seal; raises ValueError for a workflow that is none of ours."""
-        tenant = workflow_ids.read(self._workflow_id or "").tenant
-        key = AESGCM(await self._keys.to_seal(tenant))
-        return [_sealed(key, tenant, payload) for payload in payloads]
+        named = workflow_ids.read(self._workflow_id or "")
+        subject = subject_of(named)
+        key = AESGCM(await self._keys.to_seal(named.tenant, subject))
+        return [_sealed(key, named.tenant, subject, payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Open what is sealed; raises PayloadKeyMissing and PayloadUnsealable."""
@@ -90,7 +101,9 @@ class SealedPayloads(PayloadCodec, WithSerializationContext):
 
     async def _opened(self, payload: Payload) -> Payload:
         tenant = payload.metadata["tenant"].decode()
-        key = AESGCM(await self._keys.to_open(tenant))
+        # What older releases sealed names no subject.
+        subject = payload.metadata.get("subject", SUBJECT.encode()).decode()
+        key = AESGCM(await self._keys.to_open(tenant, subject))
         nonce, sealed = payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:]
         try:
             return Payload.FromString(key.decrypt(nonce, sealed, tenant.encode()))
@@ -98,7 +111,17 @@ class SealedPayloads(PayloadCodec, WithSerializationContext):
             raise PayloadUnsealable(f"a payload of tenant {tenant!r} does not open") from None
 
 
-def _sealed(key: AESGCM, tenant: str, payload: Payload) -> Payload:
+def subject_of(named: workflow_ids.Named) -> str:
+    """Whose key seals the payloads of a workflow."""
+    if named.kind == workflow_ids.WORKFLOW_RUN:
+        return naming.workflow_run_subject(WorkflowRunId(named.key))
+    return SUBJECT
+
+
+def _sealed(key: AESGCM, tenant: str, subject: str, payload: Payload) -> Payload:
     nonce = os.urandom(_NONCE_BYTES)
     data = nonce + key.encrypt(nonce, payload.SerializeToString(), tenant.encode())
-    return Payload(metadata={"encoding": ENCODING, "tenant": tenant.encode()}, data=data)
+    metadata = {"encoding": ENCODING, "tenant": tenant.encode()}
+    if subject != SUBJECT:
+        metadata["subject"] = subject.encode()
+    return Payload(metadata=metadata, data=data)

@@ -73,6 +73,8 @@ SCRIPTS_MAX: Final = 8
 WORKFLOW_TASKS_MAX: Final = 16
 CACHED_WORKFLOWS_MAX: Final = 500
 SHUTDOWN_SECONDS_MAX: Final = 10
+# What was a lost worker's to go on with is soon anybody's; Temporal's own ten are long for a run.
+LOST_SECONDS_MAX: Final = timedelta(seconds=2)
 
 _CONNECT_SECONDS_MAX: Final = 10.0
 _COMMAND_SECONDS_MAX: Final = 10.0
@@ -228,6 +230,7 @@ async def workflows_workers(
         workflow_runner=RUNNER,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
         max_cached_workflows=CACHED_WORKFLOWS_MAX,
+        sticky_queue_schedule_to_start_timeout=LOST_SECONDS_MAX,
         **options,
     )
     scripts = Worker(

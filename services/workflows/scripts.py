@@ -20,9 +20,9 @@ from typing import Any, Final
 import msgspec
 
 from domain.plan_walk import OUTPUT_BYTES_MAX
-from services.embedded import leash
 from services.workflows.isolation import Interpreter, confined, environment, inherited
 from services.workflows.printed import PRINTED_BYTES_MAX, Printed
+from services.workflows.script import keeper
 
 MEMORY_BYTES_MAX: Final = 512 * 1024 * 1024
 _LINE_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -115,14 +115,13 @@ async def run_script(job: Job, answer: Answer) -> Ended:
 
 
 def _new_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="daybook-script-")).resolve()
+    return Path(tempfile.mkdtemp(prefix=keeper.FOLDER_PREFIX)).resolve()
 
 
 async def _start(job: Job, folder: Path, descriptor: int) -> asyncio.subprocess.Process:
-    # The leash ends the script with its worker, where the kernel can.
-    tied = (str(int(signal.SIGKILL)), str(os.getpid()), "-1", "-1")
+    # The keeper ends the script with its worker, and all that it started with the script.
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", leash.__file__, *tied),
+        *(sys.executable, "-I", "-S", keeper.__file__, str(os.getpid())),
         *job.interpreter.command(descriptor),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -178,10 +177,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(0.5):
             await process.wait()
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    async with asyncio.timeout(_END_SECONDS_MAX):
-        await process.wait()
+    for end in (process.terminate, process.kill):
+        with suppress(ProcessLookupError):
+            end()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_SECONDS_MAX):
+                await process.wait()
+                return
 
 
 async def _talk(

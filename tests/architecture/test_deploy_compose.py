@@ -118,7 +118,9 @@ def test_files_lie_where_every_process_finds_them() -> None:
     folder = re.search(r"DAYBOOK_DATA_DIR=(\S+)", image)
     assert folder
     assert f"--mode=0700 {folder[1]}" in image
-    assert {str(service["volumes"]) for service in OURS.values()} == {f"['files:{folder[1]}']"}
+    assert "--mode=0700 /data" in image
+    shared = str([f"files:{folder[1]}", "workflows:/data"])
+    assert {str(service["volumes"]) for service in OURS.values()} == {shared}
 
 
 def test_no_password_is_written_down() -> None:

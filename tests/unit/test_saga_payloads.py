@@ -12,6 +12,7 @@ from temporalio.converter import (
 
 from services.sagas.codec import (
     ENCODING,
+    SUBJECT,
     PayloadKeyMissing,
     PayloadKeys,
     PayloadUnsealable,
@@ -29,10 +30,10 @@ class Keys(PayloadKeys):
     def __init__(self) -> None:
         self.keys = {"demo": b"d" * 32, "other": b"o" * 32}
 
-    async def to_seal(self, tenant: str) -> bytes:
+    async def to_seal(self, tenant: str, subject: str = SUBJECT) -> bytes:
         return self.keys[tenant]
 
-    async def to_open(self, tenant: str) -> bytes:
+    async def to_open(self, tenant: str, subject: str = SUBJECT) -> bytes:
         if tenant not in self.keys:
             raise PayloadKeyMissing(tenant)
         return self.keys[tenant]

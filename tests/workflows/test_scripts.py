@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from services.workflows.isolation import OWN
 from services.workflows.printed import PRINTED_BYTES_MAX
+from services.workflows.script import keeper
 from services.workflows.scripts import (
     CallRefused,
     Ended,
@@ -184,13 +186,68 @@ async def test_a_script_that_hangs_is_ended_with_all_that_it_started(play: Play)
     assert ended.code == "SCRIPT_TIMED_OUT"
     assert "after 1 s" in ended.detail
 
-    async def is_gone() -> bool:
-        return not any(
-            mark in " ".join(each.info["cmdline"] or ())
-            for each in psutil.process_iter(["cmdline"])
-        )
+    await until(lambda: gone(mark))
 
-    await until(is_gone)
+
+async def gone(mark: str) -> bool:
+    found = psutil.process_iter(["cmdline"])
+    return not any(mark in " ".join(each.info["cmdline"] or ()) for each in found)
+
+
+@pytest.mark.parametrize("ends", ["return 'done'", "os._exit(3)", "os.kill(os.getpid(), 9)"])
+async def test_a_daemon_that_a_script_leaves_behind_is_ended_with_it(play: Play, ends: str) -> None:
+    mark = secrets.token_hex(8)
+    text = (
+        "import os, subprocess\n"
+        "def main(params):\n"
+        "    if os.fork() == 0:\n"
+        "        os.setsid()\n"
+        f"        subprocess.Popen(['/bin/sh', '-c', 'sleep 600; : {mark}'],\n"
+        "                         start_new_session=True, env={})\n"
+        "        os._exit(0)\n"
+        "    os.wait()\n"
+        f"    {ends}\n"
+    )
+    ended = await play(text)
+    assert isinstance(ended, Succeeded) is (ends == "return 'done'")
+    assert await gone(mark)
+
+
+async def test_a_worker_that_is_killed_takes_its_scripts_and_their_folders_along(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / f"{keeper.FOLDER_PREFIX}x"
+    folder.mkdir()
+    (folder / "written").touch()
+    mark = secrets.token_hex(8)
+    keeper_of_one = (
+        "import os, subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-I', '-S', sys.argv[1], str(os.getpid()),\n"
+        f"                  '/bin/sh', '-c', 'sleep 600; : {mark}'])\n"
+        "print('started', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", keeper_of_one, keeper.__file__),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=folder,
+    )
+    assert worker.stdout is not None
+    await worker.stdout.readline()
+
+    async def is_there() -> bool:
+        return not await gone(mark)
+
+    await until(is_there)
+    worker.kill()
+    await worker.wait()
+    await until(lambda: gone(mark))
+
+    async def is_removed() -> bool:
+        return not await asyncio.to_thread(folder.exists)
+
+    await until(is_removed)
 
 
 async def test_a_script_has_neither_our_variables_nor_our_files(

@@ -1,7 +1,13 @@
 """WorkflowRun on a real Temporal server: a project's files are worked through and recorded."""
 
+from base64 import b64encode
+
+import pytest
+
 from contracts.workflow_run import WorkflowRunStarted
+from domain import naming
 from domain.plan import compile_plan, digest
+from services.sagas.codec import PayloadKeyMissing, PayloadKeys
 from tests.fixtures.config_projects import SCRIPT, one_activity
 from tests.workflows.configured import Configured
 
@@ -59,3 +65,24 @@ async def test_main_and_two_branches_run_their_own_code_at_once(configured: Conf
     assert await configured.over(*run_ids) == ["completed"] * 3
     said = [(await configured.outputs(each))["say"]["said"] for each in run_ids]
     assert said == ["main", "feature/one", "two"]
+
+
+async def test_without_its_key_nothing_of_a_run_can_be_read_in_temporal_either(
+    configured: Configured,
+) -> None:
+    clinic = configured.clinic
+    configured.project.commit(workflows__w_yaml=one_activity(), activities__say_py=SCRIPT % "x")
+    run_id = await configured.run(given={"name": "Zahra Ahmadi"})
+    handle = clinic.client.get_workflow_handle(configured.workflow_id(run_id))
+    await handle.result()
+    sealed = (await handle.fetch_history()).to_json()
+    assert b64encode(b"Zahra").decode()[:6] not in sealed
+    assert "Zahra" not in sealed
+    subject = naming.workflow_run_subject(run_id)
+    keys = PayloadKeys(clinic.pool)
+    await keys.to_open(clinic.tenant, subject)
+    await clinic.admin.execute("DELETE FROM subject_keys WHERE subject_id = $1", subject)
+    with pytest.raises(PayloadKeyMissing):
+        await PayloadKeys(clinic.pool).to_open(clinic.tenant, subject)
+    started = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes
+    assert {each.metadata["subject"].decode() for each in started.input.payloads} == {subject}
