@@ -2,7 +2,7 @@
 run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -19,9 +19,12 @@ from relay.publisher import Unpublishable, run_publisher
 from relay.sequencer import LogMoved, run_sequencer
 from relay.stream import StreamDiverged
 from relay.tree import LogBroken
-from services.audit.publishing import Publishing
+from services.audit.publishing import Place, Publishing, in_objects, latest_in, on_bus
 from services.audit.signer import Outside, Pace, RootRefused, run_signer
+from services.audit.signing import find_seed
 from services.audit.stored_tree import TreeDamaged
+from services.ports import ObjectStore
+from services.settings import Settings
 
 SEQUENCER: Final = "relay.sequencer"
 PUBLISHER: Final = "relay.publisher"
@@ -49,6 +52,26 @@ class Signing(NamedTuple):
     pace: Pace
     outside: Outside
     publishing: Publishing
+
+
+def make_signing(
+    settings: Settings,
+    client: Client,
+    streams: StreamSettings,
+    objects: ObjectStore,
+    posts: Sequence[Place],
+) -> Signing | None:
+    """What signs checkpoints; None without a key. Raises SigningKeyUnusable."""
+    seed = find_seed(settings)
+    if seed is None:
+        _log.warning("no checkpoints are signed: set DAYBOOK_SIGNING_KEY or `daybook keys init`")
+        return None
+    return Signing(
+        seed,
+        Pace(settings.checkpoint_seconds, settings.checkpoint_events),
+        latest_in(objects),
+        Publishing([on_bus(client, streams), in_objects(objects), *posts]),
+    )
 
 
 async def serve_relay(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from services.fhir.consumer import FhirConsumer
 
 if TYPE_CHECKING:
-    from services.relay_process import Signing
+    pass
 
 __all__ = ["Wiring", "Writing", "migrate", "open_pool", "writing"]
 
@@ -271,6 +271,7 @@ async def serve_intake(wired: Wiring, stopping: asyncio.Event) -> None:
 
 async def serve_relay(wired: Wiring, stopping: asyncio.Event) -> None:
     """Sequence, publish and sign while the leases are ours, until `stopping`."""
+    from services.relay_process import make_signing
     from services.relay_process import serve_relay as serve
 
     pool = await wired.pool("daybook_sequencer", 8)
@@ -282,29 +283,13 @@ async def serve_relay(wired: Wiring, stopping: asyncio.Event) -> None:
         owner=wired.owner,
         lease_seconds=wired.settings.lease_seconds,
         stopping=stopping,
-        signing=_signing(wired, client),
-    )
-
-
-def _signing(wired: Wiring, client: Client) -> "Signing | None":
-    """What signs checkpoints; None without a key. Raises SigningKeyUnusable."""
-    from services.audit.publishing import Publishing, in_objects, latest_in, on_bus
-    from services.audit.signer import Pace
-    from services.audit.signing import find_seed
-    from services.relay_process import Signing
-
-    settings = wired.settings
-    seed = find_seed(settings)
-    if seed is None:
-        _log.warning("no checkpoints are signed: set DAYBOOK_SIGNING_KEY or `daybook keys init`")
-        return None
-    objects = wired.object_store()
-    places = [on_bus(client, wired.streams), in_objects(objects), *wired.ports.checkpoint_posts()]
-    return Signing(
-        seed,
-        Pace(settings.checkpoint_seconds, settings.checkpoint_events),
-        latest_in(objects),
-        Publishing(places),
+        signing=make_signing(
+            wired.settings,
+            client,
+            wired.streams,
+            wired.object_store(),
+            wired.ports.checkpoint_posts(),
+        ),
     )
 
 
