@@ -35,10 +35,16 @@ class Bill:
     currency: str
     items: dict[str, tuple[Any, Decimal]] = field(default_factory=dict)
     is_open: bool = True
+    closed_under: str | None = None
+
+    @property
+    def amounts(self) -> list[Decimal]:
+        """What each item counts, in the order in which they came."""
+        return [amount for _, amount in self.items.values()]
 
     @property
     def total(self) -> Decimal:
-        return sum((amount for _, amount in self.items.values()), Decimal(0))
+        return sum(self.amounts, Decimal(0))
 
     def add(self, key: str, sent: Any, amount: Decimal) -> int:
         """The status of an answer to an item."""
@@ -49,9 +55,12 @@ class Bill:
         self.items[key] = (sent, amount)
         return 200
 
-    def close(self) -> int:
-        was_open, self.is_open = self.is_open, False
-        return 200 if was_open else 409
+    def close(self, key: str | None = None) -> int:
+        """The status of an answer to a close; the same key again is the same answer."""
+        if not self.is_open:
+            return 200 if key is not None and key == self.closed_under else 409
+        self.is_open, self.closed_under = False, key
+        return 200
 
 
 class Model:
@@ -167,11 +176,7 @@ class Model:
         bill_id = list(self.dated)[which % len(self.dated)]
         bill = self.dated[bill_id]
         closed = await self.post(f"/v1/bills/{bill_id}/close", {"reason": ""}, key)
-        if bill.is_open:
-            assert closed.status_code == 200, closed.text
-        else:  # the same key again is the same answer
-            assert closed.status_code in (200, 409), closed.text
-        bill.is_open = False
+        assert closed.status_code == bill.close(key), closed.text
 
     async def check(self) -> None:
         """What every surface shows is what the model has."""
@@ -184,6 +189,7 @@ class Model:
             found = (await self.client.get(f"{path}/{month}")).json()
             assert found["status"] == ("OPEN" if bill.is_open else "CLOSED")
             assert [item["idempotencyKey"] for item in found["items"]] == list(bill.items)
+            assert [Decimal(item["amount"]["Value"]) for item in found["items"]] == bill.amounts
         answer = exact((await self.post(f"/bills/listBills/{self.customer}", {})).content)
         assert Decimal(answer["total"]) == sum(
             (bill.total for bill in self.in_period.values()), Decimal(0)
@@ -192,10 +198,12 @@ class Model:
             bill = self.in_period[found["id"]]
             assert found["status"] == ("OPEN" if bill.is_open else "CLOSED")
             assert Decimal(found["total_amount"]) == bill.total
+            assert [Decimal(item["converted_amount"]) for item in found["items"]] == bill.amounts
         for bill_id, bill in self.dated.items():
             found = (await self.client.get(f"/v1/bills/{bill_id}")).json()["bill"]
             assert found["total_amount_cents"] == bill.total * 100
-            assert len(found["line_items"]) == len(bill.items)
+            cents = [line["amount_cents"] for line in found["line_items"]]
+            assert cents == [amount * 100 for amount in bill.amounts]
             assert (found["status"] == "closed") == (not bill.is_open)
 
 
