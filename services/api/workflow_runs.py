@@ -123,8 +123,10 @@ async def cancel_workflow_run(
 ) -> Response[RequestedWorkflowRun]:
     """Ends the activity that is at work, and begins no other; what was done stays done."""
     asked = CancelWorkflowRun(workflow_run_id=WorkflowRunId(workflow_run_id))
-    answer = _requested(await call.execute(data, asked))
-    return Response(answer, status_code=202)
+    recorded = await call.execute(data, asked)
+    answer = _requested(recorded)
+    place = f"/v1/workflow-runs/{answer.workflow_run_id}"
+    return created(place, answer, recorded, status_code=202)
 
 
 @query("/workflow-runs", _PROJECTION, summary="List runs of workflows", scope=RUN)

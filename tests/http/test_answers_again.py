@@ -15,7 +15,7 @@ ADA = {"x-test-actor": "user:ada"}
 BEA = {"x-test-actor": "user:bea"}
 WHY = {"reason": "somebody erred"}
 # They command nothing: a report is computed, bills are listed as often as it is asked for.
-NO_COMMANDS = {"/v1/reports/aging:refresh", "/bills/listBills/{customer_id}"}
+NO_COMMANDS = {"/v1/reports/aging:refresh", "/bills/listBills/{customer_id}", "/repo/sync"}
 
 
 class Step(NamedTuple):
@@ -188,6 +188,13 @@ STEPS = (
         "export",
         "/v1/gl-exports",
         lambda made: {"booked_from": "2026-01-01", "booked_to": "2026-01-31"},
+    ),
+    Step("workflow", "/v1/workflow-runs", lambda made: {"workflow": "prebill"}),
+    Step(
+        "cancelled",
+        "/v1/workflow-runs/{workflow_run_id}/cancel",
+        lambda made: {},
+        of="workflow",
     ),
     *(step._replace(is_of_a_bill=True) for step in BILLS),
     Step("void later", "/v1/invoices/{invoice_id}/void", lambda made: WHY, of="invoice"),

@@ -28,7 +28,7 @@ columns = [
 async def _charge(whole_stack: WholeStack, facility: str) -> None:
     account: dict[str, Any] = {"patient_id": f"p-{facility}", "facility": facility}
     account |= {"name": "Nino", "currency": "GEL"}
-    opened = await whole_stack.query.post("/v1/accounts", account, key=f"open-{facility}")
+    opened = await whole_stack.query.post("/v1/accounts", account, key=f"gl-open-{facility}")
     charge = {
         "account_id": opened["account_id"],
         "facility": facility,
