@@ -29,6 +29,7 @@ NO_RESOURCES: list[tuple[bytes, str]] = [
     (b'{"resourceType":"Patient","id":"p1","multipleBirthInteger":NaN}', "structure"),
     (b'{"resourceType":"Patient","id":"p1","multipleBirthInteger":' + b"9" * 5000 + b"}",
      "structure"),
+    (b'{"resourceType":"Patient","id":"p1","multipleBirthInteger":1e9999999999}', "structure"),
     (NESTED + b"[" * (DEPTH_MAX + 1) + b"]" * (DEPTH_MAX + 1) + b"}", "too-costly"),
     (NESTED + b"[" * 100_000 + b"]" * 100_000 + b"}", "structure"),
     (b'{"resourceType":"Account","id":"p1","status":"active"}', "invalid"),
