@@ -63,9 +63,14 @@ class FhirConsumer:
     async def again(self, tenant: str, stream_ids: Iterable[str]) -> int:
         """Send what these are now, whatever was sent of them; how many are refused.
 
-        Raises NothingShown besides.
+        A charge goes with the invoice that it was refused with: alone it would be shown as it was
+        before. Raises NothingShown besides, also for a charge that was not refused.
         """
-        streams = {id_: {*TYPES} for id_ in stream_ids}
+        wanted = [*stream_ids]
+        known = await refused.causes(self._pool, tenant, wanted)
+        if alone := [id_ for id_ in wanted if id_.startswith("chg_") and id_ not in known]:
+            raise NothingShown(f"not refused, send the invoice: {', '.join(sorted(alone))}")
+        streams = {id_: {*TYPES} for id_ in (*wanted, *known.values()) if id_}
         there = {each.value for each in await self._mirror.show(tenant, streams)}
         if nothing := streams.keys() - there:
             raise NothingShown(f"nothing is shown of {', '.join(sorted(nothing))}")

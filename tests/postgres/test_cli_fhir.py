@@ -52,6 +52,18 @@ async def test_what_was_refused_is_listed_and_sent_again(
     )
 
 
+async def test_what_comes_late_neither_strikes_a_refusal_nor_makes_one(database: Database) -> None:
+    writer = await database.pool("daybook_writer", 1)
+    early, late = (Shown("ChargeItem", "chg_1", position, {}) for position in (1, 7))
+    await refused.note(writer, "demo", [late], [NotKept(late, 422, REASON)])
+    await refused.note(writer, "demo", [early], [])
+    await refused.note(writer, "demo", [early], [NotKept(early, 400, "an older reason")])
+    (found,) = (await refused.list_refused(writer, "demo")).items
+    assert (found.position, found.detail) == (7, REASON)
+    await refused.note(writer, "demo", [late], [])
+    assert (await refused.list_refused(writer, "demo")).items == []
+
+
 async def test_a_server_that_is_away_is_said_in_one_line(
     database: Database, refused_account: str
 ) -> None:
