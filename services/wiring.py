@@ -333,6 +333,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     from services.sagas.outside import outside_activities
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
+    from services.together import together
     from services.workflows.code import Code
 
     address = wired.temporal_address()
@@ -373,7 +374,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             configured=configured_activities(executor, pool, code, wired.ports.fhir_of(pool)),
         )
         # Apart from each other: a FHIR server or a Temporal that is away holds up nothing else.
-        await asyncio.gather(sagas, consumer_of_fhir.run(shown, stopping))
+        await together(sagas, consumer_of_fhir.run(shown, stopping))
 
 
 async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.adapters import fhir_gateway
 from services.adapters.choice import Ports
 from services.adapters.fhir import TIMES_MAX, FhirRest, FhirServers
 from services.adapters.fhir_gateway import RestGateway
@@ -149,18 +150,40 @@ def shown(position: int, value: str = "acc_1") -> Shown:
     })  # fmt: skip
 
 
-async def test_what_fails_by_itself_does_not_hold_up_the_rest() -> None:
-    def fails_on_two(asked: Asked) -> Reply:
+FAR: dict[str, Any] = {"url": POSITION, "valueString": "9" * 5000}
+
+
+@pytest.mark.parametrize("reply", [None, *map(Reply, (500, 501, 502, 504))])
+async def test_what_fails_by_itself_does_not_hold_up_the_rest(reply: Reply | None) -> None:
+    def fails_on_two(asked: Asked) -> Reply | None:
         if asked.method == "POST":
-            return Reply(500 if b"acc_2" in asked.body else 201, PATIENT)
+            return reply if b"acc_2" in asked.body else Reply(201, PATIENT)
         return Reply(content={"resourceType": "Bundle"})
 
     async with fhir_at(fails_on_two) as (servers, _):
-        refused = await RestGateway(servers).keep("demo", [shown(1), shown(2, "acc_2")])
-    assert [(each.shown.value, each.status) for each in refused] == [("acc_2", 500)]
+        gateway = RestGateway(servers)
+        (refused,) = await gateway.keep("demo", [shown(1), shown(2, "acc_2")])
+        assert refused.shown.value == "acc_2"
+        for _ in range(2):
+            with pytest.raises(FhirAway):  # nothing is known of the server from it alone
+                await gateway.keep("demo", [shown(2, "acc_2")])
 
 
-@pytest.mark.parametrize("reply", [None, Reply(503), Reply(401), Reply(500)])
+async def test_what_fails_alone_is_to_blame_when_the_server_is_there_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fhir_gateway, "_ROUNDS_MAX", 3)
+    bundle = Reply(content={"resourceType": "Bundle"})
+    async with fhir_at(lambda asked: Reply(500) if asked.method == "POST" else bundle) as (it, _):
+        gateway = RestGateway(it)
+        for _ in range(2):
+            with pytest.raises(FhirAway):
+                await gateway.keep("demo", [shown(2)])
+        (refused,) = await gateway.keep("demo", [shown(2)])
+    assert refused.status == 500
+
+
+@pytest.mark.parametrize("reply", [None, *map(Reply, (503, 401, 500, 302, 403, 404, 405))])
 async def test_a_server_that_is_away_takes_none(reply: Reply | None) -> None:
     async with fhir_at(in_turn(reply)) as (servers, _):
         with pytest.raises(FhirAway):
@@ -185,6 +208,7 @@ async def test_two_resources_of_one_identifier_are_for_a_person() -> None:
         [{"resource": {"resourceType": "Account", "id": "x", "meta": 7}}],
         [{"resource": {"resourceType": "Account", "id": "x", "extension": 7}}],
         [{"resource": {"resourceType": "Account", "id": "x", "extension": [7]}}],
+        [{"resource": shown(1).resource | {"id": "x", "extension": [FAR]}}],
     ],
 )
 async def test_a_server_that_answers_nonsense_is_away(entry: Any) -> None:
