@@ -27,6 +27,7 @@ from services.ports import Channel, ObjectStore
 from services.reach import reach_bus, reaching_postgres, temporal_away
 from services.settings import Settings
 from services.statements.post import Post
+from services.together import together
 from services.workflows.settings import WorkflowSettings
 
 if TYPE_CHECKING:
@@ -333,7 +334,6 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
     from services.sagas.outside import outside_activities
     from services.sagas.table import filter_subjects
     from services.sagas.worker import serve_worker as serve
-    from services.together import together
     from services.workflows.code import Code
 
     address = wired.temporal_address()

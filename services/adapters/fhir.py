@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from services.adapters.outbound import Answer, Away, Outbound
 from services.fhir.content import decode, encode
@@ -14,6 +14,7 @@ from services.ports import FhirAway, FhirRefused
 FHIR_JSON: Final = "application/fhir+json"
 JSON_PATCH: Final = "application/json-patch+json"
 FOUND_MAX: Final = 10_000
+PAGES_MAX: Final = 1_000
 TIMES_MAX: Final = 4
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 SETTING: Final = "DAYBOOK_FHIR_URL"
@@ -109,16 +110,18 @@ class FhirRest:
         strictly = {"Prefer": "handling=strict"}
         query: dict[str, str] | None = {"_count": _PAGE, **params}
         path = f"/{type_}"
-        while path:
+        for _ in range(PAGES_MAX):
             bundle = _resource(await self.send("GET", path, query=query, headers=strictly))
             try:
                 found += _matches(bundle, type_)
-                path, query = self._following(bundle), None
+                path, query = self._following(bundle, type_), None
             except (AttributeError, TypeError, ValueError) as odd:
                 raise FhirAway(f"a Bundle that cannot be read: {odd}") from odd
             if len(found) > FOUND_MAX:
                 raise FhirRefused(413, f"more than {FOUND_MAX} are found: ask for less")
-        return found
+            if not path:
+                return found
+        raise FhirAway(f"more than {PAGES_MAX} pages: they do not end")
 
     async def create(self, resource: dict[str, Any]) -> dict[str, Any]:
         """See FhirClient."""
@@ -175,18 +178,28 @@ class FhirRest:
             await asyncio.sleep(min(waits, _AGAIN_SECONDS_MAX))
         raise away
 
-    def _following(self, bundle: Mapping[str, Any]) -> str:
-        """The path and query of the next page, which this very server has; empty at the end."""
+    def _following(self, bundle: Mapping[str, Any], type_: str) -> str:
+        """The path and query of the next page, which this very server has; empty at the end.
+
+        Some servers answer it at their base itself, some say it from there on.
+        """
         links = [link for link in bundle.get("link") or () if link.get("relation") == "next"]
         if not links:
             return ""
         parts = urlsplit(str(links[0].get("url")))
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        if not path.startswith(self._base + "/") or (
-            parts.netloc and parts.netloc != self._outbound.netloc
-        ):
+        is_here = not parts.netloc or _host(parts) == _host(urlsplit(f"//{self._outbound.netloc}"))
+        path = "/" + parts.path.removeprefix("/")
+        if path != f"/{type_}":
+            is_here = is_here and f"{path}/".startswith(f"{self._base}/")
+            path = path.removeprefix(self._base)
+        if not is_here or {".", ".."} & {*unquote(path).split("/")}:
             raise FhirAway(f"the next page is elsewhere ({parts.netloc}): not followed")
-        return path.removeprefix(self._base)
+        return f"{path}?{parts.query}" if parts.query else path
+
+
+def _host(parts: SplitResult) -> tuple[str | None, int | None]:
+    """A host and its port, which is None where it is the usual one."""
+    return parts.hostname, None if parts.port in (80, 443) else parts.port
 
 
 def escaped(identifier: str) -> str:

@@ -33,6 +33,24 @@ def encode(value: Any) -> bytes:
         raise refused(400, "value", "a text has half of a surrogate pair in it") from error
 
 
+def check_numbers(value: Any) -> None:
+    """Go on only with numbers that `decode` would read; raises FhirProblem."""
+    try:
+        _check_numbers(value)
+    except (ValueError, ArithmeticError) as error:
+        raise refused(400, "value", str(error)) from error
+
+
+def _check_numbers(value: Any) -> None:
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            _check_numbers(each)
+    elif isinstance(value, Decimal):
+        _decimal(str(value))
+    elif isinstance(value, int) and abs(value) >= 10**_DIGITS_MAX:
+        raise ValueError(f"a number of more than {_DIGITS_MAX} digits")
+
+
 def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(DEPTH_MAX):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from services.fhir.content import encode
+from services.fhir.content import check_numbers, encode
 from services.fhir.facts import ID
 from services.fhir.kinds import KINDS, Kind
 from services.fhir.problem import ISSUES_MAX, FhirProblem, Issue, refused
@@ -45,6 +45,7 @@ def validate(type_: str, resource: Any) -> dict[str, Any]:
     if resource.get("resourceType") != type_:
         found = str(resource.get("resourceType"))[:100]
         raise refused(400, "invalid", f"the resourceType is {found}: here it is {type_}")
+    check_numbers(resource)
     issues = list(_structure(kind, resource)) or list(_rules(kind, resource))
     if issues:
         raise FhirProblem(400, issues[:ISSUES_MAX])

@@ -1,8 +1,9 @@
 """Our FHIR client against servers that are away, slow to say so, wrong or hostile."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -11,6 +12,7 @@ from services.adapters.choice import Ports
 from services.adapters.fhir import TIMES_MAX, FhirRest, FhirServers
 from services.adapters.fhir_gateway import RestGateway
 from services.adapters.fhir_store import StoredFhir, StoreGateway
+from services.adapters.outbound import Answer
 from services.cannot_run import CannotRun
 from services.fhir.naming import POSITION
 from services.fhir.showing import Shown
@@ -93,7 +95,13 @@ def page(*ids: str, following: str = "") -> Reply:
 
 async def test_pages_are_followed_on_this_server_alone() -> None:
     elsewhere = ("https://evil.example/fhir/Patient?page=2", "//evil.example/fhir/x", "/fhirs/x")
-    for following in elsewhere:
+    out_of_it = (
+        "/fhir/../admin?x",
+        "/fhir/%2e%2e/admin",
+        "/fhir/./../admin",
+        "/Observation?page=2",
+    )
+    for following in (*elsewhere, *out_of_it):
         async with fhir_at(in_turn(page("a", following=following))) as (servers, server):
             with pytest.raises(FhirAway, match="not followed"):
                 await servers("demo").search("Patient", {})
@@ -109,6 +117,39 @@ async def test_pages_are_followed_on_this_server_alone() -> None:
         found = await servers("demo").search("Patient", {"identifier": "urn:mrn|7"})
         assert [each["id"] for each in found] == ["a", "b"]
         assert server.asked[0].query["identifier"] == "urn:mrn|7"
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        "https://hapi.example/baseR4?_getpages=abc&page=2",  # HAPI's are at its base
+        "https://hapi.example:443/baseR4/Patient?page=2",
+        "/Patient?page=2",  # from the base on
+        "Patient?page=2",
+    ],
+)
+async def test_the_links_of_other_servers_are_followed(following: str) -> None:
+    class Hapi:
+        netloc = "hapi.example"
+        asked: ClassVar[list[str]] = []
+
+        async def request(self, _method: str, path: str, **_: Any) -> Answer:
+            self.asked.append(path)
+            found = page("b") if "page=2" in path else page("a", following=following)
+            return Answer(200, {}, json.dumps(found.content).encode())
+
+    hapi = Hapi()
+    client = FhirRest(hapi, "/baseR4")  # type: ignore[arg-type]  # what is asked of it
+    assert [each["id"] for each in await client.search("Patient", {})] == ["a", "b"]
+    assert all(path.startswith("/baseR4") for path in hapi.asked)
+
+
+async def test_empty_pages_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.adapters.fhir.PAGES_MAX", 3)
+    async with fhir_at(in_turn(page(following="/fhir/Patient?again"))) as (servers, server):
+        with pytest.raises(FhirAway, match="do not end"):
+            await servers("demo").search("Patient", {})
+        assert len(server.asked) == 3
 
 
 async def test_a_link_that_leads_back_ends_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
