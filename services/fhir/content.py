@@ -37,7 +37,7 @@ def check_numbers(value: Any) -> None:
     """Go on only with numbers that `decode` would read; raises FhirProblem."""
     try:
         _check_numbers(value)
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise refused(400, "value", str(error)) from error
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.fhir.facts import facts_of, tokens_of
+from services.fhir.facts import facts_of, subject_id, tokens_of
 from services.fhir.problem import refused
 from services.fhir.stored import Scope, Stored, as_written, check_match, opened, sealed, stored
 from services.fhir.writing import LOCK, TOKENS, Row, write
@@ -54,8 +54,11 @@ async def _write_next(
     text: str,
     row: asyncpg.Record | None,
 ) -> Stored:
-    facts = facts_of(resource)
-    wanted = {TOKENS} if facts.subject is None else {TOKENS, facts.subject}
+    facts = facts_of(scope.tenant, resource)
+    own = (await make_keys_within(connection, scope.tenant, [TOKENS]))[TOKENS]
+    if facts.subject is not None:
+        facts = facts._replace(subject=subject_id(own, facts.subject))
+    wanted = [] if facts.subject is None else [facts.subject]
     keys = await make_keys_within(connection, scope.tenant, wanted)
     written = Row(
         type=resource["resourceType"],
@@ -65,7 +68,7 @@ async def _write_next(
         facts=facts,
         log_position=row["log_position"] if row else None,
         body=sealed(keys, scope.tenant, facts.subject, text),
-        tokens=tokens_of(keys[TOKENS], facts.identifiers),
+        tokens=tokens_of(own, facts.identifiers),
         tokens_before=row["tokens"] if row else (),
     )
     at = await connection.fetchval("SELECT clock_timestamp()")

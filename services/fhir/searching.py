@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from services.fhir.facts import ID, subject_named
+from services.fhir.facts import ID, subject_asked
 from services.fhir.kinds import SUBJECT_PARAMETERS, Kind
 from services.fhir.problem import refused
 
@@ -110,7 +110,7 @@ def _asked(kind: Kind, used: Mapping[str, str]) -> Asked:
         ids=ids,
         identifiers=tuple(map(_identifier, identifiers)) if identifiers else None,
         statuses=statuses and tuple(each.rpartition("|")[2] for each in statuses),
-        subjects=tuple(map(subject_named, given[0])) if given else None,
+        subjects=tuple(map(subject_asked, given[0])) if given else None,
         limit=_count(used),
         after=after,
         is_total_wanted=used.get("_total") == "accurate" or used.get("_summary") == "count",

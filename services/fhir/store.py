@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.fhir.facts import ID, token_asked
+from services.fhir.facts import ID, subject_id, token_asked
 from services.fhir.patching import patched
 from services.fhir.problem import FhirProblem, not_found, refused
 from services.fhir.replacing import HISTORY, Written, replace
@@ -78,7 +78,9 @@ class Store:
     async def search(self, scope: Scope, type_: str, asked: Asked) -> Page:
         """A page of what is found."""
         kind_of(type_)
-        async with self._view(scope, readonly=not asked.identifiers) as connection:
+        async with self._view(
+            scope, readonly=not (asked.identifiers or asked.subjects)
+        ) as connection:
             return await self._search(connection, scope, type_, asked)
 
     async def create(
@@ -172,13 +174,14 @@ class Store:
     async def _search(
         self, connection: PoolConnectionProxy, scope: Scope, type_: str, asked: Asked
     ) -> Page:
-        tokens = None
-        if asked.identifiers is not None:
-            keys = await make_keys_within(connection, scope.tenant, [TOKENS])
-            tokens = [token_asked(keys[TOKENS], *each) for each in asked.identifiers]
+        tokens, subjects = None, None
+        if asked.identifiers is not None or asked.subjects is not None:
+            own = (await make_keys_within(connection, scope.tenant, [TOKENS]))[TOKENS]
+            tokens = asked.identifiers and [token_asked(own, *each) for each in asked.identifiers]
+            subjects = asked.subjects and [subject_id(own, each) for each in asked.subjects]
         conditions: Sequence[Any] = (
             *(scope.tenant, type_, scope.organization_id, asked.ids, tokens),
-            *(asked.statuses, asked.subjects),
+            *(asked.statuses, subjects),
         )
         rows = await connection.fetch(_FIND, *conditions, asked.after, asked.limit + 1)
         total = await connection.fetchval(_COUNT, *conditions) if asked.is_total_wanted else None

@@ -156,6 +156,12 @@ async def test_decimals_keep_their_digits(api: Api) -> None:
 async def test_nothing_of_a_person_is_readable_in_the_database(api: Api) -> None:
     await send(api, "PUT", "/fhir/Patient/p1", patient())
     await send(api, "POST", "/fhir/ChargeItem", charge("p1", note=[{"text": "Beridze again"}]))
+    ssn = {"system": "http://hl7.org/fhir/sid/us-ssn", "value": "mrn-p1"}
+    for subject in ({"display": "Nino Beridze"}, {"identifier": ssn}, {"reference": "mrn-p1"}):
+        made = await send(api, "POST", "/fhir/ChargeItem", charge(subject=subject))
+        assert made.status_code == 201
+    bill = {"resourceType": "Invoice", "status": "draft", "recipient": {"display": "Beridze"}}
+    assert (await send(api, "POST", "/fhir/Invoice", bill)).status_code == 201
     admin = await api.database.admin()
     for table in ("fhir_resources", "fhir_versions", "fhir_identifiers"):
         rows = " ".join(map(str, await _rows(admin, table)))
@@ -178,9 +184,18 @@ async def test_who_is_forgotten_is_gone_from_the_store(api: Api) -> None:
     await send(api, "PUT", "/fhir/Patient/p2", patient("p2"))
     await send(api, "PUT", "/fhir/ChargeItem/c1", charge("p1", id="c1"))
     await send(api, "PUT", "/fhir/ChargeItem/c1", charge("p2", id="c1"))
+    ours = "identifier=urn:daybook:demo:patient|p1"
+    named = [{"system": "urn:daybook:demo:patient", "value": "p1"}]
+    for path, status in (("Patient?" + ours, 201), ("Patient?" + ours, 200)):
+        upserted = {k: v for k, v in patient(identifier=named).items() if k != "id"}
+        assert (await send(api, "PUT", f"/fhir/{path}", upserted)).status_code == status
+    bill = {"resourceType": "Invoice", "status": "draft", "recipient": {"reference": "Patient/p1"}}
+    await send(api, "POST", "/fhir/Invoice", bill)
     admin = await api.database.admin()
     await admin.execute("DELETE FROM subject_keys WHERE subject_id = 'p1'")
     issue(await send(api, "GET", "/fhir/Patient/p1"), 404, "not-found")
+    assert "entry" not in (await send(api, "GET", f"/fhir/Patient?{ours}")).json()
+    assert "entry" not in (await send(api, "GET", "/fhir/Invoice")).json()
     found = (await send(api, "GET", "/fhir/Patient?identifier=urn:mrn|mrn-p1,mrn-p2")).json()
     assert [each["resource"]["id"] for each in found["entry"]] == ["p2"]
     history = (await send(api, "GET", "/fhir/ChargeItem/c1/_history")).json()
