@@ -1,8 +1,8 @@
 """How FHIR's REST answers: resources with their versions, and Bundles with their links."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from litestar import Request, Response
@@ -17,6 +17,8 @@ from services.fhir.searching import AFTER, Asked
 from services.fhir.store import Page
 from services.fhir.stored import Scope, Stored
 
+BEFORE: Final = "_before"
+"""Our own parameter of the links between pages of a history: the last version of the one before."""
 Call = Request[Caller, Any, Any]
 
 
@@ -85,8 +87,8 @@ def _query(type_: str, used: tuple[tuple[str, str], ...]) -> str:
     return f"/{type_}" + (f"?{urlencode(used)}" if used else "")
 
 
-def history_bundle(request: Call, type_: str, id_: str, found: Sequence[Stored]) -> dict[str, Any]:
-    """The versions of a resource."""
+def history_bundle(request: Call, type_: str, id_: str, page: Page) -> dict[str, Any]:
+    """A page of the versions of a resource; how many there are is said where it is all of them."""
     entries = [
         {
             "fullUrl": url_of(request, f"/{type_}/{id_}"),
@@ -94,7 +96,13 @@ def history_bundle(request: Call, type_: str, id_: str, found: Sequence[Stored])
             "request": {"method": "PUT", "url": f"{type_}/{id_}"},
             "response": {"status": "201" if each.version == 1 else "200", "etag": each.etag},
         }
-        for each in found
+        for each in page.found
     ]
-    bundle = {"resourceType": "Bundle", "type": "history", "total": len(entries)}
+    path = f"/{type_}/{id_}/_history"
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history"}
+    if page.has_more:
+        following = f"{path}?{BEFORE}={page.found[-1].version}"
+        bundle["link"] = [{"relation": "next", "url": url_of(request, following)}]
+    elif BEFORE not in request.query_params:
+        bundle["total"] = len(entries)
     return bundle | {"entry": entries}

@@ -14,6 +14,9 @@ from services.sealing import make_keys_within
 
 HISTORY: Final = (files("services.fhir") / "sql" / "history.sql").read_text()
 
+BYTES_MAX: Final = 1024 * 1024
+"""Of a resource as it is kept, however it came to be."""
+
 
 class Written(NamedTuple):
     """What a change came to."""
@@ -36,11 +39,13 @@ async def replace(
         raise refused(403, "forbidden", f"{type_}/{id_} is not of this organisation")
     current = None
     if row is not None:  # in a statement of its own, which sees what was waited for
-        asked = (scope.tenant, type_, id_, "", row["version"], 1)
+        asked = (scope.tenant, type_, id_, "", row["version"], 1, None, 1)
         (version,) = await connection.fetch(HISTORY, *asked)
         current = opened(scope.tenant, version)
     check_match(if_match, current)
     text = as_written(resource, id_)
+    if len(text.encode()) > BYTES_MAX:  # a patch is small, and what it makes need not be
+        raise refused(422, "too-long", f"a resource has at most {BYTES_MAX} bytes")
     if current is not None and current.text == text:
         return Written(current, is_new=False, is_changed=False)
     found = await _write_next(connection, scope, resource, text, row)

@@ -26,6 +26,8 @@ from services.sealing import make_keys_within
 from services.tenant_view import tenant_view
 
 HISTORY_MAX: Final = 200
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""So much is read before a page ends: what is read is read in the event loop of everybody."""
 TIMES_MAX: Final = 5
 
 _SQL: Final = files("services.fhir") / "sql"
@@ -38,11 +40,11 @@ _ORGANIZATION: Final = (
 
 
 class Page(NamedTuple):
-    """A part of what a search found, in the order of ids."""
+    """A part of what a search found, in the order of ids, or of a history."""
 
     found: list[Stored]
     has_more: bool
-    total: int | None
+    total: int | None = None
 
 
 class Store:
@@ -63,17 +65,24 @@ class Store:
         return page.found[0]
 
     async def history(
-        self, scope: Scope, type_: str, id_: str, *, version: int | None = None
-    ) -> list[Stored]:
-        """The versions of a resource, the latest first; never none."""
+        self,
+        scope: Scope,
+        type_: str,
+        id_: str,
+        *,
+        version: int | None = None,
+        before: int | None = None,
+    ) -> Page:
+        """A page of the versions of a resource, the latest first; never none."""
         _check_id(type_, id_)
         async with self._view(scope, readonly=True) as connection:
             asked = (scope.tenant, type_, id_, scope.organization_id, version)
-            rows = await connection.fetch(HISTORY, *asked, HISTORY_MAX)
-        found = [each for row in rows if (each := opened(scope.tenant, row)) is not None]
-        if not found:
+            limits = (HISTORY_MAX + 1, before, PAGE_BYTES_MAX)
+            rows = await connection.fetch(HISTORY, *asked, *limits)
+        page = _page(scope, rows, HISTORY_MAX)
+        if not page.found:
             raise not_found(type_, id_ if version is None else f"{id_}/_history/{version}")
-        return found
+        return page
 
     async def search(self, scope: Scope, type_: str, asked: Asked) -> Page:
         """A page of what is found."""
@@ -183,10 +192,10 @@ class Store:
             *(scope.tenant, type_, scope.organization_id, asked.ids, tokens),
             *(asked.statuses, subjects),
         )
-        rows = await connection.fetch(_FIND, *conditions, asked.after, asked.limit + 1)
+        limits = (asked.after, asked.limit + 1, PAGE_BYTES_MAX)
+        rows = await connection.fetch(_FIND, *conditions, *limits)
         total = await connection.fetchval(_COUNT, *conditions) if asked.is_total_wanted else None
-        found = (opened(scope.tenant, row) for row in rows[: asked.limit])
-        return Page([each for each in found if each], len(rows) > asked.limit, total)
+        return _page(scope, rows, asked.limit, total)
 
     @asynccontextmanager
     async def _view(
@@ -198,6 +207,15 @@ class Store:
                 if not await connection.fetchval(_ORGANIZATION, *scope):
                     raise not_found("Organization", scope.organization_id)
             yield connection
+
+
+def _page(
+    scope: Scope, rows: Sequence[asyncpg.Record], limit: int, total: int | None = None
+) -> Page:
+    """Of rows of find.sql or history.sql, of which one more than the limit was asked for."""
+    found = (opened(scope.tenant, row) for row in rows[:limit])
+    has_more = bool(rows) and rows[0]["found_count"] > min(len(rows), limit)
+    return Page([each for each in found if each], has_more, total)
 
 
 def _check_id(type_: str, id_: str) -> None:

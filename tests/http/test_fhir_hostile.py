@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import asyncpg
+import pytest
 
 from services.fhir.content import DEPTH_MAX
 from services.fhir.patching import OPERATIONS_MAX
@@ -99,6 +100,34 @@ async def test_a_patch_that_grows_without_end_is_refused(api: Api) -> None:
     media_type = "application/json-patch+json"
     issue(await send(api, "PATCH", "/fhir/Patient/p1", bomb, media_type), 422, "too-costly")
     issue(await send(api, "PATCH", "/fhir/Patient/p1", many, media_type), 400, "too-costly")
+
+
+async def test_a_patch_makes_nothing_larger_than_a_body_may_be(api: Api) -> None:
+    await send(api, "PUT", "/fhir/Patient/p1", patient())
+    large = [{"op": "add", "path": "/name/-", "value": {"family": "x" * 600_000}}]
+    media_type = "application/json-patch+json"
+    assert (await send(api, "PATCH", "/fhir/Patient/p1", large, media_type)).status_code == 200
+    issue(await send(api, "PATCH", "/fhir/Patient/p1", large, media_type), 422, "too-long")
+
+
+async def test_a_page_ends_where_it_becomes_large(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fhir.store.PAGE_BYTES_MAX", 1_000)
+    for number in range(5):
+        named = [{"family": f"{number}" * 600}]
+        await send(api, "PUT", "/fhir/Patient/p1", patient(name=named))
+        await send(api, "PUT", f"/fhir/Patient/q{number}", patient(f"q{number}", name=named))
+    for path, count in (("/fhir/Patient/p1/_history", 5), ("/fhir/Patient", 6)):
+        found, sizes = [], []
+        while path:
+            bundle = (await send(api, "GET", path)).json()
+            found += [each["resource"]["meta"]["versionId"] for each in bundle["entry"]]
+            sizes.append(len(bundle["entry"]))
+            following = [each for each in bundle.get("link", ()) if each["relation"] == "next"]
+            path = following[0]["url"] if following else ""
+        assert (len(found), set(sizes)) in ((count, {2, 1}), (count, {2}), (count, {1}))
+    issue(await send(api, "GET", "/fhir/Patient/p1/_history?_before=x"), 400, "value")
 
 
 async def test_of_many_upserts_by_one_identifier_exactly_one_makes_it(api: Api) -> None:
