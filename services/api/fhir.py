@@ -18,6 +18,7 @@ from services.api.context import headers_of, is_repeated
 from services.api.dependencies import Dependencies
 from services.api.fhir_answers import (
     BEFORE,
+    READ_FHIR,
     Call,
     answer,
     answer_written,
@@ -37,7 +38,6 @@ from services.fhir.searching import read_criteria, read_search
 from services.fhir.store import Store
 from services.fhir.validating import kind_of
 
-READ_FHIR: Final = "billing:fhir:read"
 WRITE_FHIR: Final = "billing:fhir:write"
 _PRODUCED: Final = {FHIR_JSON: None, JSON: None}
 _BASES: Final = ("/fhir", "/Organization/{organization_id:str}/fhir")
@@ -147,7 +147,8 @@ async def patch_resource(
     type_: Text,
     id_: Text,
 ) -> Response[bytes]:
-    """Change a resource by a JSON Patch."""
+    """Change a resource by a JSON Patch, whose `test` reads what is there."""
+    request.user.allow(READ_FHIR)
     operations = await _body(request)
     with outage_as_problem():
         written = await Store(dependencies.writer).patch(

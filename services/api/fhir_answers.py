@@ -17,6 +17,7 @@ from services.fhir.searching import AFTER, Asked
 from services.fhir.store import Page
 from services.fhir.stored import Scope, Stored
 
+READ_FHIR: Final = "billing:fhir:read"
 BEFORE: Final = "_before"
 """Our own parameter of the links between pages of a history: the last version of the one before."""
 Call = Request[Caller, Any, Any]
@@ -47,14 +48,15 @@ def answer(content: Any, status: int, headers: Mapping[str, str] | None = None) 
 
 
 def answer_written(request: Call, type_: str, written: Written) -> Response[bytes]:
-    """What a change came to, as whole as the caller prefers."""
+    """What a change came to, as whole as the caller prefers and may read."""
     found = written.found
     id_ = found.resource["id"]
     headers = version_headers(found)
     if written.is_new:
         headers["Location"] = url_of(request, f"/{type_}/{id_}/_history/{found.version}")
     status = 201 if written.is_new else 200
-    if "return=minimal" in headers_of(request.scope).get("prefer", ""):
+    is_minimal = "return=minimal" in headers_of(request.scope).get("prefer", "")
+    if is_minimal or READ_FHIR not in request.user.scopes:
         return Response(b"", status_code=status, headers=headers)
     return answer(found.resource, status, headers)
 

@@ -80,6 +80,8 @@ def read_criteria(kind: Kind, parameters: Sequence[tuple[str, str]]) -> Asked:
         raise refused(
             400, "invalid", "a condition names an identifier, as ?identifier=system|value"
         )
+    if not all(each.value for each in asked.identifiers):
+        raise refused(400, "invalid", "a condition names an identifier whole, with its value")
     return asked._replace(limit=2)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.fhir.facts import ID, subject_id, token_asked
+from services.fhir.facts import ID, facts_of, subject_id, token_asked
 from services.fhir.patching import patched
 from services.fhir.problem import FhirProblem, not_found, refused
 from services.fhir.replacing import HISTORY, Written, replace
@@ -146,7 +146,9 @@ class Store:
         for _ in range(TIMES_MAX):
             try:
                 async with self._view(scope) as connection:
-                    id_, found = await self._target(connection, scope, type_, resource, asked)
+                    id_, found = await self._target(
+                        connection, scope, type_, resource, asked, is_replaced=is_replaced
+                    )
                     if found is not None and not is_replaced:
                         return Written(found, is_new=False, is_changed=False)
                     whole = {**resource, "id": id_}
@@ -162,6 +164,8 @@ class Store:
         type_: str,
         resource: dict[str, Any],
         asked: Asked | None,
+        *,
+        is_replaced: bool,
     ) -> tuple[str, Stored | None]:
         """The id that is written, and what a condition found there."""
         given = resource.get("id")
@@ -172,8 +176,14 @@ class Store:
         if len(page.found) > 1:
             raise refused(412, "multiple-matches", f"the condition fits more than one {type_}")
         if not page.found:
+            _check_fits(scope, type_, resource, asked)
+            if given and (await self._search(connection, scope, type_, Asked(ids=(given,)))).found:
+                detail = f"the condition fits nothing, and {type_}/{given} is something else"
+                raise refused(409, "conflict", detail)
             return given or fresh_id(), None
         id_ = page.found[0].resource["id"]
+        if is_replaced:
+            _check_fits(scope, type_, resource, asked)
         if given not in (None, id_):
             raise refused(
                 400, "invalid", f"the condition fits {id_}: that is not the resource's id"
@@ -207,6 +217,21 @@ class Store:
                 if not await connection.fetchval(_ORGANIZATION, *scope):
                     raise not_found("Organization", scope.organization_id)
             yield connection
+
+
+def _check_fits(scope: Scope, type_: str, resource: dict[str, Any], asked: Asked) -> None:
+    """Go on only with what the condition will find: else each time makes another one; raises
+    FhirProblem."""
+    facts = facts_of(scope.tenant, {"id": "", **resource})
+    is_named = any(
+        value == each.value and each.system in (None, system)
+        for each in asked.identifiers or ()
+        for system, value in facts.identifiers
+    )
+    if not is_named:
+        raise refused(400, "invalid", f"this {type_} has not the identifier of the condition")
+    if asked.statuses is not None and facts.status not in asked.statuses:
+        raise refused(400, "invalid", f"this {type_} has not the status of the condition")
 
 
 def _page(

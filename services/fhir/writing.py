@@ -72,8 +72,11 @@ async def write(
 
 
 async def hold(connection: PoolConnectionProxy, scope: Scope, type_: str, asked: Asked) -> None:
-    """Wait for whoever goes by the same identifiers, in one order for everybody."""
-    named = (f"{scope.tenant}\0{type_}\0{each}" for each in asked.identifiers or ())
+    """Wait for whoever goes by the same identifiers, in one order for everybody.
+
+    By their values alone, since one may name the system and another not.
+    """
+    named = (f"{scope.tenant}\0{type_}\0{each.value}" for each in asked.identifiers or ())
     digests = (hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest() for name in named)
     keys = {int.from_bytes(digest[:8], signed=True) for digest in digests}
     await connection.execute(_HOLD, sorted(keys))

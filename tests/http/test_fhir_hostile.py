@@ -142,6 +142,22 @@ async def test_of_many_upserts_by_one_identifier_exactly_one_makes_it(api: Api) 
     assert len({answer.headers["etag"] for answer in answers}) == 12
 
 
+async def test_an_upsert_of_what_its_condition_would_not_find_is_refused(api: Api) -> None:
+    path = "/fhir/ChargeItem?identifier=urn:visit|1"
+    identifier = [{"system": "urn:visit", "value": "1"}]
+    issue(await send(api, "PUT", path, charge()), 400, "invalid")
+    body = charge(identifier=identifier)
+    issue(await send(api, "PUT", f"{path}&status=billed", body), 400, "invalid")
+    issue(await send(api, "PUT", "/fhir/ChargeItem?identifier=urn:visit|", body), 400, "invalid")
+    unnamed = await send(api, "POST", "/fhir/ChargeItem", charge(), If_None_Exist=path)
+    issue(unnamed, 400, "invalid")
+    await send(api, "PUT", "/fhir/ChargeItem/other", charge(id="other"))
+    issue(await send(api, "PUT", path, body | {"id": "other"}), 409, "conflict")
+    paths = (path, "/fhir/ChargeItem?identifier=1") * 4
+    answers = await asyncio.gather(*(send(api, "PUT", each, body) for each in paths))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+
+
 async def test_of_many_changes_to_one_version_exactly_one_is_made(api: Api) -> None:
     await send(api, "PUT", "/fhir/Patient/p1", patient())
     bodies = [patient(name=[{"family": f"B{number}"}]) for number in range(8)]
