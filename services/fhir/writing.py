@@ -13,8 +13,13 @@ from services.fhir.facts import Facts
 from services.fhir.searching import Asked
 from services.fhir.stored import Scope
 
-OVERTAKEN: Final = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError)
-"""Somebody else wrote this version, or forgot the person, between our look and our writing."""
+OVERTAKEN: Final = (
+    asyncpg.UniqueViolationError,
+    asyncpg.ForeignKeyViolationError,
+    asyncpg.DeadlockDetectedError,
+)
+"""Somebody else wrote this version, or forgot the person, between our look and our writing: who
+forgets holds the key and waits for the resource that we hold."""
 TOKENS: Final = " fhir-identifiers"
 """Names the key of a tenant's identifiers: no person's id begins with a space."""
 _SQL: Final = files("services.fhir") / "sql"
