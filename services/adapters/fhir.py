@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from services.adapters.fhir_paging import following
 from services.adapters.outbound import Answer, Away, Outbound
 from services.fhir.content import decode, encode
 from services.fhir.facts import ID
@@ -114,7 +115,7 @@ class FhirRest:
             bundle = _resource(await self.send("GET", path, query=query, headers=strictly))
             try:
                 found += _matches(bundle, type_)
-                path, query = self._following(bundle, type_), None
+                path, query = following(bundle, type_, self._base, self._outbound.netloc), None
             except (AttributeError, TypeError, ValueError) as odd:
                 raise FhirAway(f"a Bundle that cannot be read: {odd}") from odd
             if len(found) > FOUND_MAX:
@@ -177,29 +178,6 @@ class FhirRest:
                 raise away
             await asyncio.sleep(min(waits, _AGAIN_SECONDS_MAX))
         raise away
-
-    def _following(self, bundle: Mapping[str, Any], type_: str) -> str:
-        """The path and query of the next page, which this very server has; empty at the end.
-
-        Some servers answer it at their base itself, some say it from there on.
-        """
-        links = [link for link in bundle.get("link") or () if link.get("relation") == "next"]
-        if not links:
-            return ""
-        parts = urlsplit(str(links[0].get("url")))
-        is_here = not parts.netloc or _host(parts) == _host(urlsplit(f"//{self._outbound.netloc}"))
-        path = "/" + parts.path.removeprefix("/")
-        if path != f"/{type_}":
-            is_here = is_here and f"{path}/".startswith(f"{self._base}/")
-            path = path.removeprefix(self._base)
-        if not is_here or {".", ".."} & {*unquote(path).split("/")}:
-            raise FhirAway(f"the next page is elsewhere ({parts.netloc}): not followed")
-        return f"{path}?{parts.query}" if parts.query else path
-
-
-def _host(parts: SplitResult) -> tuple[str | None, int | None]:
-    """A host and its port, which is None where it is the usual one."""
-    return parts.hostname, None if parts.port in (80, 443) else parts.port
 
 
 def escaped(identifier: str) -> str:
