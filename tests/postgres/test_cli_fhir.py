@@ -43,7 +43,7 @@ async def test_what_was_refused_is_listed_and_sent_again(
     (row,) = json.loads(fhir(database, "list", "--json").stdout)["items"]
     assert (row["stream_id"], row["type"], row["status"]) == (refused_account, "Account", 422)
     assert "refused nothing" in fhir(database, "list", "--tenant", "other").stdout
-    done = fhir(database, "retry", refused_account)
+    done = fhir(database, "retry", "--all")
     assert (done.exit_code, done.output) == (0, "1 taken\n")
     assert "refused nothing" in fhir(database, "list").stdout
     admin = await database.admin()
@@ -76,5 +76,6 @@ async def test_a_server_that_is_away_is_said_in_one_line(
 
 async def test_what_is_no_id_or_nothing_of_ours_is_said(database: Database) -> None:
     assert fhir(database, "retry", "nonsense").exit_code == 2
+    assert fhir(database, "retry").exit_code == fhir(database, "retry", "acc_1", "--all").exit_code
     failed = fhir(database, "retry", "acc_1")
     assert (failed.exit_code, failed.stderr) == (1, "Error: nothing is shown of acc_1\n")
