@@ -16,6 +16,8 @@ from relay import spans
 AGAIN_SECONDS_MAX: Final = 10.0
 # Well below the time after which a message is delivered to somebody else.
 PULSE_SECONDS: Final = 10.0
+# Whoever stops lets a batch end that is about to: it comes again otherwise.
+STOPPING_SECONDS_MAX: Final = 5.0
 
 
 class Noted(NamedTuple):
@@ -111,7 +113,8 @@ async def _settle(
         try:
             name = f"{taking.name} take"
             with spans.span(name, map(_traceparent, messages), SpanKind.CONSUMER):
-                await _take(taking, deliveries, messages, events)
+                if not await _take(taking, deliveries, messages, events, ended):
+                    return
             break
         except taking.away as away:
             taking.note_away(events, away, pause_seconds)
@@ -129,12 +132,21 @@ async def _take(
     deliveries: Deliveries,
     messages: Sequence[Delivered],
     events: Sequence[Noted],
-) -> None:
-    """Take a batch however long that lasts, and say meanwhile that it is worked on."""
+    ended: "asyncio.Future[Any]",
+) -> bool:
+    """Take a batch however long that lasts, and say meanwhile that it is worked on; whether it was
+    taken before the end."""
     working = asyncio.ensure_future(taking.take(events))
+    either = {working, ended}
     try:
-        while not (await asyncio.wait({working}, timeout=PULSE_SECONDS))[0]:
-            await deliveries.in_progress(messages)
-        working.result()
+        while not working.done() and not ended.done():
+            await asyncio.wait(either, timeout=PULSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                await deliveries.in_progress(messages)
+        await asyncio.wait({working}, timeout=STOPPING_SECONDS_MAX)
+        if working.done():
+            working.result()
+        return working.done()
     finally:
         working.cancel()
+        await asyncio.wait({working})

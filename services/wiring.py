@@ -27,6 +27,7 @@ from services.ports import Channel, ObjectStore
 from services.reach import reach_bus, reaching_postgres, temporal_away
 from services.settings import Settings
 from services.statements.post import Post
+from services.together import together
 from services.workflows.settings import WorkflowSettings
 
 if TYPE_CHECKING:
@@ -358,7 +359,7 @@ async def serve_worker(wired: Wiring, stopping: asyncio.Event) -> None:
             configured=configured_activities(executor, pool, code, wired.ports.fhir_of(pool)),
         )
         # Apart from each other: a FHIR server or a Temporal that is away holds up nothing else.
-        await asyncio.gather(sagas, consumer_of_fhir.run(shown, stopping))
+        await together(sagas, consumer_of_fhir.run(shown, stopping))
 
 
 async def serve_api(wired: Wiring, stopping: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from services.adapters.fhir_paging import following
 from services.adapters.outbound import Answer, Away, Outbound
 from services.fhir.content import decode, encode
 from services.fhir.facts import ID
@@ -14,6 +15,7 @@ from services.ports import FhirAway, FhirRefused
 FHIR_JSON: Final = "application/fhir+json"
 JSON_PATCH: Final = "application/json-patch+json"
 FOUND_MAX: Final = 10_000
+PAGES_MAX: Final = 1_000
 TIMES_MAX: Final = 4
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 SETTING: Final = "DAYBOOK_FHIR_URL"
@@ -109,16 +111,18 @@ class FhirRest:
         strictly = {"Prefer": "handling=strict"}
         query: dict[str, str] | None = {"_count": _PAGE, **params}
         path = f"/{type_}"
-        while path:
+        for _ in range(PAGES_MAX):
             bundle = _resource(await self.send("GET", path, query=query, headers=strictly))
             try:
                 found += _matches(bundle, type_)
-                path, query = self._following(bundle), None
+                path, query = following(bundle, type_, self._base, self._outbound.netloc), None
             except (AttributeError, TypeError, ValueError) as odd:
                 raise FhirAway(f"a Bundle that cannot be read: {odd}") from odd
             if len(found) > FOUND_MAX:
                 raise FhirRefused(413, f"more than {FOUND_MAX} are found: ask for less")
-        return found
+            if not path:
+                return found
+        raise FhirAway(f"more than {PAGES_MAX} pages: they do not end")
 
     async def create(self, resource: dict[str, Any]) -> dict[str, Any]:
         """See FhirClient."""
@@ -174,19 +178,6 @@ class FhirRest:
                 raise away
             await asyncio.sleep(min(waits, _AGAIN_SECONDS_MAX))
         raise away
-
-    def _following(self, bundle: Mapping[str, Any]) -> str:
-        """The path and query of the next page, which this very server has; empty at the end."""
-        links = [link for link in bundle.get("link") or () if link.get("relation") == "next"]
-        if not links:
-            return ""
-        parts = urlsplit(str(links[0].get("url")))
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        if not path.startswith(self._base + "/") or (
-            parts.netloc and parts.netloc != self._outbound.netloc
-        ):
-            raise FhirAway(f"the next page is elsewhere ({parts.netloc}): not followed")
-        return path.removeprefix(self._base)
 
 
 def escaped(identifier: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from relay.database import PASSING
+from services.execute.faults import is_away
 from services.fhir.keeping import keep
 from services.fhir.problem import FhirProblem, refused
 from services.fhir.searching import COUNT_MAX, Identifier, read_criteria, read_search
@@ -14,6 +14,7 @@ from services.fhir.showing import Shown
 from services.fhir.store import Store
 from services.fhir.stored import Scope
 from services.fhir.validating import kind_of
+from services.fhir.writing import OVERTAKEN
 from services.ports import FhirAway, FhirRefused, NotKept
 
 FOUND_MAX: Final = 10_000
@@ -100,5 +101,9 @@ async def _as_port() -> AsyncIterator[None]:
         yield
     except FhirProblem as problem:
         raise FhirRefused(problem.status, str(problem)) from problem
-    except PASSING as away:
-        raise FhirAway(f"Postgres: {away!r}") from away
+    except OVERTAKEN as contended:
+        raise FhirAway(f"others write it all the time: {contended!r}") from contended
+    except Exception as fault:
+        if not is_away(fault):  # what Postgres says of a value comes again with it
+            raise
+        raise FhirAway(f"Postgres: {fault!r}") from fault

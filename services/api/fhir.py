@@ -17,6 +17,8 @@ from services.api.body import BODY_BYTES_MAX, read
 from services.api.context import headers_of, is_repeated
 from services.api.dependencies import Dependencies
 from services.api.fhir_answers import (
+    BEFORE,
+    READ_FHIR,
     Call,
     answer,
     answer_written,
@@ -36,7 +38,6 @@ from services.fhir.searching import read_criteria, read_search
 from services.fhir.store import Store
 from services.fhir.validating import kind_of
 
-READ_FHIR: Final = "billing:fhir:read"
 WRITE_FHIR: Final = "billing:fhir:write"
 _PRODUCED: Final = {FHIR_JSON: None, JSON: None}
 _BASES: Final = ("/fhir", "/Organization/{organization_id:str}/fhir")
@@ -146,7 +147,8 @@ async def patch_resource(
     type_: Text,
     id_: Text,
 ) -> Response[bytes]:
-    """Change a resource by a JSON Patch."""
+    """Change a resource by a JSON Patch, whose `test` reads what is there."""
+    request.user.allow(READ_FHIR)
     operations = await _body(request)
     with outage_as_problem():
         written = await Store(dependencies.writer).patch(
@@ -164,8 +166,10 @@ async def get_history(
 ) -> Response[bytes]:
     """The versions of a resource, the latest first."""
     with outage_as_problem():
-        found = await Store(dependencies.writer).history(scope_of(request), type_, id_)
-    return answer(history_bundle(request, type_, id_, found), 200)
+        page = await Store(dependencies.writer).history(
+            scope_of(request), type_, id_, before=_before(request)
+        )
+    return answer(history_bundle(request, type_, id_, page), 200)
 
 
 @get(_paths("/{type_:str}/{id_:str}/_history/{version:str}"), opt=_READING, include_in_schema=False)
@@ -177,13 +181,13 @@ async def read_version(
     version: Text,
 ) -> Response[bytes]:
     """A resource as it was."""
-    if not (version.isdecimal() and version.isascii() and len(version) <= 18):
+    if not _is_version(version):
         raise refused(404, "not-found", f"there is no version {version[:100]}")
     with outage_as_problem():
-        found = await Store(dependencies.writer).history(
+        page = await Store(dependencies.writer).history(
             scope_of(request), type_, id_, version=int(version)
         )
-    return answer(found[0].resource, 200, version_headers(found[0]))
+    return answer(page.found[0].resource, 200, version_headers(page.found[0]))
 
 
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
@@ -210,6 +214,18 @@ def _if_match(request: Call) -> str | None:
     if is_repeated(request.scope, b"if-match"):
         raise refused(400, "invalid", "send one If-Match")
     return headers_of(request.scope).get("if-match")
+
+
+def _before(request: Call) -> int | None:
+    """The version that a page of a history comes after; raises FhirProblem."""
+    written = dict(_parameters(request)).get(BEFORE)
+    if written is not None and not _is_version(written):
+        raise refused(400, "value", f"{BEFORE} is of a link that this server made")
+    return None if written is None else int(written)
+
+
+def _is_version(written: str) -> bool:
+    return written.isdecimal() and written.isascii() and len(written) <= 18
 
 
 def _parsed(condition: str) -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """How FHIR's REST answers: resources with their versions, and Bundles with their links."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from litestar import Request, Response
@@ -17,6 +17,9 @@ from services.fhir.searching import AFTER, Asked
 from services.fhir.store import Page
 from services.fhir.stored import Scope, Stored
 
+READ_FHIR: Final = "billing:fhir:read"
+BEFORE: Final = "_before"
+"""Our own parameter of the links between pages of a history: the last version of the one before."""
 Call = Request[Caller, Any, Any]
 
 
@@ -45,14 +48,15 @@ def answer(content: Any, status: int, headers: Mapping[str, str] | None = None) 
 
 
 def answer_written(request: Call, type_: str, written: Written) -> Response[bytes]:
-    """What a change came to, as whole as the caller prefers."""
+    """What a change came to, as whole as the caller prefers and may read."""
     found = written.found
     id_ = found.resource["id"]
     headers = version_headers(found)
     if written.is_new:
         headers["Location"] = url_of(request, f"/{type_}/{id_}/_history/{found.version}")
     status = 201 if written.is_new else 200
-    if "return=minimal" in headers_of(request.scope).get("prefer", ""):
+    is_minimal = "return=minimal" in headers_of(request.scope).get("prefer", "")
+    if is_minimal or READ_FHIR not in request.user.scopes:
         return Response(b"", status_code=status, headers=headers)
     return answer(found.resource, status, headers)
 
@@ -85,8 +89,8 @@ def _query(type_: str, used: tuple[tuple[str, str], ...]) -> str:
     return f"/{type_}" + (f"?{urlencode(used)}" if used else "")
 
 
-def history_bundle(request: Call, type_: str, id_: str, found: Sequence[Stored]) -> dict[str, Any]:
-    """The versions of a resource."""
+def history_bundle(request: Call, type_: str, id_: str, page: Page) -> dict[str, Any]:
+    """A page of the versions of a resource; how many there are is said where it is all of them."""
     entries = [
         {
             "fullUrl": url_of(request, f"/{type_}/{id_}"),
@@ -94,7 +98,13 @@ def history_bundle(request: Call, type_: str, id_: str, found: Sequence[Stored])
             "request": {"method": "PUT", "url": f"{type_}/{id_}"},
             "response": {"status": "201" if each.version == 1 else "200", "etag": each.etag},
         }
-        for each in found
+        for each in page.found
     ]
-    bundle = {"resourceType": "Bundle", "type": "history", "total": len(entries)}
+    path = f"/{type_}/{id_}/_history"
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history"}
+    if page.has_more:
+        following = f"{path}?{BEFORE}={page.found[-1].version}"
+        bundle["link"] = [{"relation": "next", "url": url_of(request, following)}]
+    elif BEFORE not in request.query_params:
+        bundle["total"] = len(entries)
     return bundle | {"entry": entries}

@@ -8,7 +8,7 @@ from services.cannot_run import CannotRun
 from services.cli.lists import list_options, show_list
 from services.cli.over_pool import run_over_pool
 from services.cli.running import an_id, data_dir_option, run, settings_with, tenant_option
-from services.fhir.refused import Refusal, list_refused
+from services.fhir.refused import Refusal, causes, list_refused
 from services.logging import configure_logging
 from services.ports import FhirAway
 from services.settings import Settings
@@ -43,11 +43,16 @@ def _add(sheet: Sheet, found: Refusal) -> None:
 
 
 @refused.command()
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@click.option("--all", "is_all", is_flag=True, help="Everything that was refused.")
 @tenant_option
 @data_dir_option
-def retry(ids: tuple[str, ...], tenant: str, data_dir: Path | None) -> None:
+def retry(ids: tuple[str, ...], is_all: bool, tenant: str, data_dir: Path | None) -> None:
     """Send resources again as they are now, once it was mended why they were refused."""
+    if bool(ids) == is_all:
+        raise click.UsageError("name what to send again, or --all")
+    if is_all:
+        ids = tuple(run_over_pool(data_dir, causes, tenant, stream_ids=None))
     for id_ in ids:
         an_id(click.get_current_context(), click.Argument(["ids"]), id_)
     count = run(_again(settings_with(data_dir), tenant, ids))

@@ -9,7 +9,9 @@ import msgspec
 from services.fhir.problem import refused
 
 DEPTH_MAX: Final = 64
-_INTEGER_DIGITS_MAX: Final = 40
+# Far beyond the 18 digits that FHIR asks for; what is read as an integer is written out in full,
+# and 1e10000000 would take that long.
+_DIGITS_MAX: Final = 40
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -29,6 +31,24 @@ def encode(value: Any) -> bytes:
         return _encode(value)
     except UnicodeEncodeError as error:
         raise refused(400, "value", "a text has half of a surrogate pair in it") from error
+
+
+def check_numbers(value: Any) -> None:
+    """Go on only with numbers that `decode` would read; raises FhirProblem."""
+    try:
+        _check_numbers(value)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise refused(400, "value", str(error)) from error
+
+
+def _check_numbers(value: Any) -> None:
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            _check_numbers(each)
+    elif isinstance(value, Decimal):
+        _decimal(str(value))
+    elif isinstance(value, int) and abs(value) >= 10**_DIGITS_MAX:
+        raise ValueError(f"a number of more than {_DIGITS_MAX} digits")
 
 
 def _check_depth(value: Any) -> None:
@@ -53,9 +73,18 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(written: str) -> int:
-    if len(written) > _INTEGER_DIGITS_MAX:
-        raise ValueError(f"a number of more than {_INTEGER_DIGITS_MAX} digits")
+    if len(written) > _DIGITS_MAX:
+        raise ValueError(f"a number of more than {_DIGITS_MAX} digits")
     return int(written)
+
+
+def _decimal(written: str) -> Decimal:
+    digits, _, exponent = written.lower().partition("e")
+    if len(digits) > _DIGITS_MAX or len(exponent) > _DIGITS_MAX:
+        raise ValueError(f"a number of more than {_DIGITS_MAX} digits")
+    if exponent and abs(int(exponent)) > _DIGITS_MAX:
+        raise ValueError(f"a number with an exponent beyond {_DIGITS_MAX}")
+    return Decimal(written)
 
 
 def _no_number(written: str) -> None:
@@ -63,5 +92,5 @@ def _no_number(written: str) -> None:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_once, parse_float=Decimal, parse_int=_integer, parse_constant=_no_number
+    object_pairs_hook=_once, parse_float=_decimal, parse_int=_integer, parse_constant=_no_number
 )

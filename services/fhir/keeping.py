@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.fhir.facts import Facts, facts_of, tokens_of
+from services.fhir.facts import Facts, facts_of, subject_id, tokens_of
 from services.fhir.naming import id_here, with_literals
 from services.fhir.showing import Shown
 from services.fhir.stored import as_written, sealed
@@ -30,7 +30,9 @@ async def keep(pool: asyncpg.Pool, tenant: str, shown: Sequence[Shown]) -> None:
     Raises UniqueViolationError when others go on writing the same ones, and what asyncpg raises
     when Postgres is away.
     """
-    wanted = sorted(map(_wanted, shown), key=lambda each: (each.shown.type, each.id))
+    wanted = sorted(
+        (_wanted(tenant, each) for each in shown), key=lambda each: (each.shown.type, each.id)
+    )
     for _ in range(_TIMES_MAX):
         try:
             async with tenant_view(pool, tenant) as connection:
@@ -42,12 +44,12 @@ async def keep(pool: asyncpg.Pool, tenant: str, shown: Sequence[Shown]) -> None:
     raise last
 
 
-def _wanted(shown: Shown) -> _Wanted:
+def _wanted(tenant: str, shown: Shown) -> _Wanted:
     id_ = id_here(shown.value)
     if id_ is None:
         raise ValueError(f"{shown.value!r} cannot be an id of FHIR")
     resource = with_literals(shown.resource) | {"id": id_}
-    return _Wanted(id_, shown, facts_of(resource), as_written(resource, id_))
+    return _Wanted(id_, shown, facts_of(tenant, resource), as_written(resource, id_))
 
 
 async def _keep(connection: PoolConnectionProxy, tenant: str, wanted: Sequence[_Wanted]) -> None:
@@ -57,19 +59,22 @@ async def _keep(connection: PoolConnectionProxy, tenant: str, wanted: Sequence[_
     newer = [each for each in wanted if _is_newer(each, known.get((each.shown.type, each.id)))]
     if not newer:
         return
-    subjects = {each.facts.subject for each in newer if each.facts.subject is not None}
-    keys = await make_keys_within(connection, tenant, {TOKENS, *subjects})
+    own = (await make_keys_within(connection, tenant, [TOKENS]))[TOKENS]
+    subjects = [each.facts.subject and subject_id(own, each.facts.subject) for each in newer]
+    keys = await make_keys_within(connection, tenant, {each for each in subjects if each})
     written = []
-    for each in newer:
+    for each, subject in zip(newer, subjects, strict=True):
         row = known.get((each.shown.type, each.id))
         version = 1 if row is None else row["version"] + 1
         organization_id = "" if row is None else row["organization_id"]
-        body = sealed(keys, tenant, each.facts.subject, each.text)
-        tokens = tokens_of(keys[TOKENS], each.facts.identifiers)
+        body = sealed(keys, tenant, subject, each.text)
+        tokens = tokens_of(own, each.facts.identifiers)
         position = each.shown.position
         names = (each.shown.type, each.id, version, organization_id)
         before = () if row is None else row["tokens"]
-        written.append(Row(*names, each.facts, position, body, tokens, before))
+        written.append(
+            Row(*names, each.facts._replace(subject=subject), position, body, tokens, before)
+        )
     at = await connection.fetchval("SELECT clock_timestamp()")
     await write(connection, tenant, at, written)
 

@@ -43,5 +43,10 @@ KINDS: Final = {
         Kind("PaymentReconciliation", None, _FINANCIAL),
     )
 }
+CODES: Final = {
+    "Patient": {"gender": _words("male female other unknown")},
+    "PaymentReconciliation": {"outcome": _words("queued complete error partial")},
+}
+"""Other elements whose binding is required, by type."""
 SUBJECT_PARAMETERS: Final = ("subject", "patient", "beneficiary")
 """What a search by person may be called, whatever the element is."""

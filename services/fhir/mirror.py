@@ -68,14 +68,16 @@ class Mirror:
         charges = await self._load(tenant, asked - streams.keys())
         accounts = {str(seen[0].event.account_id) for seen in streams.values()}  # type: ignore[attr-defined]  # all of SHOWN are an account's
         owners = streams | await self._load(tenant, accounts - streams.keys())
-        on = {id_: seen for seen in of_lines.values() for id_ in _charges([seen])}
+        on = {id_: invoice for invoice, seen in of_lines.items() for id_ in _charges([seen])}
         shown: list[Shown | None] = []
         for id_, seen in (streams | {id_: charges[id_] for id_ in on if id_ in charges}).items():
             context = _context(tenant, owners, seen)
             if context is not None:
                 if not len(shown) % _AT_ONCE_MAX:
                     await asyncio.sleep(0)  # others of this event loop have their turn
-                shown.append(_show(context, id_, seen, on.get(id_, ()), streams | charges))
+                cause = on.get(id_)
+                one = _show(context, id_, seen, of_lines.get(cause or "", ()), streams | charges)
+                shown.append(one and one._replace(cause=cause))
         return sorted((each for each in shown if each), key=lambda each: each.position)
 
     async def _load(self, tenant: str, stream_ids: Iterable[str]) -> Streams:

@@ -45,6 +45,7 @@ def id_here(value: str) -> str | None:
     return found if ID.fullmatch(found) else None
 
 
+_POSITION_DIGITS_MAX: Final = 18
 _PARTS: Final = (dict, list)
 
 
@@ -65,8 +66,12 @@ def with_literals(value: Any) -> Any:
 
 
 def position_of(resource: Mapping[str, Any]) -> int | None:
-    """The position that a resource of ours is of; None where it says none."""
+    """The position that a resource of ours is of; None where it says none. Raises ValueError for
+    one that the log can never have."""
     for each in resource.get("extension") or ():
-        if each.get("url") == POSITION and str(each.get("valueString")).isdecimal():
-            return int(each["valueString"])
+        written = str(each.get("valueString"))
+        if each.get("url") == POSITION and written.isdecimal():
+            if len(written) > _POSITION_DIGITS_MAX:
+                raise ValueError("no log has a position of so many digits")
+            return int(written)
     return None

@@ -13,14 +13,22 @@ from services.tenant_view import tenant_view
 
 _DETAIL_LETTERS_MAX: Final = 500
 _FORGET: Final = (
-    "DELETE FROM fhir_refused r USING unnest($2::text[], $3::text[]) AS k (type, stream_id)"
+    "DELETE FROM fhir_refused r"
+    " USING unnest($2::text[], $3::text[], $4::bigint[]) AS k (type, stream_id, position)"
     " WHERE (r.tenant, r.type, r.stream_id) = ($1, k.type, k.stream_id)"
+    " AND r.position <= k.position"
 )
 _NOTE: Final = (
-    "INSERT INTO fhir_refused (tenant, type, stream_id, position, status, detail)"
-    " SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::integer[], $6::text[])"
+    "INSERT INTO fhir_refused (tenant, type, stream_id, position, status, detail, cause)"
+    " SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::integer[], $6::text[],"
+    " $7::text[])"
     " ON CONFLICT (tenant, type, stream_id) DO UPDATE SET position = excluded.position,"
-    " status = excluded.status, detail = excluded.detail, refused_at = clock_timestamp()"
+    " status = excluded.status, detail = excluded.detail, cause = excluded.cause,"
+    " refused_at = clock_timestamp() WHERE fhir_refused.position <= excluded.position"
+)
+_CAUSES: Final = (
+    "SELECT stream_id, cause FROM fhir_refused"
+    " WHERE tenant = $1 AND ($2::text[] IS NULL OR stream_id = ANY ($2))"
 )
 _LIST: Final = (
     "SELECT type, stream_id, position, status, detail, count(*) OVER () AS found"
@@ -42,10 +50,20 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 async def note(
     pool: asyncpg.Pool, tenant: str, shown: Sequence[Shown], refused: Sequence[NotKept]
 ) -> None:
-    """Of what was shown these were refused; the pool acts as daybook_writer."""
+    """Of what was shown these were refused; the pool acts as daybook_writer.
+
+    What comes late says nothing of a later state: neither that it is taken nor that it is refused.
+    """
+    gone = {(each.shown.type, each.shown.value) for each in refused}
+    taken = [each for each in shown if (each.type, each.value) not in gone]
     async with tenant_view(pool, tenant) as connection:
-        named = [each.type for each in shown], [each.value for each in shown]
-        await connection.execute(_FORGET, tenant, *named)
+        await connection.execute(
+            _FORGET,
+            tenant,
+            [each.type for each in taken],
+            [each.value for each in taken],
+            [each.position for each in taken],
+        )
         if refused:
             await connection.execute(
                 _NOTE,
@@ -55,7 +73,18 @@ async def note(
                 [each.shown.position for each in refused],
                 [each.status for each in refused],
                 [each.detail.replace("\0", "")[:_DETAIL_LETTERS_MAX] for each in refused],
+                [each.shown.cause for each in refused],
             )
+
+
+async def causes(
+    pool: asyncpg.Pool, tenant: str, stream_ids: Sequence[str] | None
+) -> dict[str, str | None]:
+    """Of what was refused of these, or of everything: the invoice that was shown with each; the
+    pool acts as daybook_writer."""
+    async with tenant_view(pool, tenant, readonly=True) as connection:
+        rows = await connection.fetch(_CAUSES, tenant, stream_ids)
+    return {row["stream_id"]: row["cause"] for row in rows}
 
 
 async def list_refused(

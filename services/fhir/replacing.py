@@ -6,13 +6,16 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.fhir.facts import facts_of, tokens_of
+from services.fhir.facts import facts_of, subject_id, tokens_of
 from services.fhir.problem import refused
 from services.fhir.stored import Scope, Stored, as_written, check_match, opened, sealed, stored
 from services.fhir.writing import LOCK, TOKENS, Row, write
 from services.sealing import make_keys_within
 
 HISTORY: Final = (files("services.fhir") / "sql" / "history.sql").read_text()
+
+BYTES_MAX: Final = 1024 * 1024
+"""Of a resource as it is kept, however it came to be."""
 
 
 class Written(NamedTuple):
@@ -36,11 +39,13 @@ async def replace(
         raise refused(403, "forbidden", f"{type_}/{id_} is not of this organisation")
     current = None
     if row is not None:  # in a statement of its own, which sees what was waited for
-        asked = (scope.tenant, type_, id_, "", row["version"], 1)
+        asked = (scope.tenant, type_, id_, "", row["version"], 1, None, 1)
         (version,) = await connection.fetch(HISTORY, *asked)
         current = opened(scope.tenant, version)
     check_match(if_match, current)
     text = as_written(resource, id_)
+    if len(text.encode()) > BYTES_MAX:  # a patch is small, and what it makes need not be
+        raise refused(422, "too-long", f"a resource has at most {BYTES_MAX} bytes")
     if current is not None and current.text == text:
         return Written(current, is_new=False, is_changed=False)
     found = await _write_next(connection, scope, resource, text, row)
@@ -54,8 +59,11 @@ async def _write_next(
     text: str,
     row: asyncpg.Record | None,
 ) -> Stored:
-    facts = facts_of(resource)
-    wanted = {TOKENS} if facts.subject is None else {TOKENS, facts.subject}
+    facts = facts_of(scope.tenant, resource)
+    own = (await make_keys_within(connection, scope.tenant, [TOKENS]))[TOKENS]
+    if facts.subject is not None:
+        facts = facts._replace(subject=subject_id(own, facts.subject))
+    wanted = [] if facts.subject is None else [facts.subject]
     keys = await make_keys_within(connection, scope.tenant, wanted)
     written = Row(
         type=resource["resourceType"],
@@ -65,7 +73,7 @@ async def _write_next(
         facts=facts,
         log_position=row["log_position"] if row else None,
         body=sealed(keys, scope.tenant, facts.subject, text),
-        tokens=tokens_of(keys[TOKENS], facts.identifiers),
+        tokens=tokens_of(own, facts.identifiers),
         tokens_before=row["tokens"] if row else (),
     )
     at = await connection.fetchval("SELECT clock_timestamp()")

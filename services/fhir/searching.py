@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from services.fhir.facts import ID, subject_named
+from services.fhir.facts import ID, subject_asked
 from services.fhir.kinds import SUBJECT_PARAMETERS, Kind
 from services.fhir.problem import refused
 
@@ -80,6 +80,8 @@ def read_criteria(kind: Kind, parameters: Sequence[tuple[str, str]]) -> Asked:
         raise refused(
             400, "invalid", "a condition names an identifier, as ?identifier=system|value"
         )
+    if not all(each.value for each in asked.identifiers):
+        raise refused(400, "invalid", "a condition names an identifier whole, with its value")
     return asked._replace(limit=2)
 
 
@@ -110,7 +112,7 @@ def _asked(kind: Kind, used: Mapping[str, str]) -> Asked:
         ids=ids,
         identifiers=tuple(map(_identifier, identifiers)) if identifiers else None,
         statuses=statuses and tuple(each.rpartition("|")[2] for each in statuses),
-        subjects=tuple(map(subject_named, given[0])) if given else None,
+        subjects=tuple(map(subject_asked, given[0])) if given else None,
         limit=_count(used),
         after=after,
         is_total_wanted=used.get("_total") == "accurate" or used.get("_summary") == "count",

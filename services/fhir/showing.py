@@ -43,6 +43,8 @@ class Shown(NamedTuple):
     """Of its identifier: the ledger's id."""
     position: int
     resource: dict[str, Any]
+    cause: str | None = None
+    """Of a charge that is shown with its invoice: the invoice, which has to be asked again, too."""
 
 
 class Context(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.fhir.facts import ID, token_asked
+from services.fhir.facts import ID, facts_of, subject_id, token_asked
 from services.fhir.patching import patched
 from services.fhir.problem import FhirProblem, not_found, refused
 from services.fhir.replacing import HISTORY, Written, replace
@@ -26,6 +26,8 @@ from services.sealing import make_keys_within
 from services.tenant_view import tenant_view
 
 HISTORY_MAX: Final = 200
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""So much is read before a page ends: what is read is read in the event loop of everybody."""
 TIMES_MAX: Final = 5
 
 _SQL: Final = files("services.fhir") / "sql"
@@ -38,11 +40,11 @@ _ORGANIZATION: Final = (
 
 
 class Page(NamedTuple):
-    """A part of what a search found, in the order of ids."""
+    """A part of what a search found, in the order of ids, or of a history."""
 
     found: list[Stored]
     has_more: bool
-    total: int | None
+    total: int | None = None
 
 
 class Store:
@@ -63,22 +65,31 @@ class Store:
         return page.found[0]
 
     async def history(
-        self, scope: Scope, type_: str, id_: str, *, version: int | None = None
-    ) -> list[Stored]:
-        """The versions of a resource, the latest first; never none."""
+        self,
+        scope: Scope,
+        type_: str,
+        id_: str,
+        *,
+        version: int | None = None,
+        before: int | None = None,
+    ) -> Page:
+        """A page of the versions of a resource, the latest first; never none."""
         _check_id(type_, id_)
         async with self._view(scope, readonly=True) as connection:
             asked = (scope.tenant, type_, id_, scope.organization_id, version)
-            rows = await connection.fetch(HISTORY, *asked, HISTORY_MAX)
-        found = [each for row in rows if (each := opened(scope.tenant, row)) is not None]
-        if not found:
+            limits = (HISTORY_MAX + 1, before, PAGE_BYTES_MAX)
+            rows = await connection.fetch(HISTORY, *asked, *limits)
+        page = _page(scope, rows, HISTORY_MAX)
+        if not page.found:
             raise not_found(type_, id_ if version is None else f"{id_}/_history/{version}")
-        return found
+        return page
 
     async def search(self, scope: Scope, type_: str, asked: Asked) -> Page:
         """A page of what is found."""
         kind_of(type_)
-        async with self._view(scope, readonly=not asked.identifiers) as connection:
+        async with self._view(
+            scope, readonly=not (asked.identifiers or asked.subjects)
+        ) as connection:
             return await self._search(connection, scope, type_, asked)
 
     async def create(
@@ -135,7 +146,9 @@ class Store:
         for _ in range(TIMES_MAX):
             try:
                 async with self._view(scope) as connection:
-                    id_, found = await self._target(connection, scope, type_, resource, asked)
+                    id_, found = await self._target(
+                        connection, scope, type_, resource, asked, is_replaced=is_replaced
+                    )
                     if found is not None and not is_replaced:
                         return Written(found, is_new=False, is_changed=False)
                     whole = {**resource, "id": id_}
@@ -151,6 +164,8 @@ class Store:
         type_: str,
         resource: dict[str, Any],
         asked: Asked | None,
+        *,
+        is_replaced: bool,
     ) -> tuple[str, Stored | None]:
         """The id that is written, and what a condition found there."""
         given = resource.get("id")
@@ -161,8 +176,14 @@ class Store:
         if len(page.found) > 1:
             raise refused(412, "multiple-matches", f"the condition fits more than one {type_}")
         if not page.found:
+            _check_fits(scope, type_, resource, asked)
+            if given and (await self._search(connection, scope, type_, Asked(ids=(given,)))).found:
+                detail = f"the condition fits nothing, and {type_}/{given} is something else"
+                raise refused(409, "conflict", detail)
             return given or fresh_id(), None
         id_ = page.found[0].resource["id"]
+        if is_replaced:
+            _check_fits(scope, type_, resource, asked)
         if given not in (None, id_):
             raise refused(
                 400, "invalid", f"the condition fits {id_}: that is not the resource's id"
@@ -172,18 +193,19 @@ class Store:
     async def _search(
         self, connection: PoolConnectionProxy, scope: Scope, type_: str, asked: Asked
     ) -> Page:
-        tokens = None
-        if asked.identifiers is not None:
-            keys = await make_keys_within(connection, scope.tenant, [TOKENS])
-            tokens = [token_asked(keys[TOKENS], *each) for each in asked.identifiers]
+        tokens, subjects = None, None
+        if asked.identifiers is not None or asked.subjects is not None:
+            own = (await make_keys_within(connection, scope.tenant, [TOKENS]))[TOKENS]
+            tokens = asked.identifiers and [token_asked(own, *each) for each in asked.identifiers]
+            subjects = asked.subjects and [subject_id(own, each) for each in asked.subjects]
         conditions: Sequence[Any] = (
             *(scope.tenant, type_, scope.organization_id, asked.ids, tokens),
-            *(asked.statuses, asked.subjects),
+            *(asked.statuses, subjects),
         )
-        rows = await connection.fetch(_FIND, *conditions, asked.after, asked.limit + 1)
+        limits = (asked.after, asked.limit + 1, PAGE_BYTES_MAX)
+        rows = await connection.fetch(_FIND, *conditions, *limits)
         total = await connection.fetchval(_COUNT, *conditions) if asked.is_total_wanted else None
-        found = (opened(scope.tenant, row) for row in rows[: asked.limit])
-        return Page([each for each in found if each], len(rows) > asked.limit, total)
+        return _page(scope, rows, asked.limit, total)
 
     @asynccontextmanager
     async def _view(
@@ -195,6 +217,30 @@ class Store:
                 if not await connection.fetchval(_ORGANIZATION, *scope):
                     raise not_found("Organization", scope.organization_id)
             yield connection
+
+
+def _check_fits(scope: Scope, type_: str, resource: dict[str, Any], asked: Asked) -> None:
+    """Go on only with what the condition will find: else each time makes another one; raises
+    FhirProblem."""
+    facts = facts_of(scope.tenant, {"id": "", **resource})
+    is_named = any(
+        value == each.value and each.system in (None, system)
+        for each in asked.identifiers or ()
+        for system, value in facts.identifiers
+    )
+    if not is_named:
+        raise refused(400, "invalid", f"this {type_} has not the identifier of the condition")
+    if asked.statuses is not None and facts.status not in asked.statuses:
+        raise refused(400, "invalid", f"this {type_} has not the status of the condition")
+
+
+def _page(
+    scope: Scope, rows: Sequence[asyncpg.Record], limit: int, total: int | None = None
+) -> Page:
+    """Of rows of find.sql or history.sql, of which one more than the limit was asked for."""
+    found = (opened(scope.tenant, row) for row in rows[:limit])
+    has_more = bool(rows) and rows[0]["found_count"] > min(len(rows), limit)
+    return Page([each for each in found if each], has_more, total)
 
 
 def _check_id(type_: str, id_: str) -> None:

@@ -5,15 +5,17 @@ R4B is used for R4: of the types here nothing differs between the two but texts.
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from services.fhir.content import encode
+from services.fhir.content import check_numbers, encode
 from services.fhir.facts import ID
-from services.fhir.kinds import KINDS, Kind
+from services.fhir.kinds import CODES, KINDS, Kind
 from services.fhir.problem import ISSUES_MAX, FhirProblem, Issue, refused
 
 _KINDS_OF_ERROR: Final = {
@@ -25,7 +27,9 @@ _LOADED: Final = {kind.name for kind in KINDS.values() if not kind.is_standard}
 """The types whose models are in memory."""
 _IN_THREAD_BYTES: Final = 16 * 1024
 _TYPES_SHOWN: Final = ", ".join(KINDS)
-Instant = Annotated[str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d(T[0-9:.]{8,18}(Z|[+-]\d\d:\d\d))?)?)?$")]
+Instant = Annotated[
+    str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d(T[0-9:.]{8,18}(Z|[+-]\d\d:\d\d))?)?)?\Z")
+]
 Text = Annotated[str, Meta(min_length=1, max_length=10_000)]
 
 
@@ -45,6 +49,7 @@ def validate(type_: str, resource: Any) -> dict[str, Any]:
     if resource.get("resourceType") != type_:
         found = str(resource.get("resourceType"))[:100]
         raise refused(400, "invalid", f"the resourceType is {found}: here it is {type_}")
+    check_numbers(resource)
     issues = list(_structure(kind, resource)) or list(_rules(kind, resource))
     if issues:
         raise FhirProblem(400, issues[:ISSUES_MAX])
@@ -70,6 +75,12 @@ def _rules(kind: Kind, resource: Mapping[str, Any]) -> Iterator[Issue]:
     if kind.statuses and status is not None and status not in kind.statuses:
         known = ", ".join(sorted(kind.statuses))
         yield Issue("code-invalid", f"status is one of {known}", f"{kind.name}.status")
+    for name, codes in CODES.get(kind.name, {}).items():
+        if resource.get(name) is not None and resource[name] not in codes:
+            known = ", ".join(sorted(codes))
+            yield Issue("code-invalid", f"{name} is one of {known}", f"{kind.name}.{name}")
+    if not kind.is_standard:
+        yield from _no_instants(kind.name, resource.get("executionPeriod") or {})
     id_ = resource.get("id")
     if id_ is not None and not ID.fullmatch(id_):
         yield Issue("value", "an id has 1 to 64 letters, digits, - and .", f"{kind.name}.id")
@@ -86,8 +97,7 @@ def _structure(kind: Kind, resource: Mapping[str, Any]) -> Iterator[Issue]:
 
     try:
         read = _model(kind.name).model_validate(resource)
-        if _has_json_in_text(resource):
-            yield from _elements_in_text(kind.name, resource, read.model_dump())
+        yield from _other_types(kind.name, resource, read.model_dump())
     except ValidationError as wrong:
         for error in wrong.errors(include_url=False, include_context=False, include_input=False):
             code = _KINDS_OF_ERROR.get(error["type"], "value")
@@ -97,23 +107,44 @@ def _structure(kind: Kind, resource: Mapping[str, Any]) -> Iterator[Issue]:
         yield Issue("structure", f"it cannot be read as a resource: {type(wrong).__name__}")
 
 
-def _has_json_in_text(value: Any) -> bool:
-    if isinstance(value, dict | list):
-        return any(map(_has_json_in_text, value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and value.lstrip().startswith("{")
-
-
-def _elements_in_text(path: str, sent: Any, read: Any) -> Iterator[Issue]:
-    """The library reads an element from a text, too; what is kept would be no resource."""
-    if isinstance(sent, str) and not isinstance(read, str):
-        if isinstance(read, dict):
-            yield Issue("structure", "an element is a JSON object, and no text of one", path)
+def _other_types(path: str, sent: Any, read: Any) -> Iterator[Issue]:
+    """The library reads "yes" as true, "1" as a number, an element from a text: what is kept is
+    what was sent, and would be no resource."""
+    if isinstance(sent, dict | list) and not sent:
+        yield Issue("structure", "an element is not empty", path)
     elif isinstance(sent, dict) and isinstance(read, dict):
-        for name in sent.keys() & read.keys():
-            yield from _elements_in_text(f"{path}.{name}", sent[name], read[name])
+        for name, one in sent.items():
+            yield from _other_types(f"{path}.{name}", one, read.get(name))
     elif isinstance(sent, list) and isinstance(read, list):
         for index, (one, other) in enumerate(zip(sent, read, strict=False)):
-            yield from _elements_in_text(f"{path}[{index}]", one, other)
+            yield from _other_types(f"{path}[{index}]", one, other)
+    elif sent is not None and read is not None:
+        name, types = next((said for type_, said in _WRITTEN if isinstance(read, type_)), _TEXT)
+        if not isinstance(sent, types) or (isinstance(sent, bool) and bool not in types):
+            yield Issue("structure", f"it is not written as {name}", path)
+
+
+_TEXT: Final[tuple[str, tuple[type, ...]]] = ("a text", (str,))
+# By the type that the library reads, of which a boolean is an integer, too, and a decimal without
+# digits behind the point an integer.
+_WRITTEN: Final[tuple[tuple[type, tuple[str, tuple[type, ...]]], ...]] = (
+    (bool, ("true or false", (bool,))),
+    (int, ("a number", (Decimal, int))),
+    (float, ("a number", (Decimal, int, float))),
+    (Decimal, ("a number", (Decimal, int, float))),
+    (dict, ("an object", (dict,))),
+    (list, ("an array", (list,))),
+)
+
+
+def _no_instants(name: str, period: Mapping[str, Any]) -> Iterator[Issue]:
+    for end in ("start", "end"):
+        written = period.get(end)
+        try:
+            if written is not None and "T" in written:
+                datetime.fromisoformat(written)
+        except ValueError as wrong:
+            yield Issue("value", str(wrong), f"{name}.executionPeriod.{end}")
 
 
 def _path(name: str, where: tuple[int | str, ...]) -> str:

@@ -13,8 +13,13 @@ from services.fhir.facts import Facts
 from services.fhir.searching import Asked
 from services.fhir.stored import Scope
 
-OVERTAKEN: Final = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError)
-"""Somebody else wrote this version, or forgot the person, between our look and our writing."""
+OVERTAKEN: Final = (
+    asyncpg.UniqueViolationError,
+    asyncpg.ForeignKeyViolationError,
+    asyncpg.DeadlockDetectedError,
+)
+"""Somebody else wrote this version, or forgot the person, between our look and our writing: who
+forgets holds the key and waits for the resource that we hold."""
 TOKENS: Final = " fhir-identifiers"
 """Names the key of a tenant's identifiers: no person's id begins with a space."""
 _SQL: Final = files("services.fhir") / "sql"
@@ -72,8 +77,11 @@ async def write(
 
 
 async def hold(connection: PoolConnectionProxy, scope: Scope, type_: str, asked: Asked) -> None:
-    """Wait for whoever goes by the same identifiers, in one order for everybody."""
-    named = (f"{scope.tenant}\0{type_}\0{each}" for each in asked.identifiers or ())
+    """Wait for whoever goes by the same identifiers, in one order for everybody.
+
+    By their values alone, since one may name the system and another not.
+    """
+    named = (f"{scope.tenant}\0{type_}\0{each.value}" for each in asked.identifiers or ())
     digests = (hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest() for name in named)
     keys = {int.from_bytes(digest[:8], signed=True) for digest in digests}
     await connection.execute(_HOLD, sorted(keys))

@@ -190,6 +190,7 @@ async def test_a_server_that_is_away_gets_everything_when_it_is_back(
         gateway.away = 0
         await until_shown()
         await until(is_settled)
+        assert counted("daybook_fhir_lag_seconds") == 0
     assert [(*each[:3], each[4]) for each in await kept(admin)] == await expected(writer)
 
 
@@ -216,7 +217,9 @@ async def test_another_server_is_kept_up_by_rest_alone(
     assert (await list_refused(writer, "demo")).items == []
 
 
+@pytest.mark.parametrize("type_", ["Account", "ChargeItem"])
 async def test_what_is_refused_is_noted_and_the_rest_goes_on(
+    type_: str,
     admin: asyncpg.Pool,
     pool: asyncpg.Pool,
     writer: asyncpg.Pool,
@@ -225,18 +228,20 @@ async def test_what_is_refused_is_noted_and_the_rest_goes_on(
     publishing: Publishing,
 ) -> None:
     await published(admin, pool)
-    gateway = Awkward(StoreGateway(writer), refuses="Account")
+    gateway = Awkward(StoreGateway(writer), refuses=type_)
     async with publishing(), showing(client, streams, gateway, writer):
         await until_shown()
     whole = await expected(writer)
     found = [(*each[:3], each[4]) for each in await kept(admin)]
-    assert found == [each for each in whole if each[1] != "Account"]
+    assert found == [each for each in whole if each[1] != type_]
     refused = (await list_refused(writer, "demo")).items
-    accounts = [each for each in whole if each[0] == "demo" and each[1] == "Account"]
+    wanted = [each for each in whole if each[0] == "demo" and each[1] == type_]
     assert [(each.type, each.status, each.detail) for each in refused] == [
-        ("Account", 422, "no")
-    ] * len(accounts)
+        (type_, 422, "no")
+    ] * len(wanted)
 
     again = fhir.FhirConsumer(StoreGateway(writer), writer)
     assert await again.again("demo", [each.stream_id for each in refused]) == 0
     assert (await list_refused(writer, "demo")).items == []
+    found = [(*each[:3], each[4]) for each in await kept(admin) if each[0] == "demo"]
+    assert found == [each for each in whole if each[0] == "demo"]

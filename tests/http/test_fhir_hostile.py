@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import asyncpg
+import pytest
 
 from services.fhir.content import DEPTH_MAX
 from services.fhir.patching import OPERATIONS_MAX
@@ -29,6 +30,7 @@ NO_RESOURCES: list[tuple[bytes, str]] = [
     (b'{"resourceType":"Patient","id":"p1","multipleBirthInteger":NaN}', "structure"),
     (b'{"resourceType":"Patient","id":"p1","multipleBirthInteger":' + b"9" * 5000 + b"}",
      "structure"),
+    (b'{"resourceType":"Patient","id":"p1","multipleBirthInteger":1e9999999999}', "structure"),
     (NESTED + b"[" * (DEPTH_MAX + 1) + b"]" * (DEPTH_MAX + 1) + b"}", "too-costly"),
     (NESTED + b"[" * 100_000 + b"]" * 100_000 + b"}", "structure"),
     (b'{"resourceType":"Account","id":"p1","status":"active"}', "invalid"),
@@ -100,6 +102,34 @@ async def test_a_patch_that_grows_without_end_is_refused(api: Api) -> None:
     issue(await send(api, "PATCH", "/fhir/Patient/p1", many, media_type), 400, "too-costly")
 
 
+async def test_a_patch_makes_nothing_larger_than_a_body_may_be(api: Api) -> None:
+    await send(api, "PUT", "/fhir/Patient/p1", patient())
+    large = [{"op": "add", "path": "/name/-", "value": {"family": "x" * 600_000}}]
+    media_type = "application/json-patch+json"
+    assert (await send(api, "PATCH", "/fhir/Patient/p1", large, media_type)).status_code == 200
+    issue(await send(api, "PATCH", "/fhir/Patient/p1", large, media_type), 422, "too-long")
+
+
+async def test_a_page_ends_where_it_becomes_large(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fhir.store.PAGE_BYTES_MAX", 1_000)
+    for number in range(5):
+        named = [{"family": f"{number}" * 600}]
+        await send(api, "PUT", "/fhir/Patient/p1", patient(name=named))
+        await send(api, "PUT", f"/fhir/Patient/q{number}", patient(f"q{number}", name=named))
+    for path, count in (("/fhir/Patient/p1/_history", 5), ("/fhir/Patient", 6)):
+        found, sizes = [], []
+        while path:
+            bundle = (await send(api, "GET", path)).json()
+            found += [each["resource"]["meta"]["versionId"] for each in bundle["entry"]]
+            sizes.append(len(bundle["entry"]))
+            following = [each for each in bundle.get("link", ()) if each["relation"] == "next"]
+            path = following[0]["url"] if following else ""
+        assert (len(found), set(sizes)) in ((count, {2, 1}), (count, {2}), (count, {1}))
+    issue(await send(api, "GET", "/fhir/Patient/p1/_history?_before=x"), 400, "value")
+
+
 async def test_of_many_upserts_by_one_identifier_exactly_one_makes_it(api: Api) -> None:
     path = "/fhir/ChargeItem?identifier=urn:visit|1"
     identifier = [{"system": "urn:visit", "value": "1"}]
@@ -110,6 +140,22 @@ async def test_of_many_upserts_by_one_identifier_exactly_one_makes_it(api: Api) 
     assert found["total"] == 1
     assert found["entry"][0]["resource"]["meta"]["versionId"] == "12"
     assert len({answer.headers["etag"] for answer in answers}) == 12
+
+
+async def test_an_upsert_of_what_its_condition_would_not_find_is_refused(api: Api) -> None:
+    path = "/fhir/ChargeItem?identifier=urn:visit|1"
+    identifier = [{"system": "urn:visit", "value": "1"}]
+    issue(await send(api, "PUT", path, charge()), 400, "invalid")
+    body = charge(identifier=identifier)
+    issue(await send(api, "PUT", f"{path}&status=billed", body), 400, "invalid")
+    issue(await send(api, "PUT", "/fhir/ChargeItem?identifier=urn:visit|", body), 400, "invalid")
+    unnamed = await send(api, "POST", "/fhir/ChargeItem", charge(), If_None_Exist=path)
+    issue(unnamed, 400, "invalid")
+    await send(api, "PUT", "/fhir/ChargeItem/other", charge(id="other"))
+    issue(await send(api, "PUT", path, body | {"id": "other"}), 409, "conflict")
+    paths = (path, "/fhir/ChargeItem?identifier=1") * 4
+    answers = await asyncio.gather(*(send(api, "PUT", each, body) for each in paths))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
 
 
 async def test_of_many_changes_to_one_version_exactly_one_is_made(api: Api) -> None:
@@ -155,6 +201,12 @@ async def test_decimals_keep_their_digits(api: Api) -> None:
 async def test_nothing_of_a_person_is_readable_in_the_database(api: Api) -> None:
     await send(api, "PUT", "/fhir/Patient/p1", patient())
     await send(api, "POST", "/fhir/ChargeItem", charge("p1", note=[{"text": "Beridze again"}]))
+    ssn = {"system": "http://hl7.org/fhir/sid/us-ssn", "value": "mrn-p1"}
+    for subject in ({"display": "Nino Beridze"}, {"identifier": ssn}, {"reference": "mrn-p1"}):
+        made = await send(api, "POST", "/fhir/ChargeItem", charge(subject=subject))
+        assert made.status_code == 201
+    bill = {"resourceType": "Invoice", "status": "draft", "recipient": {"display": "Beridze"}}
+    assert (await send(api, "POST", "/fhir/Invoice", bill)).status_code == 201
     admin = await api.database.admin()
     for table in ("fhir_resources", "fhir_versions", "fhir_identifiers"):
         rows = " ".join(map(str, await _rows(admin, table)))
@@ -177,9 +229,18 @@ async def test_who_is_forgotten_is_gone_from_the_store(api: Api) -> None:
     await send(api, "PUT", "/fhir/Patient/p2", patient("p2"))
     await send(api, "PUT", "/fhir/ChargeItem/c1", charge("p1", id="c1"))
     await send(api, "PUT", "/fhir/ChargeItem/c1", charge("p2", id="c1"))
+    ours = "identifier=urn:daybook:demo:patient|p1"
+    named = [{"system": "urn:daybook:demo:patient", "value": "p1"}]
+    for path, status in (("Patient?" + ours, 201), ("Patient?" + ours, 200)):
+        upserted = {k: v for k, v in patient(identifier=named).items() if k != "id"}
+        assert (await send(api, "PUT", f"/fhir/{path}", upserted)).status_code == status
+    bill = {"resourceType": "Invoice", "status": "draft", "recipient": {"reference": "Patient/p1"}}
+    await send(api, "POST", "/fhir/Invoice", bill)
     admin = await api.database.admin()
     await admin.execute("DELETE FROM subject_keys WHERE subject_id = 'p1'")
     issue(await send(api, "GET", "/fhir/Patient/p1"), 404, "not-found")
+    assert "entry" not in (await send(api, "GET", f"/fhir/Patient?{ours}")).json()
+    assert "entry" not in (await send(api, "GET", "/fhir/Invoice")).json()
     found = (await send(api, "GET", "/fhir/Patient?identifier=urn:mrn|mrn-p1,mrn-p2")).json()
     assert [each["resource"]["id"] for each in found["entry"]] == ["p2"]
     history = (await send(api, "GET", "/fhir/ChargeItem/c1/_history")).json()

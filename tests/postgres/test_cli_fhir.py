@@ -43,13 +43,25 @@ async def test_what_was_refused_is_listed_and_sent_again(
     (row,) = json.loads(fhir(database, "list", "--json").stdout)["items"]
     assert (row["stream_id"], row["type"], row["status"]) == (refused_account, "Account", 422)
     assert "refused nothing" in fhir(database, "list", "--tenant", "other").stdout
-    done = fhir(database, "retry", refused_account)
+    done = fhir(database, "retry", "--all")
     assert (done.exit_code, done.output) == (0, "1 taken\n")
     assert "refused nothing" in fhir(database, "list").stdout
     admin = await database.admin()
     assert await admin.fetchval("SELECT id FROM fhir_resources") == refused_account.replace(
         "_", "-"
     )
+
+
+async def test_what_comes_late_neither_strikes_a_refusal_nor_makes_one(database: Database) -> None:
+    writer = await database.pool("daybook_writer", 1)
+    early, late = (Shown("ChargeItem", "chg_1", position, {}) for position in (1, 7))
+    await refused.note(writer, "demo", [late], [NotKept(late, 422, REASON)])
+    await refused.note(writer, "demo", [early], [])
+    await refused.note(writer, "demo", [early], [NotKept(early, 400, "an older reason")])
+    (found,) = (await refused.list_refused(writer, "demo")).items
+    assert (found.position, found.detail) == (7, REASON)
+    await refused.note(writer, "demo", [late], [])
+    assert (await refused.list_refused(writer, "demo")).items == []
 
 
 async def test_a_server_that_is_away_is_said_in_one_line(
@@ -64,5 +76,6 @@ async def test_a_server_that_is_away_is_said_in_one_line(
 
 async def test_what_is_no_id_or_nothing_of_ours_is_said(database: Database) -> None:
     assert fhir(database, "retry", "nonsense").exit_code == 2
+    assert fhir(database, "retry").exit_code == fhir(database, "retry", "acc_1", "--all").exit_code
     failed = fhir(database, "retry", "acc_1")
     assert (failed.exit_code, failed.stderr) == (1, "Error: nothing is shown of acc_1\n")

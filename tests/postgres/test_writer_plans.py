@@ -90,15 +90,24 @@ STATEMENTS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "items of a bill": (reading._ITEMS, ("demo", ["bill_0"], 100)),
     "rates": (write_path("load_rates.sql"), columns([("demo", "dated", "BAA", "ZZZ")], "tttt")),
     "fhir heads": (writing.LOCK, ("demo", ["Invoice"] * ASKED, some("i"))),
-    "fhir ids": (store._FIND, ("demo", "Invoice", "", some("i"), None, None, None, "", 200)),
-    "fhir tokens": (store._FIND, ("demo", "Invoice", "", None, TOKENS, None, None, "", 200)),
-    "fhir subjects": (store._FIND, ("demo", "Invoice", "", None, None, None, some("s"), "", 200)),
+    "fhir ids": (
+        store._FIND,
+        ("demo", "Invoice", "", some("i"), None, None, None, "", 200, 4 << 20),
+    ),
+    "fhir tokens": (
+        store._FIND,
+        ("demo", "Invoice", "", None, TOKENS, None, None, "", 200, 4 << 20),
+    ),
+    "fhir subjects": (
+        store._FIND,
+        ("demo", "Invoice", "", None, None, None, some("s"), "", 200, 4 << 20),
+    ),
     "fhir statuses": (
         store._FIND,
-        ("demo", "Invoice", "", None, None, ["draft"], None, "", 200),
+        ("demo", "Invoice", "", None, None, ["draft"], None, "", 200, 4 << 20),
     ),
-    "fhir page": (store._FIND, ("demo", "Invoice", "", None, None, None, None, "i5", 200)),
-    "fhir versions": (replacing.HISTORY, ("demo", "Invoice", "i7", "", None, 200)),
+    "fhir page": (store._FIND, ("demo", "Invoice", "", None, None, None, None, "i5", 200, 4 << 20)),
+    "fhir versions": (replacing.HISTORY, ("demo", "Invoice", "i7", "", None, 200, None, 4 << 20)),
     "codes": (codes._WINDOWS, (["demo"] * ASKED, ["s"] * ASKED, some("c"))),
 }
 # Two tables a row are read, and the few of a kind are looked through whole.

@@ -86,7 +86,7 @@ def test_a_resource_is_kept_as_it_was_or_refused(sent: dict[str, Any]) -> None:
         text = as_written(resource, "r1")
     except FhirProblem:
         return
-    facts = facts_of(resource)
+    facts = facts_of("demo", resource)
     assert tokens_of(b"k" * 32, facts.identifiers) is not None
     assert "\0" not in f"{facts.subject}{facts.status}"
     found = stored(1, AT, text, "", None).resource

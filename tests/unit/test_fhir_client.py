@@ -1,15 +1,18 @@
 """Our FHIR client against servers that are away, slow to say so, wrong or hostile."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from services.adapters import fhir_gateway
 from services.adapters.choice import Ports
 from services.adapters.fhir import TIMES_MAX, FhirRest, FhirServers
 from services.adapters.fhir_gateway import RestGateway
 from services.adapters.fhir_store import StoredFhir, StoreGateway
+from services.adapters.outbound import Answer
 from services.cannot_run import CannotRun
 from services.fhir.naming import POSITION
 from services.fhir.showing import Shown
@@ -92,7 +95,13 @@ def page(*ids: str, following: str = "") -> Reply:
 
 async def test_pages_are_followed_on_this_server_alone() -> None:
     elsewhere = ("https://evil.example/fhir/Patient?page=2", "//evil.example/fhir/x", "/fhirs/x")
-    for following in elsewhere:
+    out_of_it = (
+        "/fhir/../admin?x",
+        "/fhir/%2e%2e/admin",
+        "/fhir/./../admin",
+        "/Observation?page=2",
+    )
+    for following in (*elsewhere, *out_of_it):
         async with fhir_at(in_turn(page("a", following=following))) as (servers, server):
             with pytest.raises(FhirAway, match="not followed"):
                 await servers("demo").search("Patient", {})
@@ -108,6 +117,39 @@ async def test_pages_are_followed_on_this_server_alone() -> None:
         found = await servers("demo").search("Patient", {"identifier": "urn:mrn|7"})
         assert [each["id"] for each in found] == ["a", "b"]
         assert server.asked[0].query["identifier"] == "urn:mrn|7"
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        "https://hapi.example/baseR4?_getpages=abc&page=2",  # HAPI's are at its base
+        "https://hapi.example:443/baseR4/Patient?page=2",
+        "/Patient?page=2",  # from the base on
+        "Patient?page=2",
+    ],
+)
+async def test_the_links_of_other_servers_are_followed(following: str) -> None:
+    class Hapi:
+        netloc = "hapi.example"
+        asked: ClassVar[list[str]] = []
+
+        async def request(self, _method: str, path: str, **_: Any) -> Answer:
+            self.asked.append(path)
+            found = page("b") if "page=2" in path else page("a", following=following)
+            return Answer(200, {}, json.dumps(found.content).encode())
+
+    hapi = Hapi()
+    client = FhirRest(hapi, "/baseR4")  # type: ignore[arg-type]  # what is asked of it
+    assert [each["id"] for each in await client.search("Patient", {})] == ["a", "b"]
+    assert all(path.startswith("/baseR4") for path in hapi.asked)
+
+
+async def test_empty_pages_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.adapters.fhir.PAGES_MAX", 3)
+    async with fhir_at(in_turn(page(following="/fhir/Patient?again"))) as (servers, server):
+        with pytest.raises(FhirAway, match="do not end"):
+            await servers("demo").search("Patient", {})
+        assert len(server.asked) == 3
 
 
 async def test_a_link_that_leads_back_ends_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,18 +191,40 @@ def shown(position: int, value: str = "acc_1") -> Shown:
     })  # fmt: skip
 
 
-async def test_what_fails_by_itself_does_not_hold_up_the_rest() -> None:
-    def fails_on_two(asked: Asked) -> Reply:
+FAR: dict[str, Any] = {"url": POSITION, "valueString": "9" * 5000}
+
+
+@pytest.mark.parametrize("reply", [None, *map(Reply, (500, 501, 502, 504))])
+async def test_what_fails_by_itself_does_not_hold_up_the_rest(reply: Reply | None) -> None:
+    def fails_on_two(asked: Asked) -> Reply | None:
         if asked.method == "POST":
-            return Reply(500 if b"acc_2" in asked.body else 201, PATIENT)
+            return reply if b"acc_2" in asked.body else Reply(201, PATIENT)
         return Reply(content={"resourceType": "Bundle"})
 
     async with fhir_at(fails_on_two) as (servers, _):
-        refused = await RestGateway(servers).keep("demo", [shown(1), shown(2, "acc_2")])
-    assert [(each.shown.value, each.status) for each in refused] == [("acc_2", 500)]
+        gateway = RestGateway(servers)
+        (refused,) = await gateway.keep("demo", [shown(1), shown(2, "acc_2")])
+        assert refused.shown.value == "acc_2"
+        for _ in range(2):
+            with pytest.raises(FhirAway):  # nothing is known of the server from it alone
+                await gateway.keep("demo", [shown(2, "acc_2")])
 
 
-@pytest.mark.parametrize("reply", [None, Reply(503), Reply(401), Reply(500)])
+async def test_what_fails_alone_is_to_blame_when_the_server_is_there_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fhir_gateway, "_ROUNDS_MAX", 3)
+    bundle = Reply(content={"resourceType": "Bundle"})
+    async with fhir_at(lambda asked: Reply(500) if asked.method == "POST" else bundle) as (it, _):
+        gateway = RestGateway(it)
+        for _ in range(2):
+            with pytest.raises(FhirAway):
+                await gateway.keep("demo", [shown(2)])
+        (refused,) = await gateway.keep("demo", [shown(2)])
+    assert refused.status == 500
+
+
+@pytest.mark.parametrize("reply", [None, *map(Reply, (503, 401, 500, 302, 403, 404, 405))])
 async def test_a_server_that_is_away_takes_none(reply: Reply | None) -> None:
     async with fhir_at(in_turn(reply)) as (servers, _):
         with pytest.raises(FhirAway):
@@ -185,6 +249,7 @@ async def test_two_resources_of_one_identifier_are_for_a_person() -> None:
         [{"resource": {"resourceType": "Account", "id": "x", "meta": 7}}],
         [{"resource": {"resourceType": "Account", "id": "x", "extension": 7}}],
         [{"resource": {"resourceType": "Account", "id": "x", "extension": [7]}}],
+        [{"resource": shown(1).resource | {"id": "x", "extension": [FAR]}}],
     ],
 )
 async def test_a_server_that_answers_nonsense_is_away(entry: Any) -> None:

@@ -3,7 +3,8 @@ CREATE TABLE fhir_refused (
     tenant     text        NOT NULL,
     type       text        NOT NULL,
     stream_id  text        NOT NULL,   -- the ledger's id of what it shows
-    position   bigint      NOT NULL,   -- of the newest event in what was refused
+    position   bigint      NOT NULL,   -- of the newest event in what was refused; 0 if unknown
+    cause      text,                   -- the invoice whose events were shown with it, if any were
     status     integer     NOT NULL,   -- of HTTP
     detail     text        NOT NULL,
     refused_at timestamptz NOT NULL DEFAULT clock_timestamp(),
